@@ -1,0 +1,16 @@
+//! From a repository to small, auditable, running container images, without a Dockerfile.
+//!
+//! Five layers; a module imports lower layers only (`tests/layers.rs` holds them to it):
+//!
+//! ```text
+//! 4  cli                                  flags and environment → options, order of things, exit codes, advice
+//! 3  build                                one app through BuildKit: joins client, packages, image and SBOM
+//! 2  detect  image  progress  report      stages: values in, values out; they do not know each other
+//! 1  buildkit  sbom  spec  wolfi          leaves: one outside thing each; they do not know each other
+//! 0  oci                                  vocabulary: Digest, Descriptor, Platform, Reference, config, archive
+//! ```
+//!
+//! A run turns one value into the next: `Spec → Plan → Built → Definition → Solved → Archive → Report`.
+
+pub mod oci;
+pub mod spec;

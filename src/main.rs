@@ -1,0 +1,3 @@
+//! The `peelbox` program.
+
+fn main() {}
