@@ -1,0 +1,361 @@
+//! A connection to one daemon, and what that daemon can do.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
+use buildkit_proto::moby::buildkit::v1::types::WorkerRecord;
+use buildkit_proto::moby::buildkit::v1::{InfoRequest, ListWorkersRequest};
+use semver::Version;
+use tonic::transport::Channel;
+
+use super::connect::{self, ConnectError};
+use super::endpoint::{DockerHost, Endpoint};
+use super::error::Error;
+use super::session::Session;
+use super::solve::{AsError, BuildError, Job};
+
+// Go's limit, both ways: https://github.com/moby/buildkit/blob/master/util/grpcutil/grpcutil.go
+pub(super) const MAX_MESSAGE: usize = 16 << 20;
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A connection to one BuildKit daemon; all builds of a run share it.
+pub struct Client {
+    pub(super) channel: Channel,
+    endpoint: Endpoint,
+    complaint: Arc<Mutex<String>>,
+}
+
+/// What a daemon says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Daemon {
+    /// BuildKit's version; `None` where the daemon gives none (builds from source, Docker Engines).
+    pub version: Option<Version>,
+    /// Whether it is the BuildKit inside a Docker Engine.
+    pub is_docker: bool,
+    /// The platforms it can build for, sorted.
+    pub platforms: Vec<String>,
+}
+
+/// What a daemon can do, by the names BuildKit gives to its features.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Features of the gateway API.
+    pub gateway: BTreeSet<String>,
+    /// Features of LLB and of the exporters.
+    pub llb: BTreeSet<String>,
+}
+
+/// A daemon that lacks what a build needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OldDaemon {
+    /// It is older than the first version that will do.
+    #[error("BuildKit {found} is too old, {} is needed", Capabilities::MINIMUM)]
+    Version {
+        /// Its version.
+        found: Version,
+    },
+    /// It gives no usable version, and features are missing.
+    #[error("this BuildKit is too old, {} is needed: it lacks {}", Capabilities::MINIMUM, missing.join(", "))]
+    Capabilities {
+        /// The missing features.
+        missing: Vec<&'static str>,
+    },
+}
+
+impl Capabilities {
+    /// The first BuildKit release that has all that is needed; it came with Docker Engine 23.
+    pub const MINIMUM: Version = Version::new(0, 11, 0);
+
+    // They came with v0.11, exactly: https://github.com/moby/buildkit/releases/tag/v0.11.0
+    const NEEDED_GATEWAY: [&'static str; 2] = ["gateway.evaluate", "reference.attestations"];
+    const NEEDED_LLB: [&'static str; 1] = ["exporter.image.attestations"];
+
+    /// Whether several exporters may run in one solve (since v0.13).
+    #[must_use]
+    pub fn has_several_exporters(&self) -> bool {
+        self.llb.contains("exporter.multiple")
+    }
+
+    /// Whether exporters can rewrite the times of files (v0.13, the release that brought several exporters).
+    #[must_use]
+    pub fn can_rewrite_timestamps(&self) -> bool {
+        self.has_several_exporters()
+    }
+
+    /// Judges by version where there is one, otherwise by features.
+    ///
+    /// # Errors
+    /// When the daemon lacks what a build needs.
+    pub fn check(&self, daemon: &Daemon) -> Result<(), OldDaemon> {
+        daemon.check_version()?;
+        let mut missing: Vec<&'static str> = Self::NEEDED_GATEWAY
+            .into_iter()
+            .filter(|name| !self.gateway.contains(*name))
+            .collect();
+        missing.extend(
+            Self::NEEDED_LLB
+                .into_iter()
+                .filter(|name| !self.llb.contains(*name)),
+        );
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(OldDaemon::Capabilities { missing })
+        }
+    }
+}
+
+impl Daemon {
+    fn check_version(&self) -> Result<(), OldDaemon> {
+        match &self.version {
+            // A release candidate of the first good version is good.
+            Some(found)
+                if (found.major, found.minor)
+                    < (Capabilities::MINIMUM.major, Capabilities::MINIMUM.minor) =>
+            {
+                Err(OldDaemon::Version {
+                    found: found.clone(),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Client {
+    /// Connects to the daemon at `endpoint`; `docker` is the Engine for the schemes that need one.
+    ///
+    /// # Errors
+    /// When nothing answers there, or what answers does not speak HTTP/2.
+    pub async fn connect(endpoint: Endpoint, docker: &DockerHost) -> Result<Self, ConnectError> {
+        let dialed = connect::dial(&endpoint, docker).await?;
+        let channel =
+            connect::channel(dialed.stream)
+                .await
+                .map_err(|error| ConnectError::Protocol {
+                    endpoint: endpoint.to_string(),
+                    reason: causes(&error),
+                })?;
+        Ok(Self {
+            channel,
+            endpoint,
+            complaint: dialed.complaint,
+        })
+    }
+
+    /// The endpoint this client is connected to.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    pub(super) fn control(&self) -> ControlClient<Channel> {
+        ControlClient::new(self.channel.clone())
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE)
+    }
+
+    /// Asks the daemon for its version and workers.
+    ///
+    /// # Errors
+    /// When it does not answer as BuildKit does.
+    pub async fn daemon(&self) -> Result<Daemon, ConnectError> {
+        let asked = tokio::time::timeout(CALL_TIMEOUT, self.ask()).await;
+        let timeout = || ConnectError::Timeout {
+            endpoint: self.endpoint.to_string(),
+            seconds: CALL_TIMEOUT.as_secs(),
+        };
+        asked
+            .map_err(|_| timeout())?
+            .map_err(|error| self.protocol(&error))
+    }
+
+    fn protocol(&self, error: &Error) -> ConnectError {
+        let complaint = self
+            .complaint
+            .lock()
+            .map(|text| text.trim().to_owned())
+            .unwrap_or_default();
+        match &self.endpoint {
+            Endpoint::DockerContainer(container) if !complaint.is_empty() => {
+                ConnectError::Container {
+                    container: container.clone(),
+                    reason: complaint,
+                }
+            }
+            endpoint => ConnectError::Protocol {
+                endpoint: endpoint.to_string(),
+                reason: error.to_string(),
+            },
+        }
+    }
+
+    async fn ask(&self) -> Result<Daemon, Error> {
+        let mut control = self.control();
+        let workers = control
+            .list_workers(ListWorkersRequest::default())
+            .await?
+            .into_inner()
+            .record;
+        let version = match control.info(InfoRequest {}).await.map_err(Error::from) {
+            Ok(info) => info
+                .into_inner()
+                .buildkit_version
+                .map(|version| version.version),
+            // Info came with v0.11: who does not know it is older, and v0.10 is the newest that it can be.
+            Err(Error::Remote(error)) if error.is_unimplemented() => Some("0.10.0".to_owned()),
+            Err(error) => return Err(error),
+        };
+        let version = version.or_else(|| {
+            workers
+                .first()
+                .and_then(|worker| worker.buildkit_version.clone())
+                .map(|version| version.version)
+        });
+        Ok(Daemon {
+            version: version.as_deref().and_then(usable_version),
+            is_docker: workers.iter().any(is_docker_worker),
+            platforms: platforms(&workers),
+        })
+    }
+
+    /// Asks the daemon what it can do, by a build that ends before it begins.
+    ///
+    /// # Errors
+    /// When the daemon is too old even to be asked, or the connection fails.
+    pub async fn capabilities(&self, session: &Session) -> Result<Capabilities, Error> {
+        let asked = self
+            .build(
+                session,
+                Job::default(),
+                std::future::pending(),
+                |_| {},
+                async |gateway| {
+                    let capabilities = gateway.ping().await?;
+                    Err::<(_, ()), _>(Probe::Done(capabilities))
+                },
+            )
+            .await;
+        match asked {
+            Err(BuildError::Drive(Probe::Done(capabilities))) => Ok(capabilities),
+            Err(BuildError::Drive(Probe::Failed(error)) | BuildError::Daemon(error)) => Err(error),
+            Ok(_) => Ok(Capabilities::default()),
+        }
+    }
+}
+
+enum Probe {
+    Done(Capabilities),
+    Failed(Error),
+}
+
+impl AsError for Probe {
+    fn as_error(&self) -> Option<&Error> {
+        match self {
+            Self::Done(_) => None,
+            Self::Failed(error) => Some(error),
+        }
+    }
+}
+
+impl From<Error> for Probe {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+// Builds from source and Docker Engines answer `v0.0.0+unknown`.
+fn usable_version(text: &str) -> Option<Version> {
+    let version = Version::parse(text.trim_start_matches('v')).ok()?;
+    ((version.major, version.minor, version.patch) != (0, 0, 0)).then_some(version)
+}
+
+fn is_docker_worker(worker: &WorkerRecord) -> bool {
+    worker
+        .labels
+        .keys()
+        .any(|key| key.starts_with("org.mobyproject.buildkit.worker.moby."))
+        || worker
+            .labels
+            .get("org.mobyproject.buildkit.worker.containerd.namespace")
+            .is_some_and(|name| name == "moby")
+}
+
+fn platforms(workers: &[WorkerRecord]) -> Vec<String> {
+    let platforms: BTreeSet<String> = workers
+        .iter()
+        .flat_map(|worker| &worker.platforms)
+        .map(|platform| match platform.variant.as_str() {
+            "" => format!("{}/{}", platform.os, platform.architecture),
+            variant => format!("{}/{}/{variant}", platform.os, platform.architecture),
+        })
+        .collect();
+    platforms.into_iter().collect()
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn daemon(version: Option<Version>) -> Daemon {
+        Daemon {
+            version,
+            is_docker: false,
+            platforms: Vec::new(),
+        }
+    }
+
+    fn capabilities(gateway: &[&str], llb: &[&str]) -> Capabilities {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Capabilities {
+            gateway: set(gateway),
+            llb: set(llb),
+        }
+    }
+
+    #[test]
+    fn an_old_version_is_refused_before_features_are_looked_at() {
+        let error = Capabilities::default()
+            .check(&daemon(Some(Version::new(0, 10, 6))))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "BuildKit 0.10.6 is too old, 0.11.0 is needed"
+        );
+    }
+
+    #[test]
+    fn without_a_version_features_decide() {
+        let all = capabilities(
+            &["gateway.evaluate", "reference.attestations"],
+            &["exporter.image.attestations"],
+        );
+        assert_eq!(all.check(&daemon(None)), Ok(()));
+        assert_eq!(
+            capabilities(&["gateway.evaluate"], &[])
+                .check(&daemon(None))
+                .unwrap_err()
+                .to_string(),
+            "this BuildKit is too old, 0.11.0 is needed: it lacks reference.attestations, exporter.image.attestations"
+        );
+    }
+
+    #[test]
+    fn a_version_that_says_nothing_is_none() {
+        assert_eq!(usable_version("v0.0.0+unknown"), None);
+        assert_eq!(usable_version("not a version"), None);
+        assert_eq!(usable_version("v0.13.2"), Some(Version::new(0, 13, 2)));
+    }
+}

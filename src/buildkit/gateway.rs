@@ -1,0 +1,397 @@
+//! The gateway API: what a frontend may ask of the daemon while a build runs.
+
+use std::collections::BTreeMap;
+
+use buildkit_proto::fsutil::types::Stat;
+use buildkit_proto::google::rpc;
+use buildkit_proto::moby::buildkit::v1::apicaps::ApiCap;
+use buildkit_proto::moby::buildkit::v1::frontend::llb_bridge_client::LlbBridgeClient;
+use buildkit_proto::moby::buildkit::v1::frontend::{self, result};
+use buildkit_proto::pb;
+use tonic::metadata::AsciiMetadataValue;
+use tonic::transport::Channel;
+use tonic::{Code, Request};
+
+use super::client::{Capabilities, MAX_MESSAGE};
+use super::error::Error;
+use crate::oci::{Digest, Platform};
+
+/// One build as its frontend sees it.
+///
+/// Calls carry the build's id; the daemon waits up to three seconds for a build it does not know yet.
+#[derive(Clone)]
+pub struct Gateway {
+    client: LlbBridgeClient<Channel>,
+    build_id: AsciiMetadataValue,
+}
+
+/// A solved definition: a file system that can be read, exported, or attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildReference {
+    id: String,
+}
+
+/// A file of a [`BuildReference`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileStat {
+    /// Its path as the daemon gives it: a base name in a directory listing.
+    pub path: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The target of a symbolic link.
+    pub link: Option<String>,
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Its permission bits.
+    pub permissions: u32,
+}
+
+/// An image's digest and its configuration as the registry has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageConfigBytes {
+    /// The digest of the manifest or index.
+    pub digest: Digest,
+    /// The configuration, JSON.
+    pub config: Vec<u8>,
+}
+
+/// What a build returns: the result of the one [`Gateway`] `Return` that every build must make.
+///
+/// It cannot be empty: a `Return` with neither result nor error takes the daemon down.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The image's file system.
+    pub reference: BuildReference,
+    /// The image's configuration, JSON with `os` and `architecture`.
+    pub config: Vec<u8>,
+    /// The attestations about the image.
+    pub attestations: Vec<Attestation>,
+    /// The image's platform, under which attestations are filed.
+    pub platform: Platform,
+}
+
+/// An in-toto predicate about the image that is built.
+#[derive(Debug)]
+pub struct Attestation {
+    /// The file system that holds the predicate.
+    pub reference: BuildReference,
+    /// The predicate's path in it.
+    pub path: String,
+    /// The predicate's type, such as `https://spdx.dev/Document`.
+    pub predicate_type: String,
+}
+
+// Go's os.FileMode, which fsutil sends instead of st_mode.
+const MODE_DIRECTORY: u32 = 1 << 31;
+const MODE_SYMLINK: u32 = 1 << 27;
+// One message must hold the answer.
+const READ_PAGE: i64 = 8 << 20;
+
+impl Gateway {
+    pub(super) fn new(channel: Channel, build_id: AsciiMetadataValue) -> Self {
+        let client = LlbBridgeClient::new(channel)
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE);
+        Self { client, build_id }
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request
+            .metadata_mut()
+            .insert("buildkit-controlapi-buildid", self.build_id.clone());
+        request
+    }
+
+    /// Asks what the daemon can do.
+    ///
+    /// # Errors
+    /// When the call fails.
+    pub async fn ping(&self) -> Result<Capabilities, Error> {
+        let answer = self
+            .client
+            .clone()
+            .ping(self.request(frontend::PingRequest {}))
+            .await?
+            .into_inner();
+        let names = |capabilities: Vec<ApiCap>| {
+            capabilities
+                .into_iter()
+                .filter(|capability| capability.enabled)
+                .map(|capability| capability.id)
+                .collect()
+        };
+        Ok(Capabilities {
+            gateway: names(answer.frontend_api_caps),
+            llb: names(answer.llb_caps),
+        })
+    }
+
+    /// Solves `definition` to its end.
+    ///
+    /// # Errors
+    /// When a vertex fails, with the facts of it.
+    pub async fn solve(&self, definition: pb::Definition) -> Result<BuildReference, Error> {
+        let request = frontend::SolveRequest {
+            definition: Some(definition),
+            allow_result_return: true,
+            allow_result_array_ref: true,
+            evaluate: true,
+            ..Default::default()
+        };
+        let answer = self
+            .client
+            .clone()
+            .solve(self.request(request))
+            .await?
+            .into_inner();
+        match answer.result.and_then(|result| result.result) {
+            Some(result::Result::Ref(reference)) => Ok(BuildReference { id: reference.id }),
+            Some(result::Result::RefDeprecated(id)) => Ok(BuildReference { id }),
+            _ => Err(Error::Incomplete {
+                call: "Solve",
+                missing: "reference",
+            }),
+        }
+    }
+
+    /// Reads `length` bytes of a file from `offset` on; fewer at its end.
+    ///
+    /// # Errors
+    /// When there is no such file.
+    pub async fn read_range(
+        &self,
+        reference: &BuildReference,
+        path: &str,
+        offset: u64,
+        length: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let request = frontend::ReadFileRequest {
+            r#ref: reference.id.clone(),
+            file_path: path.to_owned(),
+            range: Some(frontend::FileRange {
+                offset: signed(offset),
+                length: signed(length).min(READ_PAGE),
+            }),
+            mount_index: 0,
+        };
+        Ok(self
+            .client
+            .clone()
+            .read_file(self.request(request))
+            .await?
+            .into_inner()
+            .data)
+    }
+
+    /// Reads a whole file of at most `limit` bytes, page by page.
+    ///
+    /// # Errors
+    /// When there is no such file, or it is larger than `limit`.
+    pub async fn read_file(
+        &self,
+        reference: &BuildReference,
+        path: &str,
+        limit: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        self.read_pages(reference, path, |page| {
+            bytes.extend_from_slice(page);
+            bytes.len() as u64 <= limit
+        })
+        .await?;
+        if bytes.len() as u64 > limit {
+            return Err(Error::Incomplete {
+                call: "ReadFile",
+                missing: "bound on the file's size",
+            });
+        }
+        Ok(bytes)
+    }
+
+    /// Reads a whole file page by page into `sink`, which says whether to go on.
+    ///
+    /// # Errors
+    /// When there is no such file.
+    pub async fn read_pages(
+        &self,
+        reference: &BuildReference,
+        path: &str,
+        mut sink: impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), Error> {
+        let mut offset = 0;
+        loop {
+            let page = self
+                .read_range(reference, path, offset, READ_PAGE as u64)
+                .await?;
+            offset += page.len() as u64;
+            if page.is_empty() || !sink(&page) || page.len() < READ_PAGE as usize {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lists a directory, sorted by name.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub async fn read_dir(
+        &self,
+        reference: &BuildReference,
+        path: &str,
+    ) -> Result<Vec<FileStat>, Error> {
+        let request = frontend::ReadDirRequest {
+            r#ref: reference.id.clone(),
+            dir_path: path.to_owned(),
+            include_pattern: String::new(),
+            mount_index: 0,
+        };
+        let answer = self
+            .client
+            .clone()
+            .read_dir(self.request(request))
+            .await?
+            .into_inner();
+        let mut entries: Vec<FileStat> = answer.entries.into_iter().map(FileStat::from).collect();
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(entries)
+    }
+
+    /// Describes a file; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the call fails for another reason.
+    pub async fn stat(
+        &self,
+        reference: &BuildReference,
+        path: &str,
+    ) -> Result<Option<FileStat>, Error> {
+        let request = frontend::StatFileRequest {
+            r#ref: reference.id.clone(),
+            path: path.to_owned(),
+            mount_index: 0,
+        };
+        match self
+            .client
+            .clone()
+            .stat_file(self.request(request))
+            .await
+            .map_err(Error::from)
+        {
+            Ok(answer) => Ok(answer.into_inner().stat.map(FileStat::from)),
+            Err(Error::Remote(error)) if error.message.contains("no such file or directory") => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Resolves an image to its digest and configuration.
+    ///
+    /// # Errors
+    /// When neither the daemon's images nor the registry have it.
+    pub async fn resolve_image(
+        &self,
+        reference: &crate::oci::Reference,
+        platform: &Platform,
+        log_name: &str,
+    ) -> Result<ImageConfigBytes, Error> {
+        // ResolveImageConfig is known to every daemon since long before v0.11; ResolveSourceMeta since v0.13 only.
+        #[expect(deprecated, reason = "the one call that all supported daemons know")]
+        let request = frontend::ResolveImageConfigRequest {
+            r#ref: reference.to_string(),
+            platform: Some(pb::Platform {
+                os: platform.os.clone(),
+                architecture: platform.architecture.clone(),
+                variant: platform.variant.clone().unwrap_or_default(),
+                ..Default::default()
+            }),
+            resolve_mode: "default".to_owned(),
+            log_name: log_name.to_owned(),
+            ..Default::default()
+        };
+        let answer = self
+            .client
+            .clone()
+            .resolve_image_config(self.request(request))
+            .await?
+            .into_inner();
+        let digest = answer.digest.parse().map_err(|_| Error::Incomplete {
+            call: "ResolveImageConfig",
+            missing: "digest",
+        })?;
+        Ok(ImageConfigBytes {
+            digest,
+            config: answer.config,
+        })
+    }
+
+    pub(super) async fn return_outcome(&self, outcome: Outcome) -> Result<(), Error> {
+        let reference = |reference: BuildReference| frontend::Ref {
+            id: reference.id,
+            def: None,
+        };
+        let attestations: Vec<frontend::Attestation> = outcome
+            .attestations
+            .into_iter()
+            .map(|attestation| frontend::Attestation {
+                kind: frontend::AttestationKind::InToto.into(),
+                r#ref: Some(reference(attestation.reference)),
+                path: attestation.path,
+                in_toto_predicate_type: attestation.predicate_type,
+                ..Default::default()
+            })
+            .collect();
+        // A wrong key is dropped without a word: it must be the normalised platform of the configuration.
+        let key = outcome.platform.to_string();
+        let attestations = match attestations.is_empty() {
+            true => BTreeMap::new(),
+            false => BTreeMap::from([(
+                key,
+                frontend::Attestations {
+                    attestation: attestations,
+                },
+            )]),
+        };
+        let result = frontend::Result {
+            metadata: [("containerimage.config".to_owned(), outcome.config)].into(),
+            attestations: attestations.into_iter().collect(),
+            result: Some(result::Result::Ref(reference(outcome.reference))),
+        };
+        self.return_request(frontend::ReturnRequest {
+            result: Some(result),
+            error: None,
+        })
+        .await
+    }
+
+    pub(super) async fn return_error(&self, mut status: rpc::Status) -> Result<(), Error> {
+        // An error whose code is OK would be none.
+        if status.code == Code::Ok as i32 {
+            status.code = Code::Unknown as i32;
+        }
+        self.return_request(frontend::ReturnRequest {
+            result: None,
+            error: Some(status),
+        })
+        .await
+    }
+
+    async fn return_request(&self, request: frontend::ReturnRequest) -> Result<(), Error> {
+        self.client.clone().r#return(self.request(request)).await?;
+        Ok(())
+    }
+}
+
+impl From<Stat> for FileStat {
+    fn from(stat: Stat) -> Self {
+        Self {
+            is_directory: stat.mode & MODE_DIRECTORY != 0,
+            permissions: stat.mode & 0o777,
+            size: u64::try_from(stat.size).unwrap_or_default(),
+            link: (stat.mode & MODE_SYMLINK != 0).then_some(stat.linkname),
+            path: stat.path,
+        }
+    }
+}

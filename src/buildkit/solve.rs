@@ -1,0 +1,213 @@
+//! A build from its first call to the end of its exports.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
+
+use buildkit_proto::moby::buildkit::v1::{self as control, StatusResponse};
+use tokio::task::JoinHandle;
+use tonic::metadata::AsciiMetadataValue;
+
+use super::client::Client;
+use super::error::Error;
+use super::gateway::{Gateway, Outcome};
+use super::session::Session;
+
+/// What a build asks of the daemon besides its graph.
+#[derive(Clone, Debug, Default)]
+pub struct Job {
+    /// What is made of the result.
+    pub exports: Vec<Export>,
+    /// Attributes that the daemon itself reads: `attest:provenance`, `build-arg:SOURCE_DATE_EPOCH`.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// One output of a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The exporter: `oci`, `docker`, `image`, `moby`.
+    pub kind: String,
+    /// Its attributes.
+    pub attributes: BTreeMap<String, String>,
+    /// The file that takes what the exporter sends; `None` for exporters that keep the result at the daemon.
+    pub file: Option<PathBuf>,
+}
+
+/// The daemon's answer to a build that succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    /// What the exporters say, such as `containerimage.digest`; with several exporters the last one wins.
+    pub exporter: BTreeMap<String, String>,
+}
+
+/// A build that failed, on either side.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError<E> {
+    /// The client gave up.
+    #[error(transparent)]
+    Drive(E),
+    /// The daemon did.
+    #[error(transparent)]
+    Daemon(Error),
+}
+
+// Status ends by itself when the job is gone; the Go client allows as long.
+const STATUS_GRACE: Duration = Duration::from_secs(5);
+
+impl Client {
+    /// Runs a build that `drive` steers: it solves, reads, and says what the result is.
+    ///
+    /// Status events go to `on_status` as they arrive; it must return at once. When `interrupt` completes, the build
+    /// is cancelled in the order that leaves nothing behind at the daemon.
+    ///
+    /// # Errors
+    /// The error of `drive`, or of the daemon: of a lost session, an exporter, an interrupt.
+    pub async fn build<T, E: From<Error> + AsError>(
+        &self,
+        session: &Session,
+        job: Job,
+        interrupt: impl Future<Output = ()>,
+        on_status: impl FnMut(StatusResponse) + Send + 'static,
+        drive: impl AsyncFnOnce(&Gateway) -> Result<(Outcome, T), E>,
+    ) -> Result<(Response, T), BuildError<E>> {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let gateway = Gateway::new(
+            self.channel.clone(),
+            build_id(&id).map_err(BuildError::Daemon)?,
+        );
+        let status = self.follow(id.clone(), on_status);
+        session.expect(&job.exports);
+        let ended = {
+            let solved = pin!(self.solve(&id, session, job));
+            let driven = pin!(steer(&gateway, drive));
+            let interrupt = pin!(interrupt);
+            run(solved, driven, interrupt, session).await
+        };
+        // Everything is dropped but the session: the daemon ends the job, and Status with it.
+        status.finish().await;
+        ended
+    }
+
+    fn follow(
+        &self,
+        id: String,
+        mut on_status: impl FnMut(StatusResponse) + Send + 'static,
+    ) -> Follower {
+        let mut control = self.control();
+        Follower(tokio::spawn(async move {
+            let Ok(answer) = control.status(control::StatusRequest { r#ref: id }).await else {
+                return; // the build itself reports why
+            };
+            let mut events = answer.into_inner();
+            while let Ok(Some(event)) = events.message().await {
+                on_status(event);
+            }
+        }))
+    }
+
+    async fn solve(&self, id: &str, session: &Session, job: Job) -> Result<Response, Error> {
+        let exporters: Vec<control::Exporter> = job
+            .exports
+            .into_iter()
+            .map(|export| control::Exporter {
+                r#type: export.kind,
+                attrs: export.attributes.into_iter().collect(),
+            })
+            .collect();
+        let first = exporters.first().cloned().unwrap_or_default();
+        let request = control::SolveRequest {
+            r#ref: id.to_owned(),
+            // Neither definition nor frontend: the daemon waits for a client-side gateway build.
+            definition: None,
+            session: session.id().to_owned(),
+            // Daemons before v0.13 know only this pair, later ones ignore it where `exporters` is set.
+            exporter_deprecated: first.r#type,
+            exporter_attrs_deprecated: first.attrs,
+            exporters,
+            frontend_attrs: job.attributes.into_iter().collect(),
+            cache: Some(control::CacheOptions::default()),
+            ..Default::default()
+        };
+        let answer = self.control().solve(request).await?.into_inner();
+        Ok(Response {
+            exporter: answer.exporter_response.into_iter().collect(),
+        })
+    }
+}
+
+/// An error that can be told to the daemon.
+pub trait AsError {
+    /// The client's error in it, if that is what failed.
+    fn as_error(&self) -> Option<&Error>;
+}
+
+impl AsError for Error {
+    fn as_error(&self) -> Option<&Error> {
+        Some(self)
+    }
+}
+
+fn build_id(id: &str) -> Result<AsciiMetadataValue, Error> {
+    id.parse().map_err(|_| Error::Incomplete {
+        call: "Solve",
+        missing: "usable build id",
+    })
+}
+
+// Every path ends in exactly one Return, or drops the solve: otherwise Control.Solve hangs.
+async fn steer<T, E: From<Error> + AsError>(
+    gateway: &Gateway,
+    drive: impl AsyncFnOnce(&Gateway) -> Result<(Outcome, T), E>,
+) -> Result<T, E> {
+    match drive(gateway).await {
+        Ok((outcome, value)) => {
+            gateway.return_outcome(outcome).await?;
+            Ok(value)
+        }
+        Err(error) => {
+            let status = error.as_error().unwrap_or(&Error::Interrupted).to_status();
+            let _ = gateway.return_error(status).await; // the first error is the one that counts
+            Err(error)
+        }
+    }
+}
+
+async fn run<T, E>(
+    mut solved: impl Future<Output = Result<Response, Error>> + Unpin,
+    driven: impl Future<Output = Result<T, E>> + Unpin,
+    mut interrupt: impl Future<Output = ()> + Unpin,
+    session: &Session,
+) -> Result<(Response, T), BuildError<E>> {
+    let interrupted = || BuildError::Daemon(Error::Interrupted);
+    let value = tokio::select! {
+        value = driven => value.map_err(BuildError::Drive)?,
+        answer = &mut solved => {
+            // The job ended under our hands: the daemon or the session went away.
+            let error = answer.err().unwrap_or(Error::Incomplete { call: "Solve", missing: "returned result" });
+            return Err(BuildError::Daemon(error));
+        }
+        reason = session.ended() => return Err(BuildError::Daemon(Error::Session(reason))),
+        () = &mut interrupt => return Err(interrupted()),
+    };
+    tokio::select! {
+        answer = solved => Ok((answer.map_err(BuildError::Daemon)?, value)),
+        reason = session.ended() => Err(BuildError::Daemon(Error::Session(reason))),
+        () = interrupt => Err(interrupted()),
+    }
+}
+
+// The task that drains Status; it does not outlive the build.
+struct Follower(JoinHandle<()>);
+
+impl Follower {
+    async fn finish(mut self) {
+        let _ = tokio::time::timeout(STATUS_GRACE, &mut self.0).await; // what is late is noise
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
