@@ -12,5 +12,6 @@
 //!
 //! A run turns one value into the next: `Spec → Plan → Built → Definition → Solved → Archive → Report`.
 
+pub mod buildkit;
 pub mod oci;
 pub mod spec;

@@ -1,0 +1,3 @@
+//! A client for BuildKit's gRPC protocol.
+
+pub mod llb;
