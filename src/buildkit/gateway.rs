@@ -298,7 +298,6 @@ impl Gateway {
         log_name: &str,
     ) -> Result<ImageConfigBytes, Error> {
         // ResolveImageConfig is known to every daemon since long before v0.11; ResolveSourceMeta since v0.13 only.
-        #[expect(deprecated, reason = "the one call that all supported daemons know")]
         let request = frontend::ResolveImageConfigRequest {
             r#ref: reference.to_string(),
             platform: Some(pb::Platform {

@@ -1,9 +1,10 @@
-//! What the daemon may ask of the client while it builds: local files, a place for exports, credentials.
+//! What the daemon may ask of the client while it builds: local files, a place for exports, credentials, secrets.
 
 mod auth;
 mod filesend;
 mod filesync;
 pub mod fsutil;
+mod secrets;
 mod tunnel;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use buildkit_proto::health::health_server::{Health, HealthServer};
 use buildkit_proto::health::{
     HealthCheckRequest, HealthCheckResponse, HealthListRequest, HealthListResponse,
 };
+use buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
 use buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
 use buildkit_proto::moby::filesync::v1::file_send_server::FileSendServer;
 use buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
@@ -29,6 +31,7 @@ pub use filesend::Received;
 use filesend::Receiver;
 use filesync::Sender;
 pub use filesync::{Local, Transfer};
+pub use secrets::Secrets;
 
 /// What a session offers to the daemon.
 #[derive(Default)]
@@ -39,6 +42,8 @@ pub struct Services {
     pub locals: BTreeMap<String, Local>,
     /// The credentials for registries.
     pub auth: Auth,
+    /// The secrets for build steps.
+    pub secrets: Secrets,
 }
 
 /// A session: the daemon's way back to the client. One serves all builds of a run, so that the daemon reads a local
@@ -76,7 +81,8 @@ impl Session {
                     .max_encoding_message_size(limit),
             )
             .add_service(FileSendServer::new(receiver.clone()).max_decoding_message_size(limit))
-            .add_service(AuthServer::new(services.auth));
+            .add_service(AuthServer::new(services.auth))
+            .add_service(SecretsServer::new(services.secrets));
         let (tunnel, ended) = tunnel::open(client, &id, &services.name, router).await?;
         Ok(Self {
             id,
