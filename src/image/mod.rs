@@ -1,0 +1,11 @@
+//! From a spec to an image: a plan that can be built, its graph, and its configuration.
+
+mod config;
+mod layout;
+mod lower;
+mod plan;
+mod site;
+
+pub use config::config;
+pub use lower::{BuildStage, Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image, lower_root};
+pub use plan::{CacheMount, CopyPath, Plan, Problem, plan};

@@ -1,0 +1,282 @@
+//! A spec whose packages resolve and whose output is decided.
+
+use std::collections::BTreeMap;
+
+use crate::oci::Platform;
+use crate::spec::{self, Kind, Spec};
+use crate::wolfi::{Atom, Closure, Index, ParseAtomError, UnknownPackage, Unsatisfiable, resolve};
+
+use super::layout::{PATH, SOURCE, USER, WORKDIR, join};
+use super::site;
+
+/// How one app is built and what its image holds, with every decision taken that needs no build.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The app's name, as in files and tags.
+    pub name: String,
+    /// What kind of program it is.
+    pub kind: Option<Kind>,
+    /// The platform it is built for.
+    pub platform: Platform,
+    /// The app's directory in the build stage.
+    pub directory: String,
+    /// The packages of the build stage.
+    pub build_packages: Closure,
+    /// What the image asks for, before the needs of the built files are known.
+    pub world: Vec<Atom>,
+    /// The packages of the image, as far as they are known before the build.
+    pub runtime_packages: Closure,
+    /// The files of the dependency step, globs relative to the repository's root.
+    pub install_files: Vec<String>,
+    /// The commands of the dependency step.
+    pub install: Vec<String>,
+    /// What the build may see of the repository, globs relative to its root; empty is all of it.
+    pub context: Vec<String>,
+    /// The build commands.
+    pub commands: Vec<String>,
+    /// The environment of the build steps.
+    pub build_env: BTreeMap<String, String>,
+    /// The directories kept between builds.
+    pub caches: Vec<CacheMount>,
+    /// The secrets that the steps may read.
+    pub secrets: Vec<spec::Secret>,
+    /// What is shipped.
+    pub copies: Vec<CopyPath>,
+    /// The environment of the image.
+    pub env: BTreeMap<String, String>,
+    /// The command of the image.
+    pub command: Vec<String>,
+    /// The ports it listens on.
+    pub ports: Vec<u16>,
+    /// The user and group it runs as.
+    pub user: (u32, u32),
+    /// The directory it runs in.
+    pub workdir: String,
+    /// The directories it may write to.
+    pub writable: Vec<String>,
+    /// The labels of the image.
+    pub labels: BTreeMap<String, String>,
+    /// The path of its health route.
+    pub health: Option<String>,
+    /// Files that the image needs beside what was built, by path.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+/// A directory kept between builds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheMount {
+    /// Its path in the build stage.
+    pub target: String,
+    /// Its name at the daemon.
+    pub id: String,
+    /// Whether only one build at a time may use it.
+    pub locked: bool,
+}
+
+/// A path of the build stage and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyPath {
+    /// An absolute path of the build stage.
+    pub from: String,
+    /// An absolute path of the image.
+    pub to: String,
+}
+
+/// Why a spec cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[error("`{app}`: {kind}")]
+pub struct Problem {
+    /// The app's name.
+    pub app: String,
+    /// The field of the spec.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub kind: ProblemKind,
+}
+
+/// What can be wrong with a spec that reads well.
+#[derive(Debug, thiserror::Error)]
+pub enum ProblemKind {
+    /// A package entry is not understood.
+    #[error(transparent)]
+    Atom(#[from] ParseAtomError),
+    /// A package is not in the index.
+    #[error(transparent)]
+    Unknown(#[from] UnknownPackage),
+    /// The packages do not go together.
+    #[error("the packages of {stage} do not go together: {source}")]
+    Unsatisfiable {
+        /// `the build` or `the image`.
+        stage: &'static str,
+        /// Why not.
+        source: Unsatisfiable,
+    },
+    /// Nothing says what is shipped.
+    #[error("nothing is copied into the image")]
+    NothingToShip,
+    /// Nothing says how it runs.
+    #[error("there is no command to run")]
+    NoCommand,
+    /// A path leads out of where it must stay.
+    #[error("`{0}` leads out of the file system")]
+    Path(String),
+    /// Files are taken from a place where no step has put any.
+    #[error("`{0}` is outside of the app, and no command builds it")]
+    NotBuilt(String),
+}
+
+/// Decides how `spec` is built for `platform` with the packages of `index`; `scope` names the repository in the ids of
+/// cache directories.
+///
+/// # Errors
+/// Every problem of the spec.
+pub fn plan(spec: &Spec, index: &Index, platform: &Platform, scope: &str) -> Result<Plan, Vec<Problem>> {
+    let name = spec.slug();
+    let mut problems = Problems { app: name.clone(), found: Vec::new() };
+    let site = spec.metadata.kind == Some(Kind::Static) && spec.runtime.command.is_empty();
+    let build_packages = problems.closure(index, "build.packages", "the build", &spec.build.packages, &[]);
+    let mut runtime = vec!["wolfi-baselayout".to_owned(), "ca-certificates-bundle".to_owned()];
+    runtime.extend(spec.runtime.packages.iter().cloned());
+    let world = problems.world(index, "runtime.packages", &runtime);
+    let runtime_packages = problems.resolve(index, "runtime.packages", "the image", &world);
+    let directory = problems.path("metadata.path", SOURCE, &spec.metadata.path);
+    let workdir = problems.path("runtime.workdir", "/", spec.runtime.workdir.as_deref().unwrap_or(WORKDIR));
+    let copies = copies(spec, &directory, &workdir, &mut problems);
+    if spec.runtime.command.is_empty() && !site {
+        problems.add("runtime.command", ProblemKind::NoCommand);
+    }
+    let mut plan = Plan {
+        kind: spec.metadata.kind,
+        platform: platform.clone(),
+        build_packages,
+        runtime_packages,
+        world,
+        install_files: spec.build.install.files.clone(),
+        install: spec.build.install.commands.clone(),
+        context: spec.build.context.clone(),
+        commands: spec.build.commands.clone(),
+        build_env: build_env(spec),
+        caches: caches(spec, &name, &directory, scope, &mut problems),
+        secrets: spec.build.secrets.clone(),
+        copies,
+        env: image_env(spec),
+        command: spec.runtime.command.clone(),
+        ports: spec.runtime.ports.clone(),
+        user: user(spec),
+        writable: spec.runtime.writable.iter().map(|path| problems.path("runtime.writable", &workdir, path)).collect(),
+        workdir,
+        labels: spec.runtime.labels.clone(),
+        health: spec.runtime.health.as_ref().map(|health| health.endpoint.clone()),
+        files: BTreeMap::new(),
+        name,
+        directory,
+    };
+    if site {
+        site::serve(&mut plan);
+    }
+    if problems.found.is_empty() { Ok(plan) } else { Err(problems.found) }
+}
+
+fn copies(spec: &Spec, directory: &str, workdir: &str, problems: &mut Problems) -> Vec<CopyPath> {
+    if spec.runtime.copy.is_empty() {
+        problems.add("runtime.copy", ProblemKind::NothingToShip);
+    }
+    let is_built = !spec.build.commands.is_empty() || !spec.build.install.commands.is_empty();
+    let mut copies = Vec::new();
+    for copy in &spec.runtime.copy {
+        let from = problems.path("runtime.copy", directory, &copy.from);
+        let to = problems.path("runtime.copy", workdir, &copy.to);
+        if !is_built && from != SOURCE && !from.starts_with(&format!("{SOURCE}/")) {
+            problems.add("runtime.copy", ProblemKind::NotBuilt(copy.from.clone()));
+        }
+        copies.push(CopyPath { from, to });
+    }
+    copies
+}
+
+fn build_env(spec: &Spec) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::from([("PATH".to_owned(), PATH.to_owned()), ("HOME".to_owned(), "/root".to_owned())]);
+    env.extend(spec.build.env.clone());
+    env
+}
+
+fn image_env(spec: &Spec) -> BTreeMap<String, String> {
+    let certificates = ("SSL_CERT_FILE".to_owned(), "/etc/ssl/certs/ca-certificates.crt".to_owned());
+    let mut env = BTreeMap::from([("PATH".to_owned(), PATH.to_owned()), certificates]);
+    env.extend(spec.runtime.env.clone());
+    env
+}
+
+// A directory of the app belongs to it alone; one outside of it, such as a download cache, to the repository.
+fn caches(spec: &Spec, name: &str, directory: &str, scope: &str, problems: &mut Problems) -> Vec<CacheMount> {
+    let mount = |path: &String| {
+        let target = problems.path("build.cache", directory, path);
+        let locked = !path.starts_with('/');
+        let id = if locked { format!("peelbox/{scope}/{name}{target}") } else { format!("peelbox/{scope}{target}") };
+        CacheMount { target, id, locked }
+    };
+    spec.build.cache.iter().map(mount).collect()
+}
+
+fn user(spec: &Spec) -> (u32, u32) {
+    let text = spec.runtime.user.clone().unwrap_or_default();
+    let (uid, gid) = text.split_once(':').map_or((text.as_str(), None), |(uid, gid)| (uid, Some(gid)));
+    let uid = uid.parse().unwrap_or(USER);
+    (uid, gid.and_then(|gid| gid.parse().ok()).unwrap_or(uid))
+}
+
+struct Problems {
+    app: String,
+    found: Vec<Problem>,
+}
+
+impl Problems {
+    fn add(&mut self, field: &'static str, kind: ProblemKind) {
+        self.found.push(Problem { app: self.app.clone(), field, kind });
+    }
+
+    fn path(&mut self, field: &'static str, base: &str, path: &str) -> String {
+        join(base, path).unwrap_or_else(|| {
+            self.add(field, ProblemKind::Path(path.to_owned()));
+            "/".to_owned()
+        })
+    }
+
+    // Every unknown name is told at once; only a list without one is worth resolving.
+    fn world(&mut self, index: &Index, field: &'static str, entries: &[String]) -> Vec<Atom> {
+        let mut world = Vec::new();
+        for entry in entries {
+            match entry.parse::<Atom>() {
+                Err(error) => self.add(field, error.into()),
+                Ok(atom) => match index.check(entry) {
+                    Ok(_) => world.push(atom),
+                    Err(error) => self.add(field, error.into()),
+                },
+            }
+        }
+        world
+    }
+
+    fn resolve(&mut self, index: &Index, field: &'static str, stage: &'static str, world: &[Atom]) -> Closure {
+        match resolve(index, world) {
+            Ok(closure) => closure,
+            Err(source) => {
+                self.add(field, ProblemKind::Unsatisfiable { stage, source });
+                Closure::default()
+            }
+        }
+    }
+
+    fn closure(
+        &mut self,
+        index: &Index,
+        field: &'static str,
+        stage: &'static str,
+        entries: &[String],
+        more: &[Atom],
+    ) -> Closure {
+        let mut world = self.world(index, field, entries);
+        world.extend(more.iter().cloned());
+        self.resolve(index, field, stage, &world)
+    }
+}
