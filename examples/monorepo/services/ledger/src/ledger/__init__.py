@@ -1,0 +1,1 @@
+"""Books the paid orders of the day."""
