@@ -1,3 +1,7 @@
 //! The `peelbox` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    peelbox::cli::main()
+}

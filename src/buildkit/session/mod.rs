@@ -1,6 +1,7 @@
 //! What the daemon may ask of the client while it builds: local files, a place for exports, credentials, secrets.
 
 mod auth;
+mod docker_config;
 mod filesend;
 mod filesync;
 pub mod fsutil;
@@ -27,6 +28,7 @@ use super::client::{Client, MAX_MESSAGE};
 use super::error::Error;
 use super::solve::Export;
 pub use auth::{Auth, Keychain};
+pub use docker_config::{DockerConfig, DockerConfigError};
 pub use filesend::Received;
 use filesend::Receiver;
 use filesync::Sender;

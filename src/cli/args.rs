@@ -1,0 +1,198 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// From a repository to small, auditable, running container images, without a Dockerfile.
+#[derive(Debug, Parser)]
+#[command(name = "peelbox", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 an app failed to build, 2 wrong input, 3 the environment, 130 interrupted.")]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Builds every app of a repository, and leaves an OCI archive, an SBOM and provenance of each
+    Ci(Ci),
+    /// Builds the apps of a spec file, or of detection, and loads or writes their images
+    Build(Build),
+    /// Prints the spec of every app of a repository
+    Detect(Detect),
+    /// Asks the package index
+    #[command(subcommand)]
+    Packages(Packages),
+    /// Says which BuildKit would be used, what it can do, and what is missing
+    Doctor(Doctor),
+    /// Prints the JSON Schema of the spec
+    Schema,
+    /// Prints the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Connects stdin and stdout to the chosen daemon
+    DialStdio(Connection),
+    /// Removed: a build needs no frontend image
+    #[command(hide = true, disable_help_flag = true)]
+    Frontend {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        rest: Vec<String>,
+    },
+}
+
+/// Which daemon.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Connection {
+    /// The BuildKit to use: unix://PATH, tcp://HOST:PORT, docker-container://NAME, docker://[SOCKET]
+    #[arg(long, value_name = "ADDR", env = "PEELBOX_BUILDKIT")]
+    pub(super) buildkit: Option<String>,
+}
+
+/// How a build runs.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Building {
+    #[command(flatten)]
+    pub(super) connection: Connection,
+    /// The spec file; without one, universalbuild.yaml, .yml or .json of the repository, or detection
+    #[arg(long, value_name = "FILE", env = "PEELBOX_SPEC")]
+    pub(super) spec: Option<PathBuf>,
+    /// Builds only the apps of this name; `*` stands for any text (repeatable)
+    #[arg(long, value_name = "NAME", env = "PEELBOX_APP", value_delimiter = ',')]
+    pub(super) app: Vec<String>,
+    /// How progress is shown
+    #[arg(long, value_enum, default_value_t = Progress::Auto, env = "PEELBOX_PROGRESS")]
+    pub(super) progress: Progress,
+    /// Shows errors and the digests only
+    #[arg(short, long, env = "PEELBOX_QUIET")]
+    pub(super) quiet: bool,
+    /// Attaches no SBOM
+    #[arg(long, env = "PEELBOX_NO_SBOM")]
+    pub(super) no_sbom: bool,
+    /// Attaches no provenance
+    #[arg(long, env = "PEELBOX_NO_PROVENANCE")]
+    pub(super) no_provenance: bool,
+    /// Attaches neither SBOM nor provenance
+    #[arg(long, env = "PEELBOX_NO_ATTESTATIONS")]
+    pub(super) no_attestations: bool,
+    /// How much the provenance tells
+    #[arg(long, value_enum, default_value_t = Provenance::Max, env = "PEELBOX_PROVENANCE")]
+    pub(super) provenance: Provenance,
+    /// Runs every step again
+    #[arg(long, env = "PEELBOX_NO_CACHE")]
+    pub(super) no_cache: bool,
+    /// A secret for build steps: id=NAME,src=FILE or id=NAME,env=VARIABLE (repeatable)
+    #[arg(long, value_name = "SECRET")]
+    pub(super) secret: Vec<String>,
+    /// A label of every image: KEY=VALUE (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) label: Vec<String>,
+    /// Certificates that build steps trust besides the usual ones; SSL_CERT_FILE where it is set
+    #[arg(long, value_name = "FILE", env = "PEELBOX_CA_CERTIFICATES")]
+    pub(super) ca_certificates: Option<PathBuf>,
+    /// The time of everything in the images, in seconds since 1970; the time of the commit in a git repository
+    #[arg(long, value_name = "SECONDS", env = "SOURCE_DATE_EPOCH")]
+    pub(super) source_date_epoch: Option<i64>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Ci {
+    /// The repository
+    #[arg(default_value = ".", env = "PEELBOX_PATH")]
+    pub(super) path: PathBuf,
+    #[command(flatten)]
+    pub(super) building: Building,
+    /// The name of the images; `{app}` stands for the app's name (repeatable)
+    #[arg(long, visible_alias = "image", value_name = "NAME", env = "PEELBOX_TAG", value_delimiter = ',')]
+    pub(super) tag: Vec<String>,
+    /// Where archives, SBOMs, provenance, logs and the report go
+    #[arg(long, value_name = "DIR", default_value = "peelbox-out", env = "PEELBOX_OUTPUT_DIR")]
+    pub(super) output_dir: PathBuf,
+    /// Stops after the first app that fails
+    #[arg(long, env = "PEELBOX_FAIL_FAST")]
+    pub(super) fail_fast: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Build {
+    #[command(flatten)]
+    pub(super) building: Building,
+    /// The name of the image; `{app}` stands for the app's name, and must be there when several are built (repeatable)
+    #[arg(long, visible_alias = "image", value_name = "NAME", required = true)]
+    pub(super) tag: Vec<String>,
+    /// The repository
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(super) repo: PathBuf,
+    /// Where the image goes: type=docker (the Engine), type=docker,dest=FILE, type=tar,dest=FILE or type=oci,dest=FILE
+    #[arg(long, value_name = "OUTPUT", default_value = "type=docker")]
+    pub(super) output: String,
+    /// Removed
+    #[arg(long, hide = true)]
+    pub(super) context_name: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Detect {
+    /// The repository
+    #[arg(default_value = ".")]
+    pub(super) path: PathBuf,
+    /// How the specs are written: JSON where the output is no terminal, text where it is one
+    #[arg(long)]
+    pub(super) format: Option<String>,
+    /// Writes to a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Prints only the apps of this name; `*` stands for any text (repeatable)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) app: Vec<String>,
+    /// Prints the evidence for everything that was found, and why other directories are no apps
+    #[arg(long)]
+    pub(super) explain: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Packages {
+    /// Checks that packages are in the index
+    Check {
+        /// Packages, as name, name=version or name~version
+        #[arg(required = true)]
+        packages: Vec<String>,
+    },
+    /// Searches names and descriptions
+    Search {
+        /// Words that must all be found
+        #[arg(required = true)]
+        words: Vec<String>,
+    },
+    /// Lists the versions of a package
+    Versions {
+        /// The package
+        package: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    pub(super) connection: Connection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Progress {
+    /// Plain, unless quiet
+    Auto,
+    /// Lines
+    Plain,
+    /// Nothing
+    Quiet,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Provenance {
+    /// Materials and parameters
+    Min,
+    /// The whole graph too
+    Max,
+}
