@@ -14,3 +14,4 @@
 
 pub mod oci;
 pub mod spec;
+pub mod wolfi;
