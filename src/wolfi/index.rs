@@ -1,0 +1,582 @@
+//! The package index of an apk repository.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use crate::oci::Digest;
+
+use super::atom::{Atom, Constraint, ParseAtomError, Provide, is_name};
+use super::identity::Identity;
+use super::suggest;
+use super::version::Version;
+
+/// The packages of one repository for one architecture: every version of every name, and what they provide.
+///
+/// The text stays as it came; a record is turned into a [`Package`] when it is first looked at.
+pub struct Index {
+    text: String,
+    source: String,
+    digest: Digest,
+    skipped: usize,
+    /// By name, then newest first, then in the order of the file.
+    records: Vec<Record>,
+    packages: Vec<OnceLock<Box<Package>>>,
+    /// Real and provided names, sorted.
+    names: Vec<Name>,
+    /// Record numbers, name by name, each in the order of the file.
+    providers: Vec<u32>,
+}
+
+/// One version of one package, as the index describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// The name (`P:`).
+    pub name: String,
+    /// The version (`V:`), which may be no valid one.
+    pub version: Version,
+    /// The architecture in apk's words (`A:`), `x86_64` or `aarch64`.
+    pub architecture: String,
+    /// The recipe that the package came from (`o:`), which vulnerability data is keyed by.
+    pub origin: String,
+    /// The first licence of the recipe (`L:`), an SPDX expression where it is right.
+    pub license: String,
+    /// One line about the package (`T:`).
+    pub description: String,
+    /// The home page (`U:`), often empty.
+    pub url: String,
+    /// Who maintains it (`m:`).
+    pub maintainer: String,
+    /// The commit of the recipe (`c:`).
+    pub commit: String,
+    /// The identity (`C:`), the SHA-1 of the control section.
+    pub identity: Identity,
+    /// The size of the file in bytes (`S:`).
+    pub size: u64,
+    /// The installed size in bytes (`I:`).
+    pub installed_size: u64,
+    /// The time of the build in seconds since 1970 (`t:`).
+    pub build_time: i64,
+    /// What it needs and what it conflicts with (`D:`).
+    pub depends: Vec<Atom>,
+    /// What else it can be asked for as (`p:`).
+    pub provides: Vec<Provide>,
+    /// Its rank among the providers of a name (`k:`), higher wins.
+    pub provider_priority: i64,
+    /// The first entry of `D:` that could not be read; such a package cannot be installed.
+    pub unreadable: Option<String>,
+}
+
+/// A name that the index cannot serve, with what may have been meant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownPackage {
+    /// The text is no atom.
+    #[error(transparent)]
+    Invalid(#[from] ParseAtomError),
+    /// No package has or provides the name.
+    #[error("no package is named `{name}`")]
+    Missing {
+        /// The name that was asked for.
+        name: String,
+        /// Near names, best first.
+        suggestions: Vec<String>,
+    },
+    /// The name is there, a version that satisfies the atom is not.
+    #[error("no version of `{name}` satisfies `{atom}`")]
+    Version {
+        /// The name that was asked for.
+        name: String,
+        /// The whole atom.
+        atom: String,
+        /// The versions under that name, newest first.
+        available: Vec<Version>,
+    },
+    /// The name is only provided, by packages of which none may be chosen by itself.
+    #[error("`{name}` is no package, it is only provided by others")]
+    Virtual {
+        /// The name that was asked for.
+        name: String,
+        /// The names of the packages that provide it, sorted.
+        providers: Vec<String>,
+    },
+}
+
+#[derive(Clone, Copy)]
+struct Record {
+    start: u32,
+    end: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Name {
+    start: u32,
+    length: u32,
+    first_record: u32,
+    records: u32,
+    first_provider: u32,
+    providers: u32,
+}
+
+/// The number of a real or provided name of an index, in sorted order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct NameId(pub(super) u32);
+
+/// The number of a record of an index; within a name, the newest version has the lowest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PackageId(pub(super) u32);
+
+// A record while the index is being read.
+struct Raw<'a> {
+    name: &'a str,
+    version: Version,
+    provides: &'a str,
+    record: Record,
+}
+
+impl Index {
+    /// Reads the text of an `APKINDEX`; `source` names it in messages.
+    ///
+    /// A record without a usable name or without a version is left out and counted ([`Index::skipped`]); an invalid
+    /// version is kept and sorts last. Text behind the first 4 GiB is ignored.
+    #[must_use]
+    pub fn parse(text: &[u8], source: &str) -> Self {
+        let digest = Digest::of(text);
+        let text = &text[..text.len().min(u32::MAX as usize)];
+        let text = String::from_utf8_lossy(text).into_owned();
+        let (raws, skipped) = read_records(&text);
+        let tables = Tables::build(&text, raws);
+        Self {
+            packages: tables.records.iter().map(|_| OnceLock::new()).collect(),
+            source: source.to_owned(),
+            digest,
+            skipped,
+            records: tables.records,
+            names: tables.names,
+            providers: tables.providers,
+            text,
+        }
+    }
+
+    /// Takes `digest` for that of the file which the text came out of.
+    #[must_use]
+    pub fn with_digest(mut self, digest: Digest) -> Self {
+        self.digest = digest;
+        self
+    }
+
+    /// What the index was read from, for messages.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The digest of the index file.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// How many package versions there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is no package at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// How many records had no usable name or no version.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// The build time of the newest package in seconds since 1970, which tells the age of an index.
+    #[must_use]
+    pub fn newest_build(&self) -> i64 {
+        self.records
+            .iter()
+            .filter_map(|record| field(self.record_text(*record), b't')?.parse().ok())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// All versions of the real name `name`, newest first.
+    pub fn packages<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Package> + use<'a> {
+        let ids = self.name_id(name).map(|id| self.real_packages(id));
+        ids.into_iter().flatten().map(|id| self.package(id))
+    }
+
+    /// The newest version of the real name `name`.
+    #[must_use]
+    pub fn newest(&self, name: &str) -> Option<&Package> {
+        self.packages(name).next()
+    }
+
+    /// All versions of all packages that have or provide `name`, in the order of the file.
+    pub fn providers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Package> + use<'a> {
+        let ids = self.name_id(name).map(|id| self.provider_ids(id));
+        ids.into_iter().flatten().map(|id| self.package(id))
+    }
+
+    /// The real names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names
+            .iter()
+            .filter(|name| name.records > 0)
+            .map(|name| self.name_text(*name))
+    }
+
+    /// The real names that begin with `prefix`, sorted.
+    pub fn names_with_prefix<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = &'a str> + use<'a> {
+        let first = self
+            .names
+            .partition_point(|name| self.name_text(*name) < prefix);
+        self.names[first..]
+            .iter()
+            .take_while(move |name| self.name_text(**name).starts_with(prefix))
+            .filter(|name| name.records > 0)
+            .map(|name| self.name_text(*name))
+    }
+
+    /// The package that a request for `atom` alone would install first, chosen as apk does among all versions and
+    /// providers.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the atom, or what there is instead.
+    pub fn check(&self, atom: &str) -> Result<&Package, UnknownPackage> {
+        let parsed: Atom = atom.parse()?;
+        let name = parsed.name.clone();
+        let Some(id) = self.name_id(&name) else {
+            let suggestions = suggest::near(self, &name);
+            return Err(UnknownPackage::Missing { name, suggestions });
+        };
+        if let Some(package) = super::resolve::preferred(self, id, &parsed) {
+            return Ok(package);
+        }
+        let mut available = self.versions(id);
+        available.dedup();
+        if parsed.constraint != Constraint::Any && !available.is_empty() {
+            return Err(UnknownPackage::Version {
+                name,
+                atom: atom.to_owned(),
+                available,
+            });
+        }
+        let mut providers: Vec<String> = self.providers(&name).map(|p| p.name.clone()).collect();
+        providers.sort();
+        providers.dedup();
+        Err(UnknownPackage::Virtual { name, providers })
+    }
+
+    /// The newest version of every name that has all `words` in its name, its provided names or its description,
+    /// whatever their case; those with the words in the name come first.
+    #[must_use]
+    pub fn search(&self, words: &[&str]) -> Vec<&Package> {
+        let words: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
+        let mut found: Vec<(u8, &Package)> = self
+            .names
+            .iter()
+            .filter(|name| name.records > 0)
+            .filter_map(|name| {
+                let id = PackageId(name.first_record);
+                let record = self.record_text(self.records[id.0 as usize]);
+                let rank = rank(self.name_text(*name), record, &words)?;
+                Some((rank, self.package(id)))
+            })
+            .collect();
+        found.sort_by_key(|(rank, _)| *rank);
+        found.into_iter().map(|(_, package)| package).collect()
+    }
+
+    /// Every version under the name, real or provided, newest first.
+    fn versions(&self, id: NameId) -> Vec<Version> {
+        let name = self.name_text(self.names[id.0 as usize]);
+        let mut versions: Vec<Version> = self
+            .provider_ids(id)
+            .filter_map(|provider| self.package(provider).version_as(name).cloned())
+            .collect();
+        versions.sort_by(|left, right| right.cmp(left));
+        versions
+    }
+
+    pub(super) fn name_count(&self) -> usize {
+        self.names.len()
+    }
+
+    pub(super) fn name_id(&self, name: &str) -> Option<NameId> {
+        self.names
+            .binary_search_by(|entry| self.name_text(*entry).cmp(name))
+            .ok()
+            .map(|position| NameId(position as u32))
+    }
+
+    pub(super) fn name_of(&self, id: NameId) -> &str {
+        self.name_text(self.names[id.0 as usize])
+    }
+
+    pub(super) fn all_names(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.names
+            .iter()
+            .map(|name| (self.name_text(*name), name.records > 0))
+    }
+
+    fn real_packages(&self, id: NameId) -> impl Iterator<Item = PackageId> + use<> {
+        let name = self.names[id.0 as usize];
+        (name.first_record..name.first_record + name.records).map(PackageId)
+    }
+
+    pub(super) fn provider_ids(&self, id: NameId) -> impl Iterator<Item = PackageId> + use<'_> {
+        let name = self.names[id.0 as usize];
+        let first = name.first_provider as usize;
+        self.providers[first..first + name.providers as usize]
+            .iter()
+            .map(|id| PackageId(*id))
+    }
+
+    pub(super) fn package(&self, id: PackageId) -> &Package {
+        let number = id.0 as usize;
+        self.packages[number].get_or_init(|| {
+            let text = self.record_text(self.records[number]);
+            Box::new(Package::parse(text))
+        })
+    }
+
+    fn name_text(&self, name: Name) -> &str {
+        &self.text[name.start as usize..(name.start + name.length) as usize]
+    }
+
+    fn record_text(&self, record: Record) -> &str {
+        &self.text[record.start as usize..record.end as usize]
+    }
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Index")
+            .field("source", &self.source)
+            .field("digest", &self.digest)
+            .field("packages", &self.records.len())
+            .field("names", &self.names.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Package {
+    /// The name of its file in the repository, `name-version.apk`.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{}-{}.apk", self.name, self.version)
+    }
+
+    /// Whether it can be installed: its version makes a safe file name, and its dependencies could be read.
+    #[must_use]
+    pub fn is_installable(&self) -> bool {
+        self.unreadable.is_none() && is_file_safe(self.version.as_str())
+    }
+
+    /// The version that it has under `name`: its own, or that of the provided name.
+    #[must_use]
+    pub fn version_as(&self, name: &str) -> Option<&Version> {
+        if self.name == name {
+            return Some(&self.version);
+        }
+        self.provides
+            .iter()
+            .find(|provide| provide.name == name)
+            .and_then(|provide| provide.version.as_ref())
+    }
+
+    fn parse(record: &str) -> Self {
+        let mut fields: BTreeMap<u8, &str> = BTreeMap::new();
+        for line in record.lines() {
+            if let [letter, b':', ..] = line.as_bytes() {
+                fields.entry(*letter).or_insert(&line[2..]);
+            }
+        }
+        let text = |letter: u8| fields.get(&letter).copied().unwrap_or_default();
+        let number = |letter: u8| text(letter).parse().unwrap_or(0);
+        let signed = |letter: u8| text(letter).parse().unwrap_or(0);
+        let (depends, unreadable) = read_depends(text(b'D'));
+        Self {
+            name: text(b'P').to_owned(),
+            version: Version::new(text(b'V')),
+            architecture: text(b'A').to_owned(),
+            origin: text(b'o').to_owned(),
+            license: text(b'L').to_owned(),
+            description: text(b'T').to_owned(),
+            url: text(b'U').to_owned(),
+            maintainer: text(b'm').to_owned(),
+            commit: text(b'c').to_owned(),
+            identity: text(b'C').parse().unwrap_or_default(),
+            size: number(b'S'),
+            installed_size: number(b'I'),
+            build_time: signed(b't'),
+            depends,
+            provides: read_provides(text(b'p')),
+            provider_priority: signed(b'k'),
+            unreadable,
+        }
+    }
+}
+
+fn read_depends(text: &str) -> (Vec<Atom>, Option<String>) {
+    let mut unreadable = None;
+    let atoms = text
+        .split_ascii_whitespace()
+        .filter_map(|entry| match Atom::parse_lenient(entry) {
+            Ok(atom) => Some(atom),
+            Err(_) => {
+                unreadable.get_or_insert_with(|| entry.to_owned());
+                None
+            }
+        })
+        .collect();
+    (atoms, unreadable)
+}
+
+fn read_provides(text: &str) -> Vec<Provide> {
+    text.split_ascii_whitespace()
+        .filter_map(Provide::parse)
+        .collect()
+}
+
+fn read_records(text: &str) -> (Vec<Raw<'_>>, usize) {
+    let mut raws = Vec::new();
+    let mut skipped = 0;
+    let mut start = 0;
+    while start < text.len() {
+        let end = text[start..]
+            .find("\n\n")
+            .map_or(text.len(), |length| start + length + 1);
+        let record = Record {
+            start: start as u32,
+            end: end as u32,
+        };
+        match Raw::read(&text[start..end], record) {
+            Some(raw) => raws.push(raw),
+            None if text[start..end].trim().is_empty() => {}
+            None => skipped += 1,
+        }
+        start = end + 1;
+    }
+    (raws, skipped)
+}
+
+impl<'a> Raw<'a> {
+    fn read(text: &'a str, record: Record) -> Option<Self> {
+        let (mut name, mut version, mut provides) = (None, None, "");
+        for line in text.lines() {
+            match line.as_bytes() {
+                [b'P', b':', ..] if name.is_none() => name = Some(&line[2..]),
+                [b'V', b':', ..] if version.is_none() => version = Some(&line[2..]),
+                [b'p', b':', ..] if provides.is_empty() => provides = &line[2..],
+                _ => {}
+            }
+        }
+        let name = name.filter(|name| is_file_safe(name))?;
+        let version = version.filter(|version| !version.is_empty())?;
+        Some(Self {
+            name,
+            version: Version::new(version),
+            provides,
+            record,
+        })
+    }
+}
+
+struct Tables {
+    records: Vec<Record>,
+    names: Vec<Name>,
+    providers: Vec<u32>,
+}
+
+impl Tables {
+    fn build(text: &str, mut raws: Vec<Raw<'_>>) -> Self {
+        raws.sort_by(|left, right| {
+            let by_version = || right.version.cmp(&left.version);
+            left.name.cmp(right.name).then_with(by_version)
+        });
+        let mut entries: Vec<(&str, u32, u32)> = Vec::new();
+        for (number, raw) in raws.iter().enumerate() {
+            entries.push((raw.name, raw.record.start, number as u32));
+            for provide in raw.provides.split_ascii_whitespace() {
+                let name = provide.split_once('=').map_or(provide, |(name, _)| name);
+                if is_name(name) {
+                    entries.push((name, raw.record.start, number as u32));
+                }
+            }
+        }
+        entries.sort_unstable();
+        entries.dedup();
+        let mut tables = Self {
+            records: raws.iter().map(|raw| raw.record).collect(),
+            names: Vec::new(),
+            providers: Vec::with_capacity(entries.len()),
+        };
+        let mut first_record = 0;
+        for group in entries.chunk_by(|left, right| left.0 == right.0) {
+            let name = group[0].0;
+            let records = raws[first_record..]
+                .iter()
+                .take_while(|raw| raw.name == name)
+                .count();
+            tables.names.push(Name {
+                // The name is a part of the text: the distance of the two is its place.
+                start: (name.as_ptr() as usize - text.as_ptr() as usize) as u32,
+                length: name.len() as u32,
+                first_record: first_record as u32,
+                records: records as u32,
+                first_provider: tables.providers.len() as u32,
+                providers: group.len() as u32,
+            });
+            tables.providers.extend(group.iter().map(|entry| entry.2));
+            first_record += records;
+        }
+        tables
+    }
+}
+
+fn field(record: &str, letter: u8) -> Option<&str> {
+    record.lines().find_map(|line| match line.as_bytes() {
+        [first, b':', ..] if *first == letter => Some(&line[2..]),
+        _ => None,
+    })
+}
+
+// How well a package fits the words: 0 it is the name, 1 all are in the name, 2 some are elsewhere.
+fn rank(name: &str, record: &str, words: &[String]) -> Option<u8> {
+    let name = name.to_lowercase();
+    if let [word] = words
+        && *word == name
+    {
+        return Some(0);
+    }
+    if words.iter().all(|word| name.contains(word.as_str())) {
+        return Some(1);
+    }
+    let mut text = name;
+    for letter in [b'T', b'p'] {
+        text.push('\n');
+        text.push_str(&field(record, letter).unwrap_or_default().to_lowercase());
+    }
+    words
+        .iter()
+        .all(|word| text.contains(word.as_str()))
+        .then_some(2)
+}
+
+/// Whether `text` can stand in a file name and in a URL as it is.
+pub(super) fn is_file_safe(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.len() <= 200
+        && text.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-' | b'~')
+        })
+}

@@ -1,0 +1,17 @@
+//! Wolfi's packages.
+
+mod atom;
+mod identity;
+mod index;
+mod resolve;
+mod solver;
+mod suggest;
+mod unsatisfiable;
+mod version;
+
+pub use atom::{Atom, Constraint, ParseAtomError, Provide, Relation};
+pub use identity::{Identity, ParseIdentityError};
+pub use index::{Index, Package, UnknownPackage};
+pub use resolve::{Closure, Member, Reason, resolve};
+pub use unsatisfiable::{Demand, Problem, Rejected, Unsatisfiable};
+pub use version::Version;
