@@ -13,6 +13,8 @@
 //! A run turns one value into the next: `Spec → Plan → Built → Definition → Solved → Archive → Report`.
 
 pub mod buildkit;
+pub mod cli;
+pub mod image;
 pub mod oci;
 pub mod spec;
 pub mod wolfi;

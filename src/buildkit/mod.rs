@@ -20,7 +20,10 @@ pub use endpoint::{DockerHost, Endpoint, ParseEndpointError};
 pub use error::{Error, RemoteError};
 pub use gateway::{Attestation, BuildReference, FileStat, Gateway, ImageConfigBytes, Outcome};
 pub use session::fsutil;
-pub use session::{Auth, DockerConfig, DockerConfigError, Keychain, Local, Received, Secrets, Services, Session, Transfer};
+pub use session::{
+    Auth, DockerConfig, DockerConfigError, Keychain, Local, Received, Secrets, Services, Session,
+    Transfer,
+};
 pub use solve::{AsError, BuildError, Export, Job, Response};
 
 pub use buildkit_proto::moby::buildkit::v1::{

@@ -6,8 +6,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// From a repository to small, auditable, running container images, without a Dockerfile.
 #[derive(Debug, Parser)]
-#[command(name = "peelbox", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 done, 1 an app failed to build, 2 wrong input, 3 the environment, 130 interrupted.")]
+#[command(
+    name = "peelbox",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 an app failed to build, 2 wrong input, 3 the environment, 130 interrupted."
+)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -105,10 +112,21 @@ pub(super) struct Ci {
     #[command(flatten)]
     pub(super) building: Building,
     /// The name of the images; `{app}` stands for the app's name (repeatable)
-    #[arg(long, visible_alias = "image", value_name = "NAME", env = "PEELBOX_TAG", value_delimiter = ',')]
+    #[arg(
+        long,
+        visible_alias = "image",
+        value_name = "NAME",
+        env = "PEELBOX_TAG",
+        value_delimiter = ','
+    )]
     pub(super) tag: Vec<String>,
     /// Where archives, SBOMs, provenance, logs and the report go
-    #[arg(long, value_name = "DIR", default_value = "peelbox-out", env = "PEELBOX_OUTPUT_DIR")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "peelbox-out",
+        env = "PEELBOX_OUTPUT_DIR"
+    )]
     pub(super) output_dir: PathBuf,
     /// Stops after the first app that fails
     #[arg(long, env = "PEELBOX_FAIL_FAST")]

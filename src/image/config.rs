@@ -20,7 +20,7 @@ pub struct Origin {
 /// Each of the two layers has a history entry of ours: without one, `created_by` comes from the daemon's cache and differs
 /// from daemon to daemon.
 #[must_use]
-pub fn config(plan: &Plan, origin: &Origin, epoch: i64) -> ImageConfig {
+pub fn config(plan: &Plan<'_>, origin: &Origin, epoch: i64) -> ImageConfig {
     let created = timestamp(epoch);
     let layer = |created_by: &str| History {
         created: Some(created.clone()),
@@ -34,8 +34,16 @@ pub fn config(plan: &Plan, origin: &Origin, epoch: i64) -> ImageConfig {
     config.history = vec![layer("peelbox: packages"), layer("peelbox: app")];
     config.config = Execution {
         user: user(plan),
-        exposed_ports: plan.ports.iter().map(|port| (format!("{port}/tcp"), Empty {})).collect(),
-        env: plan.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        exposed_ports: plan
+            .ports
+            .iter()
+            .map(|port| (format!("{port}/tcp"), Empty {}))
+            .collect(),
+        env: plan
+            .env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect(),
         entrypoint: plan.command.clone(),
         working_dir: plan.workdir.clone(),
         labels: plan.labels.clone(),
@@ -44,23 +52,40 @@ pub fn config(plan: &Plan, origin: &Origin, epoch: i64) -> ImageConfig {
     let labels = &mut config.config.labels;
     let mut label = |key: &str, value: Option<String>| {
         if let Some(value) = value {
-            labels.entry(format!("org.opencontainers.image.{key}")).or_insert(value);
+            labels
+                .entry(format!("org.opencontainers.image.{key}"))
+                .or_insert(value);
         }
     };
     label("created", Some(created.clone()));
     label("title", Some(plan.name.clone()));
     label("revision", origin.revision.clone());
     label("source", origin.source.clone());
-    label("base.name", origin.base.as_ref().map(|base| format!("{}/{}", base.registry(), base.repository())));
-    label("base.digest", origin.base.as_ref().and_then(Reference::digest).map(|digest| digest.to_string()));
+    label(
+        "base.name",
+        origin
+            .base
+            .as_ref()
+            .map(|base| format!("{}/{}", base.registry(), base.repository())),
+    );
+    label(
+        "base.digest",
+        origin
+            .base
+            .as_ref()
+            .and_then(Reference::digest)
+            .map(|digest| digest.to_string()),
+    );
     if let Some(path) = &plan.health {
-        labels.entry("peelbox.health".to_owned()).or_insert_with(|| path.clone());
+        labels
+            .entry("peelbox.health".to_owned())
+            .or_insert_with(|| path.clone());
     }
     config
 }
 
 // Docker completes a lone uid with group 0 unless passwd knows the user; ours always has both.
-fn user(plan: &Plan) -> String {
+fn user(plan: &Plan<'_>) -> String {
     let (uid, gid) = plan.user;
     format!("{uid}:{gid}")
 }
@@ -68,7 +93,9 @@ fn user(plan: &Plan) -> String {
 /// Seconds since 1970 as RFC 3339, in UTC; what cannot be a time is 1970.
 #[must_use]
 pub(crate) fn timestamp(epoch: i64) -> String {
-    jiff::Timestamp::from_second(epoch).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
+    jiff::Timestamp::from_second(epoch)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .to_string()
 }
 
 #[cfg(test)]

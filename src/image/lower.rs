@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::buildkit::llb::{
-    Copy, Exec, FileOp, Http, Image, Local, Metadata, Mkdir, Mkfile, Mount, Owner, Proxy, ResolveMode, Rm, Sharing, State,
+    Copy, Exec, FileOp, Http, Image, Local, Metadata, Mkdir, Mkfile, Mount, Owner, Proxy,
+    ResolveMode, Rm, Sharing, State,
 };
 use crate::oci::{Digest, Platform, Reference};
 
@@ -97,39 +98,65 @@ done"#;
 
 /// Lowers the build of `plan` to the state that holds what is shipped.
 #[must_use]
-pub fn lower_build(plan: &Plan, steps: &Steps<'_>) -> BuildStage {
+pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> BuildStage {
     let context = context(steps.context);
     if plan.install.is_empty() && plan.commands.is_empty() {
-        return BuildStage { output: copy_from_context(plan, &context) };
+        return BuildStage {
+            output: copy_from_context(plan, &context),
+        };
     }
-    let base = Image::new(steps.base).platform(&plan.platform).resolve(ResolveMode::Default);
-    let mut state = State::from(base.with(format!("[{}] base image", plan.name))).platform(&plan.platform);
-    state = unpack(&state, steps.packages, &format!("[{}] {} build packages", plan.name, steps.packages.len()), &[]);
+    let base = Image::new(steps.base)
+        .platform(&plan.platform)
+        .resolve(ResolveMode::Default);
+    let mut state =
+        State::from(base.with(format!("[{}] base image", plan.name))).platform(&plan.platform);
+    state = unpack(
+        &state,
+        steps.packages,
+        &format!("[{}] {} build packages", plan.name, steps.packages.len()),
+        &[],
+    );
     for (name, value) in &plan.build_env {
         state = state.env(name, value);
     }
     state = state.dir(SOURCE);
     if !plan.install.is_empty() {
-        state = copy_source(&state, &context, &plan.install_files, &format!("[{}] files to install from", plan.name));
+        state = copy_source(
+            &state,
+            &context,
+            &plan.install_files,
+            &format!("[{}] files to install from", plan.name),
+        );
         for (number, command) in plan.install.iter().enumerate() {
             let name = step_name(plan, "install", number, plan.install.len(), command);
-            state = prepared(plan, steps, Exec::shell(command.clone())).with_name(name).run_on(&state, plan);
+            state = prepared(plan, steps, Exec::shell(command.clone()))
+                .with_name(name)
+                .run_on(&state, plan);
         }
     }
-    state = copy_source(&state, &context, &plan.context, &format!("[{}] source", plan.name));
-    let (last, commands) = match plan.commands.split_last() {
-        Some((last, commands)) => (Some(last), commands),
-        None => (None, &[][..]),
-    };
+    state = copy_source(
+        &state,
+        &context,
+        &plan.context,
+        &format!("[{}] source", plan.name),
+    );
+    let (last, commands) = plan
+        .commands
+        .split_last()
+        .map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
     for (number, command) in commands.iter().enumerate() {
         let name = step_name(plan, "build", number, plan.commands.len(), command);
-        state = prepared(plan, steps, Exec::shell(command.clone())).with_name(name).run_on(&state, plan);
+        state = prepared(plan, steps, Exec::shell(command.clone()))
+            .with_name(name)
+            .run_on(&state, plan);
     }
-    BuildStage { output: collect(plan, steps, &state, last) }
+    BuildStage {
+        output: collect(plan, steps, &state, last),
+    }
 }
 
-fn collect(plan: &Plan, steps: &Steps<'_>, state: &State, command: Option<&String>) -> State {
-    let mut arguments = vec!["/bin/sh".to_owned(), "-c".to_owned(), COLLECT.to_owned(), "sh".to_owned()];
+fn collect(plan: &Plan<'_>, steps: &Steps<'_>, state: &State, command: Option<&String>) -> State {
+    let mut arguments = vec!["-c".to_owned(), COLLECT.to_owned(), "sh".to_owned()];
     arguments.push(command.map_or_else(|| ":".to_owned(), Clone::clone));
     for copy in &plan.copies {
         arguments.extend([copy.from.clone(), format!("{OUTPUT}{}", copy.to)]);
@@ -139,51 +166,82 @@ fn collect(plan: &Plan, steps: &Steps<'_>, state: &State, command: Option<&Strin
         || format!("[{}] collect what is shipped", plan.name),
         |command| step_name(plan, "build", count - 1, count, command),
     );
-    let step = prepared(plan, steps, Exec::new(arguments).mount(Mount::scratch(OUTPUT))).with_name(name);
-    let ran = state.clone().dir(&plan.directory).run(step.exec.with(step.metadata));
+    let step = prepared(
+        plan,
+        steps,
+        Exec::new("/bin/sh", arguments).mount(Mount::scratch(OUTPUT)),
+    )
+    .with_name(name);
+    let ran = state.clone().dir(&plan.directory).run(step.exec());
     ran.mount(OUTPUT).cloned().unwrap_or_else(State::scratch)
 }
 
 // Without any command nothing needs a container: the files go straight into the image.
-fn copy_from_context(plan: &Plan, context: &State) -> State {
+fn copy_from_context(plan: &Plan<'_>, context: &State) -> State {
     let mut files = FileOp::on(&State::scratch());
     for copy in &plan.copies {
-        let from = copy.from.strip_prefix(SOURCE).filter(|from| !from.is_empty()).unwrap_or("/");
+        let from = copy
+            .from
+            .strip_prefix(SOURCE)
+            .filter(|from| !from.is_empty())
+            .unwrap_or("/");
         files = files.copy(context, Copy::new(from, &copy.to).contents().parents());
     }
-    files.with(format!("[{}] files", plan.name)).state().platform(&plan.platform)
+    files
+        .with(format!("[{}] files", plan.name))
+        .state()
+        .platform(&plan.platform)
 }
 
 struct Step {
     exec: Exec,
-    metadata: Metadata,
+    name: String,
+    no_cache: bool,
 }
 
 impl Step {
     fn with_name(mut self, name: String) -> Self {
-        let ignores = self.metadata;
-        self.metadata = Metadata::named(name);
-        if ignores.is_cache_ignored() {
-            self.metadata = self.metadata.ignore_cache();
-        }
+        self.name = name;
         self
     }
 
-    fn run_on(self, state: &State, plan: &Plan) -> State {
-        state.clone().dir(&plan.directory).run(self.exec.with(self.metadata)).root().clone().dir(SOURCE)
+    fn exec(self) -> Exec {
+        let metadata = Metadata::named(self.name);
+        self.exec.with(if self.no_cache {
+            metadata.ignore_cache()
+        } else {
+            metadata
+        })
+    }
+
+    fn run_on(self, state: &State, plan: &Plan<'_>) -> State {
+        state
+            .clone()
+            .dir(&plan.directory)
+            .run(self.exec())
+            .root()
+            .clone()
+            .dir(SOURCE)
     }
 }
 
-fn prepared(plan: &Plan, steps: &Steps<'_>, mut exec: Exec) -> Step {
+fn prepared(plan: &Plan<'_>, steps: &Steps<'_>, mut exec: Exec) -> Step {
     for cache in &plan.caches {
-        let sharing = if cache.locked { Sharing::Locked } else { Sharing::Shared };
+        let sharing = if cache.locked {
+            Sharing::Locked
+        } else {
+            Sharing::Shared
+        };
         exec = exec.mount(Mount::cache(&cache.target, &cache.id, sharing));
     }
     for secret in &plan.secrets {
         exec = match &secret.env {
             Some(variable) => exec.secret_env(variable, &secret.id),
             None => {
-                let target = secret.target.clone().unwrap_or_else(|| format!("/run/secrets/{}", secret.id));
+                let target = secret
+                    .target
+                    .clone()
+                    .unwrap_or_else(|| format!("/run/secrets/{}", secret.id));
                 exec.mount(Mount::secret(target, &secret.id))
             }
         };
@@ -195,25 +253,38 @@ fn prepared(plan: &Plan, steps: &Steps<'_>, mut exec: Exec) -> Step {
         }
     }
     exec = exec.proxy(steps.proxy.clone());
-    let mut metadata = Metadata::default();
-    if steps.no_cache {
-        metadata = metadata.ignore_cache();
+    Step {
+        exec,
+        name: String::new(),
+        no_cache: steps.no_cache,
     }
-    Step { exec, metadata }
 }
 
-fn step_name(plan: &Plan, phase: &str, number: usize, of: usize, command: &str) -> String {
-    let position = if of > 1 { format!(" {}/{of}", number + 1) } else { String::new() };
-    format!("[{}] {phase}{position}: {}", plan.name, command.lines().next().unwrap_or_default())
+fn step_name(plan: &Plan<'_>, phase: &str, number: usize, of: usize, command: &str) -> String {
+    let position = if of > 1 {
+        format!(" {}/{of}", number + 1)
+    } else {
+        String::new()
+    };
+    format!(
+        "[{}] {phase}{position}: {}",
+        plan.name,
+        command.lines().next().unwrap_or_default()
+    )
 }
 
 fn context(context: &Context) -> State {
-    let source = Local::new(&context.name).shared_key_hint(&context.shared_key_hint).session(&context.session);
+    let source = Local::new(&context.name)
+        .shared_key_hint(&context.shared_key_hint)
+        .session(&context.session);
     State::from(source.with("source of the repository"))
 }
 
 fn copy_source(state: &State, context: &State, patterns: &[String], name: &str) -> State {
-    let copy = Copy::new("/", SOURCE).contents().parents().include(patterns.iter().cloned());
+    let copy = Copy::new("/", SOURCE)
+        .contents()
+        .parents()
+        .include(patterns.iter().cloned());
     FileOp::on(state).copy(context, copy).with(name).state()
 }
 
@@ -222,25 +293,44 @@ fn unpack(base: &State, packages: &[PinnedPackage], name: &str, drop: &[&str]) -
     let mut files = FileOp::on(base);
     let mut leftovers = BTreeMap::new();
     for package in packages {
-        let source = Http::new(&package.url).checksum(package.sha256).filename(&package.file_name);
+        let source = Http::new(&package.url)
+            .checksum(package.sha256)
+            .filename(&package.file_name);
         let source = State::from(source.with(format!("package {}", package.name)));
-        files = files.copy(&source, Copy::new(format!("/{}", package.file_name), "/").unpack());
+        files = files.copy(
+            &source,
+            Copy::new(format!("/{}", package.file_name), "/").unpack(),
+        );
         leftovers.extend(package.leftovers.iter().map(|path| (path.clone(), ())));
     }
-    for path in leftovers.into_keys().chain(drop.iter().map(|path| (*path).to_owned())) {
+    for path in leftovers
+        .into_keys()
+        .chain(drop.iter().map(|path| (*path).to_owned()))
+    {
         files = files.rm(Rm::new(path).allow_not_found());
     }
     files.with(name).state()
 }
 
 // What of the packages' own bookkeeping has no place in an image.
-const DROPPED: [&str; 5] = ["/etc/apk", "/lib/apk", "/usr/lib/apk", "/var/cache/apk", "/var/log/apk.log"];
+const DROPPED: [&str; 5] = [
+    "/etc/apk",
+    "/lib/apk",
+    "/usr/lib/apk",
+    "/var/cache/apk",
+    "/var/log/apk.log",
+];
 
 /// Lowers the image's first layer: its packages and nothing else.
 #[must_use]
 pub fn lower_root(name: &str, platform: &Platform, packages: &[PinnedPackage]) -> State {
     let label = format!("[{name}] {} runtime packages", packages.len());
-    unpack(&State::scratch().platform(platform), packages, &label, &DROPPED)
+    unpack(
+        &State::scratch().platform(platform),
+        packages,
+        &label,
+        &DROPPED,
+    )
 }
 
 /// Files of the image's second layer beside what was built.
@@ -256,8 +346,17 @@ pub struct RootFiles {
 
 /// Lowers the image: the built files as the second layer on `root`, with every time at `epoch` (seconds).
 #[must_use]
-pub fn lower_image(plan: &Plan, root: &State, output: &State, files: &RootFiles, epoch: i64) -> State {
-    let owner = Owner { uid: plan.user.0, gid: plan.user.1 };
+pub fn lower_image(
+    plan: &Plan<'_>,
+    root: &State,
+    output: &State,
+    files: &RootFiles,
+    epoch: i64,
+) -> State {
+    let owner = Owner {
+        uid: plan.user.0,
+        gid: plan.user.1,
+    };
     let directory = |path: &str| Mkdir::new(path).parents().modified(epoch);
     let mut layer = FileOp::on(root)
         .mkdir(directory(&plan.workdir).owner(owner))
@@ -268,10 +367,21 @@ pub fn lower_image(plan: &Plan, root: &State, output: &State, files: &RootFiles,
         layer = layer.mkdir(directory(path).owner(owner));
     }
     let sbom = format!("{SBOMS}/{}.spdx.json", plan.name);
-    let own = [("/etc/passwd", &files.passwd), ("/etc/group", &files.group), (sbom.as_str(), &files.sbom)];
+    let own = [
+        ("/etc/passwd", &files.passwd),
+        ("/etc/group", &files.group),
+        (sbom.as_str(), &files.sbom),
+    ];
     let planned = plan.files.iter().map(|(path, data)| (path.as_str(), data));
-    for (path, data) in own.into_iter().chain(planned).filter(|(_, data)| !data.is_empty()) {
-        if let Some((parent, _)) = path.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
+    for (path, data) in own
+        .into_iter()
+        .chain(planned)
+        .filter(|(_, data)| !data.is_empty())
+    {
+        if let Some((parent, _)) = path
+            .rsplit_once('/')
+            .filter(|(parent, _)| !parent.is_empty())
+        {
             layer = layer.mkdir(directory(parent));
         }
         layer = layer.mkfile(Mkfile::new(path, data.clone()).mode(0o644).modified(epoch));

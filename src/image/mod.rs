@@ -6,7 +6,9 @@ mod lower;
 mod plan;
 mod site;
 
-
 pub use config::{Origin, config};
-pub use lower::{BuildStage, Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image, lower_root};
+pub use lower::{
+    BuildStage, Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image,
+    lower_root,
+};
 pub use plan::{CacheMount, CopyPath, Plan, Problem, ProblemKind, plan};

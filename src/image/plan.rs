@@ -11,7 +11,7 @@ use super::site;
 
 /// How one app is built and what its image holds, with every decision taken that needs no build.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Plan<'a> {
     /// The app's name, as in files and tags.
     pub name: String,
     /// What kind of program it is.
@@ -21,11 +21,11 @@ pub struct Plan {
     /// The app's directory in the build stage.
     pub directory: String,
     /// The packages of the build stage.
-    pub build_packages: Closure,
+    pub build_packages: Closure<'a>,
     /// What the image asks for, before the needs of the built files are known.
     pub world: Vec<Atom>,
     /// The packages of the image, as far as they are known before the build.
-    pub runtime_packages: Closure,
+    pub runtime_packages: Closure<'a>,
     /// The files of the dependency step, globs relative to the repository's root.
     pub install_files: Vec<String>,
     /// The commands of the dependency step.
@@ -130,21 +130,42 @@ pub enum ProblemKind {
 ///
 /// # Errors
 /// Every problem of the spec.
-pub fn plan(spec: &Spec, index: &Index, platform: &Platform, scope: &str) -> Result<Plan, Vec<Problem>> {
+pub fn plan<'a>(
+    spec: &Spec,
+    index: &'a Index,
+    platform: &Platform,
+    scope: &str,
+) -> Result<Plan<'a>, Vec<Problem>> {
     let name = spec.slug();
-    let mut problems = Problems { app: name.clone(), found: Vec::new() };
+    let mut problems = Problems {
+        app: name.clone(),
+        found: Vec::new(),
+    };
     let site = spec.metadata.kind == Some(Kind::Static) && spec.runtime.command.is_empty();
-    let build_packages = problems.closure(index, "build.packages", "the build", &spec.build.packages, &[]);
-    let mut runtime = vec!["wolfi-baselayout".to_owned(), "ca-certificates-bundle".to_owned()];
+    let build_world = problems.world(index, "build.packages", &spec.build.packages);
+    let build_packages = problems.resolve(index, "build.packages", "the build", &build_world);
+    let mut runtime = vec![
+        "wolfi-baselayout".to_owned(),
+        "ca-certificates-bundle".to_owned(),
+    ];
     runtime.extend(spec.runtime.packages.iter().cloned());
     let world = problems.world(index, "runtime.packages", &runtime);
     let runtime_packages = problems.resolve(index, "runtime.packages", "the image", &world);
     let directory = problems.path("metadata.path", SOURCE, &spec.metadata.path);
-    let workdir = problems.path("runtime.workdir", "/", spec.runtime.workdir.as_deref().unwrap_or(WORKDIR));
+    let workdir = problems.path(
+        "runtime.workdir",
+        "/",
+        spec.runtime.workdir.as_deref().unwrap_or(WORKDIR),
+    );
     let copies = copies(spec, &directory, &workdir, &mut problems);
     if spec.runtime.command.is_empty() && !site {
         problems.add("runtime.command", ProblemKind::NoCommand);
     }
+    let (Some(build_packages), Some(runtime_packages), []) =
+        (build_packages, runtime_packages, &problems.found[..])
+    else {
+        return Err(problems.found);
+    };
     let mut plan = Plan {
         kind: spec.metadata.kind,
         platform: platform.clone(),
@@ -163,10 +184,19 @@ pub fn plan(spec: &Spec, index: &Index, platform: &Platform, scope: &str) -> Res
         command: spec.runtime.command.clone(),
         ports: spec.runtime.ports.clone(),
         user: user(spec),
-        writable: spec.runtime.writable.iter().map(|path| problems.path("runtime.writable", &workdir, path)).collect(),
+        writable: spec
+            .runtime
+            .writable
+            .iter()
+            .map(|path| problems.path("runtime.writable", &workdir, path))
+            .collect(),
         workdir,
         labels: spec.runtime.labels.clone(),
-        health: spec.runtime.health.as_ref().map(|health| health.endpoint.clone()),
+        health: spec
+            .runtime
+            .health
+            .as_ref()
+            .map(|health| health.endpoint.clone()),
         files: BTreeMap::new(),
         name,
         directory,
@@ -174,7 +204,11 @@ pub fn plan(spec: &Spec, index: &Index, platform: &Platform, scope: &str) -> Res
     if site {
         site::serve(&mut plan);
     }
-    if problems.found.is_empty() { Ok(plan) } else { Err(problems.found) }
+    if problems.found.is_empty() {
+        Ok(plan)
+    } else {
+        Err(problems.found)
+    }
 }
 
 fn copies(spec: &Spec, directory: &str, workdir: &str, problems: &mut Problems) -> Vec<CopyPath> {
@@ -195,24 +229,40 @@ fn copies(spec: &Spec, directory: &str, workdir: &str, problems: &mut Problems) 
 }
 
 fn build_env(spec: &Spec) -> BTreeMap<String, String> {
-    let mut env = BTreeMap::from([("PATH".to_owned(), PATH.to_owned()), ("HOME".to_owned(), "/root".to_owned())]);
+    let mut env = BTreeMap::from([
+        ("PATH".to_owned(), PATH.to_owned()),
+        ("HOME".to_owned(), "/root".to_owned()),
+    ]);
     env.extend(spec.build.env.clone());
     env
 }
 
 fn image_env(spec: &Spec) -> BTreeMap<String, String> {
-    let certificates = ("SSL_CERT_FILE".to_owned(), "/etc/ssl/certs/ca-certificates.crt".to_owned());
+    let certificates = (
+        "SSL_CERT_FILE".to_owned(),
+        "/etc/ssl/certs/ca-certificates.crt".to_owned(),
+    );
     let mut env = BTreeMap::from([("PATH".to_owned(), PATH.to_owned()), certificates]);
     env.extend(spec.runtime.env.clone());
     env
 }
 
 // A directory of the app belongs to it alone; one outside of it, such as a download cache, to the repository.
-fn caches(spec: &Spec, name: &str, directory: &str, scope: &str, problems: &mut Problems) -> Vec<CacheMount> {
+fn caches(
+    spec: &Spec,
+    name: &str,
+    directory: &str,
+    scope: &str,
+    problems: &mut Problems,
+) -> Vec<CacheMount> {
     let mount = |path: &String| {
         let target = problems.path("build.cache", directory, path);
         let locked = !path.starts_with('/');
-        let id = if locked { format!("peelbox/{scope}/{name}{target}") } else { format!("peelbox/{scope}{target}") };
+        let id = if locked {
+            format!("peelbox/{scope}/{name}{target}")
+        } else {
+            format!("peelbox/{scope}{target}")
+        };
         CacheMount { target, id, locked }
     };
     spec.build.cache.iter().map(mount).collect()
@@ -220,7 +270,9 @@ fn caches(spec: &Spec, name: &str, directory: &str, scope: &str, problems: &mut 
 
 fn user(spec: &Spec) -> (u32, u32) {
     let text = spec.runtime.user.clone().unwrap_or_default();
-    let (uid, gid) = text.split_once(':').map_or((text.as_str(), None), |(uid, gid)| (uid, Some(gid)));
+    let (uid, gid) = text
+        .split_once(':')
+        .map_or((text.as_str(), None), |(uid, gid)| (uid, Some(gid)));
     let uid = uid.parse().unwrap_or(USER);
     (uid, gid.and_then(|gid| gid.parse().ok()).unwrap_or(uid))
 }
@@ -232,7 +284,11 @@ struct Problems {
 
 impl Problems {
     fn add(&mut self, field: &'static str, kind: ProblemKind) {
-        self.found.push(Problem { app: self.app.clone(), field, kind });
+        self.found.push(Problem {
+            app: self.app.clone(),
+            field,
+            kind,
+        });
     }
 
     fn path(&mut self, field: &'static str, base: &str, path: &str) -> String {
@@ -257,26 +313,19 @@ impl Problems {
         world
     }
 
-    fn resolve(&mut self, index: &Index, field: &'static str, stage: &'static str, world: &[Atom]) -> Closure {
-        match resolve(index, world) {
-            Ok(closure) => closure,
-            Err(source) => {
-                self.add(field, ProblemKind::Unsatisfiable { stage, source });
-                Closure::default()
-            }
-        }
-    }
-
-    fn closure(
+    fn resolve<'a>(
         &mut self,
-        index: &Index,
+        index: &'a Index,
         field: &'static str,
         stage: &'static str,
-        entries: &[String],
-        more: &[Atom],
-    ) -> Closure {
-        let mut world = self.world(index, field, entries);
-        world.extend(more.iter().cloned());
-        self.resolve(index, field, stage, &world)
+        world: &[Atom],
+    ) -> Option<Closure<'a>> {
+        match resolve(index, world) {
+            Ok(closure) => Some(closure),
+            Err(source) => {
+                self.add(field, ProblemKind::Unsatisfiable { stage, source });
+                None
+            }
+        }
     }
 }

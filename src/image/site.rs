@@ -8,17 +8,27 @@ const PORT: u16 = 8080;
 const TEMPORARY: &str = "/var/lib/peelbox";
 
 /// Makes `plan` serve its working directory over HTTP.
-pub(super) fn serve(plan: &mut Plan) {
+pub(super) fn serve(plan: &mut Plan<'_>) {
     let port = plan.ports.first().copied().unwrap_or(PORT);
     plan.ports = vec![port];
-    plan.files.insert(CONFIG.to_owned(), configuration(&plan.workdir, port).into_bytes());
-    plan.command = ["/usr/sbin/nginx", "-c", CONFIG, "-e", "/dev/stderr"].map(str::to_owned).to_vec();
-    plan.writable.extend(["body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{TEMPORARY}/{name}")));
+    plan.files.insert(
+        CONFIG.to_owned(),
+        configuration(&plan.workdir, port).into_bytes(),
+    );
+    plan.command = ["/usr/sbin/nginx", "-c", CONFIG, "-e", "/dev/stderr"]
+        .map(str::to_owned)
+        .to_vec();
+    plan.writable.extend(
+        ["body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{TEMPORARY}/{name}")),
+    );
 }
 
 fn configuration(root: &str, port: u16) -> String {
     // A path of the spec must not end the directive it stands in.
-    let root = root.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "${dollar}");
+    let root = root
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('$', "${dollar}");
     format!(
         r#"daemon off;
 worker_processes 1;

@@ -72,7 +72,8 @@ impl DockerConfig {
     pub fn load(directory: &Path) -> Result<Self, DockerConfigError> {
         let path = directory.join("config.json");
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| DockerConfigError::Parse { path, source }),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|source| DockerConfigError::Parse { path, source }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(source) => Err(DockerConfigError::Read { path, source }),
         }
@@ -83,12 +84,23 @@ impl Keychain for DockerConfig {
     fn credentials(&self, host: &str) -> Result<Option<(String, String)>, String> {
         let hub = DOCKER_HUB.contains(&host);
         let key = if hub { DOCKER_HUB_KEY } else { host };
-        let helper = self.cred_helpers.get(host).or_else(|| self.cred_helpers.get(key)).unwrap_or(&self.creds_store);
+        let helper = self
+            .cred_helpers
+            .get(host)
+            .or_else(|| self.cred_helpers.get(key))
+            .unwrap_or(&self.creds_store);
         if !helper.is_empty() {
             return ask(helper, key);
         }
-        let login = self.auths.iter().find(|(name, _)| name.as_str() == key || (!hub && hostname(name) == host));
-        login.map_or(Ok(None), |(_, login)| login.credentials().map_err(|reason| format!("login for {host}: {reason}")))
+        let login = self
+            .auths
+            .iter()
+            .find(|(name, _)| name.as_str() == key || (!hub && hostname(name) == host));
+        login.map_or(Ok(None), |(_, login)| {
+            login
+                .credentials()
+                .map_err(|reason| format!("login for {host}: {reason}"))
+        })
     }
 }
 
@@ -98,18 +110,28 @@ impl Login {
             return Ok(Some((String::new(), self.identitytoken.clone())));
         }
         if self.auth.is_empty() {
-            return Ok((!self.username.is_empty()).then(|| (self.username.clone(), self.password.clone())));
+            return Ok(
+                (!self.username.is_empty()).then(|| (self.username.clone(), self.password.clone()))
+            );
         }
-        let bytes = STANDARD.decode(self.auth.trim()).map_err(|_| "`auth` is not base64")?;
+        let bytes = STANDARD
+            .decode(self.auth.trim())
+            .map_err(|_| "`auth` is not base64")?;
         let text = String::from_utf8(bytes).map_err(|_| "`auth` is not text")?;
         let (user, password) = text.split_once(':').ok_or("`auth` has no colon")?;
-        Ok(Some((user.to_owned(), password.trim_end_matches('\0').to_owned())))
+        Ok(Some((
+            user.to_owned(),
+            password.trim_end_matches('\0').to_owned(),
+        )))
     }
 }
 
 // Old entries are addresses: `https://registry.example/v1/`.
 fn hostname(key: &str) -> &str {
-    let rest = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
+    let rest = key
+        .strip_prefix("https://")
+        .or_else(|| key.strip_prefix("http://"))
+        .unwrap_or(key);
     rest.split('/').next().unwrap_or(rest)
 }
 
@@ -131,13 +153,21 @@ fn ask(helper: &str, host: &str) -> Result<Option<(String, String)>, String> {
     }
     let output = child.wait_with_output().map_err(failed)?;
     if output.status.success() {
-        let answer: HelperAnswer =
-            serde_json::from_slice(&output.stdout).map_err(|error| format!("`{program}` answers no JSON: {error}"))?;
-        let user = if answer.username == "<token>" { String::new() } else { answer.username };
+        let answer: HelperAnswer = serde_json::from_slice(&output.stdout)
+            .map_err(|error| format!("`{program}` answers no JSON: {error}"))?;
+        let user = if answer.username == "<token>" {
+            String::new()
+        } else {
+            answer.username
+        };
         return Ok(Some((user, answer.secret)));
     }
     let said = String::from_utf8_lossy(&output.stdout);
-    if said.contains(NOT_FOUND) { Ok(None) } else { Err(format!("`{program}` failed: {}", said.trim())) }
+    if said.contains(NOT_FOUND) {
+        Ok(None)
+    } else {
+        Err(format!("`{program}` failed: {}", said.trim()))
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +192,10 @@ mod tests {
                 "token.example": {"identitytoken": "abc"}
             }, "HttpHeaders": {}}"#,
         );
-        assert_eq!(config.credentials("registry-1.docker.io"), Ok(pair("hub", "pw")));
+        assert_eq!(
+            config.credentials("registry-1.docker.io"),
+            Ok(pair("hub", "pw"))
+        );
         assert_eq!(config.credentials("127.0.0.1:5000"), Ok(pair("u", "p:w")));
         assert_eq!(config.credentials("old.example"), Ok(pair("old", "pw")));
         assert_eq!(config.credentials("token.example"), Ok(pair("", "abc")));
@@ -171,15 +204,26 @@ mod tests {
 
     #[test]
     fn a_broken_login_is_an_error_and_not_an_anonymous_one() {
-        let config = config(r#"{"auths": {"a.example": {"auth": "!"}}, "credHelpers": {"b.example": "no-such-helper-here"}}"#);
-        assert_eq!(config.credentials("a.example").unwrap_err(), "login for a.example: `auth` is not base64");
+        let config = config(
+            r#"{"auths": {"a.example": {"auth": "!"}}, "credHelpers": {"b.example": "no-such-helper-here"}}"#,
+        );
+        assert_eq!(
+            config.credentials("a.example").unwrap_err(),
+            "login for a.example: `auth` is not base64"
+        );
         let error = config.credentials("b.example").unwrap_err();
-        assert!(error.starts_with("cannot run `docker-credential-no-such-helper-here`: "), "{error}");
+        assert!(
+            error.starts_with("cannot run `docker-credential-no-such-helper-here`: "),
+            "{error}"
+        );
     }
 
     #[test]
     fn no_file_is_an_empty_configuration() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(DockerConfig::load(folder.path()).unwrap().credentials("a"), Ok(None));
+        assert_eq!(
+            DockerConfig::load(folder.path()).unwrap().credentials("a"),
+            Ok(None)
+        );
     }
 }

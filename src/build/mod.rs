@@ -1,0 +1,13 @@
+//! One app through BuildKit, from its plan to its image.
+
+mod app;
+mod base;
+mod failure;
+mod inspect;
+mod inventory;
+mod packages;
+
+pub use app::{Options, Run, Solved};
+pub use base::{Base, BaseError};
+pub use failure::{Cause, Failure};
+pub use packages::{PackageError, Packages};

@@ -1,0 +1,122 @@
+//! Errors as the user sees them, and what to do about them.
+
+use std::fmt::Write as _;
+
+/// Why a command ends without success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) exit: Exit,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// A sentence in lower case, without a period.
+    pub(super) message: String,
+    /// What to do, one line each.
+    pub(super) hints: Vec<String>,
+}
+
+/// The exit codes of design.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Exit {
+    /// An app failed to build.
+    App = 1,
+    /// The user's input is wrong.
+    Input = 2,
+    /// The environment lacks something.
+    Environment = 3,
+    /// The user stopped it.
+    Interrupted = 130,
+}
+
+impl Failure {
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            problems: vec![Problem {
+                message: message.into(),
+                hints: Vec::new(),
+            }],
+        }
+    }
+
+    pub(super) fn input(message: impl Into<String>) -> Self {
+        Self::new(Exit::Input, message)
+    }
+
+    pub(super) fn environment(message: impl Into<String>) -> Self {
+        Self::new(Exit::Environment, message)
+    }
+
+    /// Adds a hint to the last problem.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(problem) = self.problems.last_mut() {
+            problem.hints.push(hint.into());
+        }
+        self
+    }
+
+    /// The text for stderr. Every line is safe for a terminal: messages may quote files of the repository.
+    pub(super) fn render(&self) -> String {
+        let mut text = String::new();
+        for problem in &self.problems {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "error: {}", indented(&problem.message));
+            for hint in &problem.hints {
+                let _ = writeln!(text, "hint: {}", indented(hint));
+            }
+        }
+        text
+    }
+}
+
+impl Problem {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+fn indented(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.trim_end().chars() {
+        match character {
+            '\n' => safe.push_str("\n  "),
+            '\t' => safe.push(' '),
+            control if control.is_control() => {
+                let _ = write!(safe, "{}", control.escape_unicode()); // writing to a String cannot fail
+            }
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_one_line_per_problem_and_hint_and_no_control_characters() {
+        let failure = Failure {
+            exit: Exit::Input,
+            problems: vec![
+                Problem::new("`a\u{1b}[31m` is odd").hint("rename it"),
+                Problem::new("two\nlines"),
+            ],
+        };
+        assert_eq!(
+            failure.render(),
+            "error: `a\\u{1b}[31m` is odd\nhint: rename it\nerror: two\n  lines\n"
+        );
+    }
+}
