@@ -1,0 +1,3 @@
+//! What the client offers to the daemon during a build.
+
+pub mod fsutil;
