@@ -86,7 +86,7 @@ async fn transfer(
                             id,
                             ..packet(PacketType::PacketReq)
                         };
-                        requests.send(Ok(request)).await.unwrap();
+                        let _ = requests.send(Ok(request)).await; // the sender may have given up
                     }
                 }
             },
