@@ -21,8 +21,7 @@ pub use error::{Error, RemoteError};
 pub use gateway::{Attestation, BuildReference, FileStat, Gateway, ImageConfigBytes, Outcome};
 pub use session::fsutil;
 pub use session::{
-    Auth, DockerConfig, DockerConfigError, Keychain, Local, Received, Secrets, Services, Session,
-    Transfer,
+    Auth, DockerConfig, DockerConfigError, Keychain, Received, Secrets, Services, Session,
 };
 pub use solve::{AsError, BuildError, Export, Job, Response};
 

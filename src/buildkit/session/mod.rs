@@ -32,7 +32,7 @@ pub use docker_config::{DockerConfig, DockerConfigError};
 pub use filesend::Received;
 use filesend::Receiver;
 use filesync::Sender;
-pub use filesync::{Local, Transfer};
+use fsutil::{Listing, Sent};
 pub use secrets::Secrets;
 
 /// What a session offers to the daemon.
@@ -41,7 +41,7 @@ pub struct Services {
     /// The name shown in the daemon's logs.
     pub name: String,
     /// The local directories, by the name that LLB's local sources give.
-    pub locals: BTreeMap<String, Local>,
+    pub locals: BTreeMap<String, Arc<Listing>>,
     /// The credentials for registries.
     pub auth: Auth,
     /// The secrets for build steps.
@@ -115,8 +115,8 @@ impl Session {
 
     /// What was sent of local directories since the last call.
     #[must_use]
-    pub fn take_transfer(&self) -> Transfer {
-        self.sender.take_transfer()
+    pub fn take_sent(&self) -> Sent {
+        self.sender.take_sent()
     }
 
     /// Waits until the daemon or the connection ends the session, and says why.

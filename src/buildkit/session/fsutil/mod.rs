@@ -1,1 +1,33 @@
+//! fsutil, BuildKit's file transfer.
+//!
+//! The sender lists the files, the receiver asks for the content of some, both finish. A [`Listing`] is read from
+//! disk once per run; every transfer sends the part of it that its [`Selection`] asks for.
+//!
+//! Decided here, where Go's client does otherwise or the protocol leaves it open:
+//!
+//! * Owners are root and extended attributes are left out: both belong to the machine, not to the sources.
+//! * Sockets are left out ([`Listing::skipped`]); Go sends an empty file in their place.
+//! * A name or link target that is not UTF-8 is an error unless ignored: the protocol cannot carry it.
+//! * A requested file that cannot be read ends the transfer with its name; Go sends an empty file.
 
+mod filter;
+mod follow;
+mod glob;
+mod listing;
+mod outbox;
+mod path;
+mod patterns;
+mod request;
+mod selection;
+mod send;
+#[cfg(test)]
+mod tests;
+
+pub use filter::{Filter, FilterError};
+pub use glob::GlobError;
+pub use listing::{Entry, Kind, Listing, ListingError};
+pub use outbox::{Outbox, Outgoing, outbox};
+pub use patterns::Patterns;
+pub use request::{Request, RequestError};
+pub use selection::Selection;
+pub use send::{SendError, Sent, send};

@@ -1,0 +1,131 @@
+//! What of a directory is worth looking at, before any transfer asks.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+
+use super::glob::GlobError;
+use super::patterns::Patterns;
+
+/// The largest `.dockerignore` that is read, in bytes.
+const MAX_IGNORE_FILE: u64 = 1 << 20;
+
+/// Which files of a directory a [`Listing`](super::Listing) holds.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    skips_git: bool,
+    excluded: Patterns,
+}
+
+/// An ignore file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FilterError {
+    /// The file exists but cannot be read as text.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The ignore file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is larger than any that was meant as one.
+    #[error("`{path}` has more than {MAX_IGNORE_FILE} bytes")]
+    TooLarge {
+        /// The ignore file.
+        path: PathBuf,
+    },
+    /// A line of the file is no pattern.
+    #[error("`{path}` has a pattern that means nothing")]
+    Pattern {
+        /// The ignore file.
+        path: PathBuf,
+        /// Which one.
+        source: GlobError,
+    },
+}
+
+impl Filter {
+    /// Takes every file.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self::default()
+    }
+
+    /// Takes what belongs to the sources in `root`: everything but `.git`, what the `.gitignore` files in `root` and
+    /// below say, and what `.dockerignore` in `root` says.
+    ///
+    /// The machine's own git settings and ignore files above `root` have no say, so that everybody sends the same.
+    ///
+    /// # Errors
+    ///
+    /// The `.dockerignore` file cannot be read or has a malformed pattern. (Malformed lines of `.gitignore` are
+    /// passed over, as git does.)
+    pub fn for_context(root: &Path) -> Result<Self, FilterError> {
+        let path = root.join(".dockerignore");
+        let excluded = match read(&path)? {
+            Some(text) => Patterns::dockerignore(&text)
+                .map_err(|source| FilterError::Pattern { path, source })?,
+            None => Patterns::default(),
+        };
+        Ok(Self {
+            skips_git: true,
+            excluded,
+        })
+    }
+
+    pub(super) fn excluded(&self) -> &Patterns {
+        &self.excluded
+    }
+
+    /// A walk of `root` in the protocol's order.
+    pub(super) fn walk(&self, root: &Path) -> ignore::Walk {
+        let mut builder = WalkBuilder::new(root);
+        builder
+            .standard_filters(false)
+            .sort_by_file_name(std::ffi::OsStr::cmp)
+            .git_ignore(self.skips_git)
+            .require_git(false);
+        let (skips_git, excluded, base) =
+            (self.skips_git, self.excluded.clone(), root.to_path_buf());
+        builder.filter_entry(move |entry| {
+            if skips_git && entry.file_name() == ".git" && entry.depth() > 0 {
+                return false;
+            }
+            let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
+            let relative = entry.path().strip_prefix(&base).ok().and_then(Path::to_str);
+            match relative {
+                Some(path) if is_directory && !path.is_empty() => {
+                    !excluded.matches(path) || excluded.may_except_below(path)
+                }
+                _ => true,
+            }
+        });
+        builder.build()
+    }
+}
+
+fn read(path: &Path) -> Result<Option<String>, FilterError> {
+    let failed = |source| FilterError::Read {
+        path: path.to_path_buf(),
+        source,
+    };
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    }
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(MAX_IGNORE_FILE + 1)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    if text.len() as u64 > MAX_IGNORE_FILE {
+        return Err(FilterError::TooLarge {
+            path: path.to_path_buf(),
+        });
+    }
+    Ok(Some(text))
+}

@@ -1,0 +1,395 @@
+//! What a directory holds.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use buildkit_proto::fsutil::types::Stat;
+
+use super::filter::Filter;
+use super::path::compare;
+use super::patterns::Matched;
+
+/// The file mode bits of Go, which the protocol uses instead of those of Unix:
+/// <https://pkg.go.dev/io/fs#FileMode>.
+pub(super) mod mode {
+    pub(crate) const DIRECTORY: u32 = 1 << 31;
+    pub(crate) const SYMLINK: u32 = 1 << 27;
+    pub(crate) const DEVICE: u32 = 1 << 26;
+    pub(crate) const FIFO: u32 = 1 << 25;
+    pub(crate) const SETUID: u32 = 1 << 23;
+    pub(crate) const SETGID: u32 = 1 << 22;
+    pub(crate) const CHARACTER: u32 = 1 << 21;
+    pub(crate) const STICKY: u32 = 1 << 20;
+}
+
+/// The files of a directory as they were when it was read, in the protocol's order.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    root: PathBuf,
+    entries: Vec<Entry>,
+    skipped: Vec<String>,
+}
+
+/// A file, directory, link or device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    path: String,
+    mode: u32,
+    size: i64,
+    modified: i64,
+    kind: Kind,
+}
+
+/// What an [`Entry`] is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A directory.
+    Directory,
+    /// A regular file. Those with the same number are one file under several names.
+    File {
+        /// The number, if the file has several names.
+        link: Option<u32>,
+    },
+    /// A symbolic link to the path it holds.
+    Symlink(String),
+    /// A pipe.
+    Fifo,
+    /// A device by its major and minor number.
+    Device(i64, i64),
+}
+
+/// A directory that cannot be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum ListingError {
+    /// A file or directory cannot be read.
+    #[error("cannot read `{path}`")]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The directory to list is none.
+    #[error("`{path}` is not a directory")]
+    NotDirectory {
+        /// The path given.
+        path: PathBuf,
+    },
+    /// A name that the protocol cannot carry.
+    #[error("the name `{path}` is not UTF-8, which BuildKit cannot take")]
+    Name {
+        /// The name, with a mark for what is not UTF-8.
+        path: String,
+    },
+    /// A link target that the protocol cannot carry.
+    #[error("the link `{path}` points to a name that is not UTF-8, which BuildKit cannot take")]
+    Target {
+        /// The link.
+        path: String,
+    },
+}
+
+impl Listing {
+    /// Reads the directory `root` with everything in it that `filter` takes.
+    ///
+    /// What vanishes meanwhile is passed over.
+    ///
+    /// # Errors
+    ///
+    /// A directory cannot be read, or a name or link target is not UTF-8.
+    pub fn read(root: &Path, filter: &Filter) -> Result<Self, ListingError> {
+        let read = |source| ListingError::Read {
+            path: root.to_path_buf(),
+            source,
+        };
+        let root = fs::canonicalize(root).map_err(read)?;
+        if !root.is_dir() {
+            return Err(ListingError::NotDirectory { path: root });
+        }
+        let mut reader = Reader::new(&root, filter);
+        for entry in filter.walk(&root) {
+            match entry {
+                Ok(entry) if entry.depth() == 0 => {}
+                Ok(entry) => reader.take(entry.path())?,
+                Err(error) => failed(error, &root)?,
+            }
+        }
+        let (entries, skipped) = (reader.entries, reader.skipped);
+        Ok(Self {
+            root,
+            entries,
+            skipped,
+        })
+    }
+
+    /// The directory that was read, without symbolic links.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// All entries, directories before what is in them.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The paths of the sockets, which are left out.
+    #[must_use]
+    pub fn skipped(&self) -> &[String] {
+        &self.skipped
+    }
+
+    /// The entry at `path`, which is relative and clean.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Entry> {
+        let found = self
+            .entries
+            .binary_search_by(|entry| compare(&entry.path, path));
+        found.ok().map(|at| &self.entries[at])
+    }
+}
+
+impl Entry {
+    /// The path from the root of the listing.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// The size in bytes: of a link that of its target's name, of a directory 0.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or(0)
+    }
+
+    /// The message of the protocol; `first` is the path under which a file of several names was already sent.
+    pub(super) fn stat(&self, first: Option<&str>) -> Stat {
+        let mut stat = Stat {
+            path: self.path.clone(),
+            mode: self.mode,
+            size: self.size,
+            mod_time: self.modified,
+            ..Stat::default()
+        };
+        match &self.kind {
+            Kind::Symlink(target) => stat.linkname.clone_from(target),
+            Kind::Device(major, minor) => (stat.devmajor, stat.devminor) = (*major, *minor),
+            Kind::Directory | Kind::Fifo | Kind::File { .. } => {}
+        }
+        if let Some(first) = first {
+            first.clone_into(&mut stat.linkname);
+        }
+        stat
+    }
+}
+
+struct Reader<'a> {
+    root: &'a Path,
+    filter: &'a Filter,
+    entries: Vec<Entry>,
+    skipped: Vec<String>,
+    /// The numbers of files with several names, by device and inode.
+    links: BTreeMap<(u64, u64), u32>,
+    /// The directories above the present path, those not taken among them.
+    above: Vec<Above>,
+}
+
+struct Above {
+    path: String,
+    matched: Matched,
+    /// The directory as long as it is not taken.
+    pending: Option<Entry>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(root: &'a Path, filter: &'a Filter) -> Self {
+        Self {
+            root,
+            filter,
+            entries: Vec::new(),
+            skipped: Vec::new(),
+            links: BTreeMap::new(),
+            above: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, path: &Path) -> Result<(), ListingError> {
+        let relative = path.strip_prefix(self.root).unwrap_or(path);
+        let Some(name) = relative.to_str() else {
+            return Err(ListingError::Name {
+                path: relative.to_string_lossy().into_owned(),
+            });
+        };
+        while let Some(above) = self.above.last()
+            && !is_child(name, &above.path)
+        {
+            self.above.pop();
+        }
+        let inherited = Matched::default();
+        let inherited = self.above.last().map_or(&inherited, |above| &above.matched);
+        let (excluded, matched) = self.filter.excluded().matches_in(name, inherited);
+        let metadata = match fs::symlink_metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => {
+                return Err(ListingError::Read {
+                    path: path.to_path_buf(),
+                    source,
+                });
+            }
+        };
+        if excluded && !metadata.is_dir() {
+            return Ok(());
+        }
+        let Some(entry) = self.entry(path, name, &metadata)? else {
+            self.skipped.push(name.to_owned());
+            return Ok(());
+        };
+        if !excluded {
+            let pending = self
+                .above
+                .iter_mut()
+                .filter_map(|above| above.pending.take());
+            self.entries.extend(pending);
+        }
+        let is_directory = metadata.is_dir();
+        let pending = if excluded {
+            Some(entry)
+        } else {
+            self.entries.push(entry);
+            None
+        };
+        if is_directory {
+            let path = name.to_owned();
+            self.above.push(Above {
+                path,
+                matched,
+                pending,
+            });
+        }
+        Ok(())
+    }
+
+    /// The entry of a file; `None` for a socket.
+    fn entry(
+        &mut self,
+        path: &Path,
+        name: &str,
+        metadata: &fs::Metadata,
+    ) -> Result<Option<Entry>, ListingError> {
+        let kind = metadata.file_type();
+        let kind = if kind.is_dir() {
+            Kind::Directory
+        } else if kind.is_file() {
+            Kind::File {
+                link: self.link(metadata),
+            }
+        } else if kind.is_symlink() {
+            Kind::Symlink(target(path, name)?)
+        } else if kind.is_fifo() {
+            Kind::Fifo
+        } else if kind.is_block_device() || kind.is_char_device() {
+            let (major, minor) = numbers(metadata.rdev());
+            Kind::Device(major, minor)
+        } else {
+            return Ok(None);
+        };
+        let size = match &kind {
+            Kind::Directory => 0,
+            Kind::Symlink(target) => i64::try_from(target.len()).unwrap_or(i64::MAX),
+            _ => i64::try_from(metadata.size()).unwrap_or(i64::MAX),
+        };
+        let seconds = metadata.mtime().saturating_mul(1_000_000_000);
+        Ok(Some(Entry {
+            path: name.to_owned(),
+            mode: go_mode(metadata),
+            size,
+            modified: seconds.saturating_add(metadata.mtime_nsec()),
+            kind,
+        }))
+    }
+
+    fn link(&mut self, metadata: &fs::Metadata) -> Option<u32> {
+        if metadata.nlink() < 2 {
+            return None;
+        }
+        let next = u32::try_from(self.links.len()).ok()?;
+        let key = (metadata.dev(), metadata.ino());
+        Some(*self.links.entry(key).or_insert(next))
+    }
+}
+
+fn is_child(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn target(path: &Path, name: &str) -> Result<String, ListingError> {
+    let target = fs::read_link(path).map_err(|source| ListingError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    target
+        .into_os_string()
+        .into_string()
+        .map_err(|_| ListingError::Target {
+            path: name.to_owned(),
+        })
+}
+
+/// Passes over what has vanished since its directory was read, and malformed lines of ignore files.
+fn failed(error: ignore::Error, root: &Path) -> Result<(), ListingError> {
+    let mut path = root.to_path_buf();
+    let mut inner = &error;
+    loop {
+        inner = match inner {
+            ignore::Error::WithPath { path: at, err } => {
+                path.clone_from(at);
+                err
+            }
+            ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => err,
+            _ => break,
+        };
+    }
+    match error.into_io_error() {
+        Some(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(ListingError::Read { path, source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Linux's major and minor number of a device, whose bits are interleaved in its number.
+fn numbers(device: u64) -> (i64, i64) {
+    let major = ((device >> 8) & 0xfff) | ((device >> 32) & 0xffff_f000);
+    let minor = (device & 0xff) | ((device >> 12) & 0xffff_ff00);
+    let signed = |number| i64::try_from(number).unwrap_or(0);
+    (signed(major), signed(minor))
+}
+
+fn go_mode(metadata: &fs::Metadata) -> u32 {
+    let kind = metadata.file_type();
+    let unix = metadata.mode();
+    let bits = [
+        (kind.is_dir(), mode::DIRECTORY),
+        (kind.is_symlink(), mode::SYMLINK),
+        (kind.is_fifo(), mode::FIFO),
+        (kind.is_block_device(), mode::DEVICE),
+        (kind.is_char_device(), mode::DEVICE | mode::CHARACTER),
+        (unix & 0o4000 != 0, mode::SETUID),
+        (unix & 0o2000 != 0, mode::SETGID),
+        (unix & 0o1000 != 0, mode::STICKY),
+    ];
+    let set = bits.iter().filter(|(holds, _)| *holds);
+    set.fold(unix & 0o777, |all, (_, bit)| all | bit)
+}
