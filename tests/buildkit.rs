@@ -5,8 +5,11 @@ mod support;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 
-use peelbox::buildkit::llb::{FileOp, Mkfile, Rm, State};
-use peelbox::buildkit::{Attestation, BuildError, Error, Export, Job, Outcome};
+use peelbox::buildkit::fsutil::{Filter, Listing, Sent};
+use peelbox::buildkit::llb::{Copy, FileOp, Local, Mkfile, Rm, State};
+use peelbox::buildkit::{
+    Attestation, BuildError, Client, Error, Export, Job, Outcome, Services, Session,
+};
 use peelbox::oci::Platform;
 
 fn config() -> Vec<u8> {
@@ -177,4 +180,77 @@ async fn an_interrupt_ends_a_build_at_once() {
     assert!(matches!(ended, Err(BuildError::Daemon(Error::Interrupted))));
     assert!(started.elapsed().as_secs() < 8, "{:?}", started.elapsed());
     session.close().await;
+}
+
+fn tree(root: &std::path::Path, directories: usize, files: usize) {
+    for directory in 0..directories {
+        let path = root.join(format!("d{directory}"));
+        std::fs::create_dir(&path).unwrap();
+        for file in 0..files {
+            std::fs::write(path.join(format!("f{file}")), format!("{directory} {file}")).unwrap();
+        }
+    }
+}
+
+/// Solves a copy of everything in `root` and says what was sent for it.
+async fn copied(client: &Client, root: &std::path::Path, hint: &str, solves: usize) -> Sent {
+    let listing = Listing::read(root, &Filter::for_context(root).unwrap()).unwrap();
+    let services = Services {
+        name: "test".to_owned(),
+        locals: [("context".to_owned(), Arc::new(listing))].into(),
+        ..Services::default()
+    };
+    let session = Session::start(client, services).await.unwrap();
+    for solve in 0..solves {
+        let source = State::from(
+            Local::new("context")
+                .shared_key_hint(hint)
+                .session(session.id()),
+        );
+        let state = FileOp::on(&State::scratch())
+            .copy(
+                &source,
+                Copy::new("/", format!("/{hint}{solve}"))
+                    .contents()
+                    .parents(),
+            )
+            .state();
+        let definition = state.marshal().unwrap();
+        let done = client
+            .build::<(), Error>(
+                &session,
+                Job::default(),
+                pending(),
+                |_| {},
+                async |gateway| {
+                    gateway.solve(definition.proto().clone()).await?;
+                    Err(Error::Interrupted)
+                },
+            )
+            .await;
+        assert!(
+            matches!(done, Err(BuildError::Drive(Error::Interrupted))),
+            "{done:?}"
+        );
+    }
+    let sent = session.take_sent();
+    session.close().await;
+    sent
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unchanged_files_are_not_sent_again_and_one_transfer_serves_all_builds_of_a_session() {
+    let client = support::client().await;
+    let folder = tempfile::tempdir().unwrap();
+    // More small requests than h2's budget for unread frames would bear.
+    tree(folder.path(), 50, 100);
+    std::fs::write(folder.path().join(".dockerignore"), "d0/\n").unwrap();
+    let hint = uuid::Uuid::new_v4().simple().to_string();
+    let sent = copied(&client, folder.path(), &hint, 3).await;
+    assert_eq!((sent.files, sent.stats), (4901, 49 + 4901), "{sent:?}");
+    let sent = copied(&client, folder.path(), &hint, 1).await;
+    assert_eq!(sent.files, 0, "{sent:?}");
+    std::fs::write(folder.path().join("d1/f1"), "changed").unwrap();
+    let sent = copied(&client, folder.path(), &hint, 1).await;
+    assert_eq!((sent.files, sent.bytes), (1, 7), "{sent:?}");
 }

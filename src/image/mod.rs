@@ -2,11 +2,13 @@
 
 mod config;
 mod layout;
+mod libraries;
 mod lower;
 mod plan;
 mod site;
 
 pub use config::{Origin, config};
+pub use libraries::{Needs, NeedsError, Pages, Shebang, shebang};
 pub use lower::{
     BuildStage, Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image,
     lower_root,

@@ -1,0 +1,201 @@
+//! The two halves of an app's build: what is built, and the image that it becomes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::buildkit::fsutil::Sent;
+use crate::buildkit::llb::{FileOp, Mkfile, Proxy, State};
+use crate::buildkit::{
+    Attestation, BuildError, BuildReference, Client, Error, Export, Gateway, Job, Outcome, Received, Session,
+    StatusResponse,
+};
+use crate::image::{
+    Certificates, Context, Origin, PinnedPackage, Plan, RootFiles, Steps, config, lower_build, lower_image, lower_root,
+};
+use crate::oci::Digest;
+use crate::progress::Tail;
+use crate::sbom;
+use crate::wolfi::{Atom, Closure, Index, resolve};
+
+use super::base::Base;
+use super::failure::{Cause, Failure};
+use super::inspect::{Files, inspect};
+use super::inventory;
+use super::packages::Packages;
+use super::programs;
+
+/// What all apps of a run share.
+pub struct Run<'a> {
+    /// The daemon.
+    pub client: &'a Client,
+    /// The session that all builds use.
+    pub session: &'a Session,
+    /// The package index.
+    pub index: &'a Index,
+    /// The packages, verified.
+    pub packages: &'a Packages<'a>,
+    /// The base image.
+    pub base: &'a Base,
+    /// What the user chose.
+    pub options: &'a Options,
+}
+
+/// What the user chose for all apps of a run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The repository as the daemon reads it.
+    pub context: Context,
+    /// The repository on disk, whose lock files name the libraries of an app.
+    pub repository: PathBuf,
+    /// Certificates for the build steps.
+    pub certificates: Option<Certificates>,
+    /// Proxies for the build steps.
+    pub proxy: Proxy,
+    /// Whether steps run again although nothing changed.
+    pub no_cache: bool,
+    /// Whether an SBOM is attached.
+    pub sbom: bool,
+    /// The parameters of BuildKit's provenance, such as `mode=max`; `None` attaches none.
+    pub provenance: Option<String>,
+    /// The time of everything in the images, seconds since 1970.
+    pub epoch: i64,
+    /// Where the sources come from.
+    pub origin: Origin,
+}
+
+/// An app that was built.
+#[derive(Clone, Debug, Default)]
+pub struct Solved {
+    /// What the exporters said and how much they sent, by the index of the export.
+    pub received: BTreeMap<usize, Received>,
+    /// What the daemon said at the end.
+    pub response: BTreeMap<String, String>,
+    /// The packages of the image, name and version.
+    pub packages: Vec<(String, String)>,
+    /// The number of libraries that the SBOM lists beside the packages.
+    pub libraries: usize,
+    /// The SPDX document.
+    pub sbom: Vec<u8>,
+    /// What is less complete than it could be.
+    pub warnings: Vec<String>,
+    /// What was sent of the repository for this app.
+    pub sent: Sent,
+}
+
+const SPDX: &str = "https://spdx.dev/Document";
+const SBOM_PATH: &str = "/sbom.spdx.json";
+const ACCOUNTS_LIMIT: u64 = 1 << 20;
+
+/// What a build gathers on its way, for error messages.
+struct Journal {
+    steps: Mutex<BTreeMap<Digest, String>>,
+    tail: Arc<Mutex<Tail>>,
+}
+
+impl Journal {
+    async fn solve(&self, gateway: &Gateway, state: &State) -> Result<BuildReference, Cause> {
+        let definition = state.marshal()?;
+        let named = definition.vertices().iter().filter_map(|(digest, name)| Some((*digest, name.clone()?)));
+        lock(&self.steps).extend(named);
+        Ok(gateway.solve(definition.proto().clone()).await?)
+    }
+
+    fn failure(&self, cause: Cause) -> Failure {
+        Failure::new(cause, &lock(&self.steps), |vertex| lock(&self.tail).lines(&vertex.to_string()))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Run<'_> {
+    /// Builds `plan` and makes `exports` of it.
+    ///
+    /// Status events go to `observe` as they arrive. When `interrupt` completes, the build is cancelled.
+    ///
+    /// # Errors
+    /// With the step that failed, in the user's words.
+    pub async fn build(
+        &self,
+        plan: &Plan<'_>,
+        exports: Vec<Export>,
+        interrupt: impl Future<Output = ()>,
+        mut observe: impl FnMut(&StatusResponse) + Send + 'static,
+    ) -> Result<Solved, Failure> {
+        let _ = self.session.take_sent(); // what other apps sent is theirs
+        let journal = Journal { steps: Mutex::default(), tail: Arc::default() };
+        let tail = Arc::clone(&journal.tail);
+        let watch = move |event: StatusResponse| {
+            lock(&tail).feed(&event);
+            observe(&event);
+        };
+        let mut attributes = BTreeMap::from([("build-arg:SOURCE_DATE_EPOCH".to_owned(), self.options.epoch.to_string())]);
+        if let Some(provenance) = &self.options.provenance {
+            attributes.insert("attest:provenance".to_owned(), provenance.clone());
+        }
+        let job = Job { exports, attributes };
+        let built = self
+            .client
+            .build(self.session, job, interrupt, watch, async |gateway| self.drive(plan, gateway, &journal).await)
+            .await;
+        match built {
+            Ok((response, solved)) => Ok(Solved {
+                received: self.session.received(),
+                response: response.exporter,
+                sent: self.session.take_sent(),
+                ..solved
+            }),
+            Err(BuildError::Drive(cause)) => Err(journal.failure(cause)),
+            Err(BuildError::Daemon(error)) => Err(journal.failure(Cause::Daemon(error))),
+        }
+    }
+
+    async fn drive(&self, plan: &Plan<'_>, gateway: &Gateway, journal: &Journal) -> Result<(Outcome, Solved), Cause> {
+        let (output, files) = self.first_half(plan, gateway, journal).await?;
+        self.second_half(plan, gateway, journal, &output, &files).await
+    }
+
+    /// Runs the build steps and looks at what they made.
+    async fn first_half(
+        &self,
+        plan: &Plan<'_>,
+        gateway: &Gateway,
+        journal: &Journal,
+    ) -> Result<(State, Files), Cause> {
+        let packages = self.packages.pinned(plan.build_packages.packages()).await?;
+        let packages: Vec<PinnedPackage> = packages.iter().map(|package| package.source(self.packages)).collect();
+        let steps = Steps {
+            base: self.base.resolve(gateway).await?,
+            packages: &packages,
+            context: &self.options.context,
+            certificates: self.options.certificates.as_ref(),
+            proxy: &self.options.proxy,
+            no_cache: self.options.no_cache,
+        };
+        let output = lower_build(plan, &steps).output;
+        let reference = journal.solve(gateway, &output).await?;
+        let files = inspect(gateway, &reference).await?;
+        Ok((output, files))
+    }
+
+    /// Completes the packages by what the built files need, and makes the image.
+    async fn second_half(
+        &self,
+        plan: &Plan<'_>,
+        gateway: &Gateway,
+        journal: &Journal,
+        output: &State,
+        files: &Files,
+    ) -> Result<(Outcome, Solved), Cause> {
+        let closure = self.closure(plan, files)?;
+        let pinned = self.packages.pinned(closure.packages()).await?;
+        let sources: Vec<PinnedPackage> = pinned.iter().map(|package| package.source(self.packages)).collect();
+        let root = lower_root(&plan.name, &plan.platform, &sources);
+        let root_reference = journal.solve(gateway, &root).await?;
+        let inventory = inventory::take(plan, &self.options.repository, gateway, output, files, journal).await?;
+        let document = sbom::write(&inventory.image(plan, &closure, &pinned, self));
+        Ok(todo)
+    }
+}

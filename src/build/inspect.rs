@@ -1,0 +1,142 @@
+//! What the built files are and need, read through the gateway before anything is exported.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use crate::buildkit::{BuildReference, Error, FileStat, Gateway};
+use crate::image::{Needs, Pages};
+
+use super::failure::Cause;
+
+/// The built files, as they will lie in the image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Files {
+    /// All of them by absolute path.
+    pub(super) all: BTreeMap<String, FileStat>,
+    /// The sonames that they need and do not bring, each with a file that needs it.
+    pub(super) sonames: BTreeMap<String, String>,
+}
+
+// The daemon answers one call in well under a millisecond; this keeps it busy without a queue of its own.
+const CALLS: usize = 16;
+const ELF: &[u8] = b"\x7fELF";
+const HEAD: u64 = 4 << 10;
+// Wolfi's loaders live here; everything else is another system's.
+const LOADERS: [&str; 4] =
+    ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib64/ld-linux-aarch64.so.1"];
+
+/// Lists the files of `reference` and finds the libraries they need.
+pub(super) async fn inspect(gateway: &Gateway, reference: &BuildReference) -> Result<Files, Cause> {
+    let all = list(gateway, reference).await?;
+    let candidates: Vec<(&String, &FileStat)> = all.iter().filter(|(path, stat)| may_be_elf(path, stat)).collect();
+    let needs: Vec<Option<(String, Needs)>> = stream::iter(candidates)
+        .map(async |(path, stat)| {
+            let needs = read_needs(gateway, reference, path, stat.size).await?;
+            Ok::<_, Cause>(needs.map(|needs| (path.clone(), needs)))
+        })
+        .buffered(CALLS)
+        .try_collect()
+        .await?;
+    let sonames = missing(&all, needs.into_iter().flatten())?;
+    Ok(Files { all, sonames })
+}
+
+async fn list(gateway: &Gateway, reference: &BuildReference) -> Result<BTreeMap<String, FileStat>, Error> {
+    let mut all = BTreeMap::new();
+    let mut level = vec!["/".to_owned()];
+    while !level.is_empty() {
+        let listed: Vec<(String, Vec<FileStat>)> = stream::iter(level)
+            .map(async |directory| {
+                let entries = gateway.read_dir(reference, &directory).await?;
+                Ok::<_, Error>((directory, entries))
+            })
+            .buffered(CALLS)
+            .try_collect()
+            .await?;
+        level = Vec::new();
+        for (directory, entries) in listed {
+            for entry in entries {
+                let path = format!("{}/{}", directory.trim_end_matches('/'), entry.path);
+                if entry.is_directory {
+                    level.push(path);
+                } else {
+                    all.insert(path, entry);
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+// A program is executable; a library is not always, but says what it is by its name.
+fn may_be_elf(path: &str, stat: &FileStat) -> bool {
+    let name = file_name(path);
+    stat.link.is_none() && (stat.permissions & 0o111 != 0 || name.ends_with(".node") || is_library_name(name))
+}
+
+fn is_library_name(name: &str) -> bool {
+    name.ends_with(".so") || name.contains(".so.")
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+async fn read_needs(
+    gateway: &Gateway,
+    reference: &BuildReference,
+    path: &str,
+    size: u64,
+) -> Result<Option<Needs>, Cause> {
+    let head = gateway.read_range(reference, path, 0, HEAD).await?;
+    if !head.starts_with(ELF) {
+        return Ok(None);
+    }
+    let mut pages = Pages::new(size);
+    pages.insert(0, head);
+    loop {
+        let (offset, length) = match Needs::read(&pages) {
+            Ok(needs) => return Ok(Some(needs)),
+            Err(error) => match error.missing() {
+                Some(range) => range,
+                None => return Err(Cause::Elf { file: path.to_owned(), reason: error.to_string() }),
+            },
+        };
+        let page = gateway.read_range(reference, path, offset, length).await?;
+        if page.is_empty() {
+            return Err(Cause::Elf { file: path.to_owned(), reason: "it is shorter than it says".to_owned() });
+        }
+        pages.insert(offset, page);
+    }
+}
+
+fn missing(
+    all: &BTreeMap<String, FileStat>,
+    needs: impl Iterator<Item = (String, Needs)>,
+) -> Result<BTreeMap<String, String>, Cause> {
+    let needs: Vec<(String, Needs)> = needs.collect();
+    let brought: BTreeSet<&str> = all
+        .keys()
+        .map(|path| file_name(path))
+        .filter(|name| is_library_name(name))
+        .chain(needs.iter().filter_map(|(_, needs)| needs.soname.as_deref()))
+        .collect();
+    let mut sonames = BTreeMap::new();
+    for (file, needs) in &needs {
+        // Packages often bring a build for musl beside the one for glibc, and load the one that fits.
+        let is_musl = needs.libraries.iter().any(|library| library.starts_with("libc.musl-"));
+        if !needs.is_native() || (is_musl && !needs.is_program()) {
+            continue;
+        }
+        if let Some(loader) = &needs.interpreter
+            && !LOADERS.contains(&loader.as_str())
+        {
+            return Err(Cause::Loader { file: file.clone(), loader: loader.clone() });
+        }
+        for library in needs.libraries.iter().filter(|library| !brought.contains(library.as_str())) {
+            sonames.entry(library.clone()).or_insert_with(|| file.clone());
+        }
+    }
+    Ok(sonames)
+}
