@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+container_down() { :; }
+container_environment() { :; }

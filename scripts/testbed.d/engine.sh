@@ -1,0 +1,176 @@
+# shellcheck shell=bash
+# Docker Engines: the machine's if it serves, else one unpacked from packages; older ones on demand.
+
+MACHINE_SOCKET=/var/run/docker.sock
+ENGINE_SUITE=forky # Docker Engine 28, BuildKit 0.25
+
+engine_up() {
+  mkdir -p "$RUN/engine"
+  if [[ -z ${PEELBOX_TESTBED_OWN-} ]] && ! is_running engine && machine_engine_serves; then
+    say "using the Docker Engine of this machine"
+    unpack $ENGINE_SUITE docker-cli docker-buildx docker-registry
+    ln -sfn "$MACHINE_SOCKET" "$RUN/engine/docker.sock"
+    echo "Docker Engine of the machine" >"$RUN/engine/about"
+  else
+    unpack $ENGINE_SUITE docker.io docker-cli docker-buildx containerd tini docker-registry
+    start_engine engine $ENGINE_SUITE pbtb0
+  fi
+  write_docker_wrapper
+}
+
+older_engine_up() { # 26|20
+  case $1 in
+    26) unpack trixie docker.io containerd tini && start_engine engine-26 trixie pbtb26 ;;
+    20) unpack bookworm docker.io containerd tini && start_engine engine-20 bookworm pbtb20 ;;
+  esac
+}
+
+# Engine 23 speaks API 1.42; the containerd image store shows as a snapshotter among the driver's facts.
+machine_engine_serves() {
+  local api
+  [[ -S $MACHINE_SOCKET ]] || return 1
+  api=$(engine_get "$MACHINE_SOCKET" version | grep -o '"ApiVersion":"1\.[0-9]*"' | head -n 1 | grep -o '[0-9]*"$') || return 1
+  ((${api%\"} >= 42)) || return 1
+  engine_get "$MACHINE_SOCKET" info | grep -q 'io\.containerd\.snapshotter\.v1'
+}
+
+engine_get() { curl -sS --max-time 10 --unix-socket "$1" "http://docker/$2"; }
+
+start_engine() { # PIECE SUITE BRIDGE
+  local piece=$1 suite=$2 bridge=$3
+  mkdir -p "$RUN/$piece"
+  is_running "$piece" && engine_get "$RUN/$piece/docker.sock" _ping >/dev/null && return
+  [[ -e /sys/fs/cgroup/cgroup.controllers || -e /sys/fs/cgroup/devices || -e /sys/fs/cgroup/unified ]] ||
+    die "no control groups are mounted at \`/sys/fs/cgroup\`"
+  stop "$piece"
+  step "giving $piece the bridge $bridge" bridge_up "$piece" "$bridge"
+  write_engine_configuration "$piece" "$bridge"
+  step "starting $piece" run_engine "$piece" "$suite"
+  echo "Docker Engine $(engine_get "$RUN/$piece/docker.sock" version | grep -o '"Version":"[^"]*"' | head -n 1 | cut -d'"' -f4)" \
+    >"$RUN/$piece/about"
+}
+
+run_engine() {
+  local piece=$1 root=$CACHE/$2 dir=$RUN/$1
+  rm -f "$dir/docker.pid" # one of a killed daemon may by now name somebody else's process
+  PATH=$root/usr/sbin:$root/usr/bin:$PATH spawn "$piece" "$root/usr/sbin/dockerd" --config-file "$dir/daemon.json"
+  await "$piece" 60 engine_get "$dir/docker.sock" _ping
+}
+
+# Filtering and translation are the test bed's own few rules: two daemons that manage iptables would
+# flush each other's chains.
+write_engine_configuration() { # PIECE BRIDGE
+  local dir=$RUN/$1
+  cat >"$dir/daemon.json" <<TEXT
+{
+  "hosts": ["unix://$dir/docker.sock"],
+  "pidfile": "$dir/docker.pid",
+  "data-root": "$dir/data",
+  "exec-root": "$dir/exec",
+  "bridge": "$2",
+  "iptables": false,
+  "ip6tables": false,
+  "ip-forward": false,
+  "ip-masq": false,
+  "features": { "containerd-snapshotter": true },
+  "builder": { "gc": { "enabled": true, "policy": [{ "keepStorage": "20GB", "all": true }] } }
+}
+TEXT
+}
+
+bridge_up() { # PIECE BRIDGE
+  local dir=$RUN/$1 bridge=$2 third=0
+  if [[ ! -s $dir/subnet ]]; then
+    while ip -4 route | grep -qF "10.213.$third."; do ((++third)); done
+    echo "10.213.$third" >"$dir/subnet"
+  fi
+  ip link show "$bridge" >/dev/null 2>&1 || ip link add "$bridge" type bridge
+  ip addr replace "$(cat "$dir/subnet").1/24" dev "$bridge"
+  ip link set "$bridge" up
+  echo "$bridge" >"$dir/bridge"
+  [[ -s $TESTBED/run/ip_forward ]] || cat /proc/sys/net/ipv4/ip_forward >"$RUN/ip_forward"
+  echo 1 >/proc/sys/net/ipv4/ip_forward
+  bridge_rules "$dir" -C 2>/dev/null || bridge_rules "$dir" -I
+}
+
+bridge_rules() { # DIRECTORY -C|-I|-D
+  local bridge subnet
+  bridge=$(cat "$1/bridge") subnet=$(cat "$1/subnet").0/24
+  iptables -w -t nat "$2" POSTROUTING -s "$subnet" ! -o "$bridge" -j MASQUERADE &&
+    iptables -w "$2" FORWARD -i "$bridge" -j ACCEPT &&
+    iptables -w "$2" FORWARD -o "$bridge" -j ACCEPT
+}
+
+bridge_down() { # DIRECTORY
+  [[ -s $1/bridge ]] || return 0
+  while bridge_rules "$1" -D 2>/dev/null; do :; done
+  ip link delete "$(cat "$1/bridge")" 2>/dev/null || true
+}
+
+engine_down() {
+  local dir piece
+  for dir in "$RUN"/engine*/; do
+    [[ -f $dir/daemon.json ]] || continue
+    piece=$(basename "$dir")
+    step "stopping $piece" stop_engine "$piece"
+  done
+  # Somebody else's bridge may rely on forwarding by now.
+  if [[ $(cat "$RUN/ip_forward" 2>/dev/null) == 0 && ! -e /sys/class/net/docker0 ]]; then
+    echo 0 >/proc/sys/net/ipv4/ip_forward
+  fi
+}
+
+# Also ends what a killed dockerd leaves: its containerd, and the shims, which name that one's socket.
+stop_engine() {
+  local dir=$RUN/$1 containers pid left
+  if is_running "$1"; then
+    containers=$(docker_of "$1" ps -aq) || true
+    # shellcheck disable=SC2086 # one word per container
+    [[ -z $containers ]] || docker_of "$1" rm -fv $containers || true
+  fi
+  stop "$1"
+  for left in '*/containerd' '*/containerd-shim-runc-v2'; do
+    for pid in /proc/[0-9]*; do
+      belongs_to "$pid" "$left" "$dir/exec/containerd/" && end_tree "${pid#/proc/}"
+    done
+  done
+  bridge_down "$dir"
+}
+
+# Whether a process runs such a program with an argument in that folder.
+belongs_to() { # /proc/PID PROGRAM FOLDER
+  local arguments
+  mapfile -d '' -t arguments 2>/dev/null <"$1/cmdline" || return 1
+  # shellcheck disable=SC2053 # PROGRAM is a pattern
+  [[ ${arguments[0]-} == $2 && " ${arguments[*]}" == *" $3"* ]]
+}
+
+end_tree() { # PID
+  local child
+  for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do end_tree "$child"; done
+  kill -KILL "$1" 2>/dev/null || true
+}
+
+docker_of() { # PIECE ARGUMENT...
+  local piece=$1
+  shift
+  DOCKER_HOST=unix://$RUN/$piece/docker.sock "$RUN/engine/docker" "$@"
+}
+
+write_docker_wrapper() {
+  cat >"$RUN/engine/docker" <<TEXT
+#!/bin/sh
+: "\${DOCKER_HOST:=unix://$RUN/engine/docker.sock}" "\${DOCKER_CONFIG:=$RUN/registry/docker-config}"
+export DOCKER_HOST DOCKER_CONFIG
+exec "$CACHE/$ENGINE_SUITE/usr/bin/docker" "\$@"
+TEXT
+  chmod +x "$RUN/engine/docker"
+}
+
+engine_environment() {
+  print_variable DOCKER_HOST "unix://$RUN/engine/docker.sock"
+  print_variable BUILDKIT_HOST "docker://$RUN/engine/docker.sock"
+  print_variable PEELBOX_TESTBED_DOCKER "$RUN/engine/docker"
+  ! is_running engine-26 || print_variable PEELBOX_TESTBED_ENGINE_26 "docker://$RUN/engine-26/docker.sock"
+  ! is_running engine-20 || print_variable PEELBOX_TESTBED_ENGINE_20 "docker://$RUN/engine-20/docker.sock"
+}
