@@ -12,7 +12,7 @@ engine_up() {
     ln -sfn "$MACHINE_SOCKET" "$RUN/engine/docker.sock"
     echo "Docker Engine of the machine" >"$RUN/engine/about"
   else
-    unpack $ENGINE_SUITE docker.io docker-cli docker-buildx containerd tini docker-registry
+    unpack $ENGINE_SUITE docker.io docker-cli docker-buildx containerd tini-static docker-registry
     start_engine engine $ENGINE_SUITE pbtb0
   fi
   write_docker_wrapper
@@ -20,7 +20,7 @@ engine_up() {
 
 older_engine_up() { # 26|20
   case $1 in
-    26) unpack trixie docker.io containerd tini && start_engine engine-26 trixie pbtb26 ;;
+    26) unpack trixie docker.io docker-cli containerd tini && start_engine engine-26 trixie pbtb26 ;;
     20) unpack bookworm docker.io containerd tini && start_engine engine-20 bookworm pbtb20 ;;
   esac
 }
@@ -146,8 +146,9 @@ belongs_to() { # /proc/PID PROGRAM FOLDER
 }
 
 end_tree() { # PID
-  local child
-  for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do end_tree "$child"; done
+  local child children
+  read -ra children 2>/dev/null <"/proc/$1/task/$1/children" || true
+  for child in "${children[@]}"; do end_tree "$child"; done
   kill -KILL "$1" 2>/dev/null || true
 }
 

@@ -59,9 +59,7 @@ fetch_packages() {
   printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
     "$archive" "$suite" >"$home/sources.list"
   retry private_apt "$suite" update
-  cd "$CACHE/$suite.debs"
-  retry private_apt "$suite" download "$@"
-  cd - >/dev/null
+  (cd "$CACHE/$suite.debs" && retry private_apt "$suite" download "$@")
 }
 
 unpack_packages() {
