@@ -23,15 +23,15 @@ older_engine_up() { # 26|20
     26) unpack trixie docker.io docker-cli containerd tini && start_engine engine-26 trixie pbtb26 ;;
     20) unpack bookworm docker.io containerd tini && start_engine engine-20 bookworm pbtb20 ;;
   esac
+  base_up "engine-$1"
 }
 
 # Engine 23 speaks API 1.42; the containerd image store shows as a snapshotter among the driver's facts.
 machine_engine_serves() {
-  local api
+  local version info
   [[ -S $MACHINE_SOCKET ]] || return 1
-  api=$(engine_get "$MACHINE_SOCKET" version | grep -o '"ApiVersion":"1\.[0-9]*"' | head -n 1 | grep -o '[0-9]*"$') || return 1
-  ((${api%\"} >= 42)) || return 1
-  engine_get "$MACHINE_SOCKET" info | grep -q 'io\.containerd\.snapshotter\.v1'
+  version=$(engine_get "$MACHINE_SOCKET" version) && info=$(engine_get "$MACHINE_SOCKET" info) || return 1
+  [[ $version =~ \"ApiVersion\":\"1\.([0-9]+)\" && $info == *io.containerd.snapshotter.v1* ]] && ((BASH_REMATCH[1] >= 42))
 }
 
 engine_get() { curl -sS --max-time 10 --unix-socket "$1" "http://docker/$2"; }
@@ -46,8 +46,8 @@ start_engine() { # PIECE SUITE BRIDGE
   step "giving $piece the bridge $bridge" bridge_up "$piece" "$bridge"
   write_engine_configuration "$piece" "$bridge"
   step "starting $piece" run_engine "$piece" "$suite"
-  echo "Docker Engine $(engine_get "$RUN/$piece/docker.sock" version | grep -o '"Version":"[^"]*"' | head -n 1 | cut -d'"' -f4)" \
-    >"$RUN/$piece/about"
+  [[ $(engine_get "$RUN/$piece/docker.sock" version) =~ \"Version\":\"([^\"]*)\" ]]
+  echo "Docker Engine ${BASH_REMATCH[1]}" >"$RUN/$piece/about"
 }
 
 run_engine() {
@@ -79,9 +79,10 @@ TEXT
 }
 
 bridge_up() { # PIECE BRIDGE
-  local dir=$RUN/$1 bridge=$2 third=0
+  local dir=$RUN/$1 bridge=$2 routes third=0
   if [[ ! -s $dir/subnet ]]; then
-    while ip -4 route | grep -qF "10.213.$third."; do ((++third)); done
+    routes=$(ip -4 route)
+    while [[ $routes == *"10.213.$third."* ]]; do ((++third)); done
     echo "10.213.$third" >"$dir/subnet"
   fi
   ip link show "$bridge" >/dev/null 2>&1 || ip link add "$bridge" type bridge
