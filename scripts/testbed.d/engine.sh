@@ -13,15 +13,15 @@ engine_up() {
     echo "Docker Engine of the machine" >"$RUN/engine/about"
   else
     unpack $ENGINE_SUITE docker.io docker-cli docker-buildx containerd tini-static docker-registry
-    start_engine engine $ENGINE_SUITE pbtb0
+    start_engine engine $ENGINE_SUITE
   fi
   write_docker_wrapper
 }
 
 older_engine_up() { # 26|20
   case $1 in
-    26) unpack trixie docker.io docker-cli containerd tini && start_engine engine-26 trixie pbtb26 ;;
-    20) unpack bookworm docker.io containerd tini && start_engine engine-20 bookworm pbtb20 ;;
+    26) unpack trixie docker.io docker-cli containerd tini && start_engine engine-26 trixie ;;
+    20) unpack bookworm docker.io containerd tini && start_engine engine-20 bookworm ;;
   esac
   base_up "engine-$1"
 }
@@ -36,15 +36,15 @@ machine_engine_serves() {
 
 engine_get() { curl -sS --max-time 10 --unix-socket "$1" "http://docker/$2"; }
 
-start_engine() { # PIECE SUITE BRIDGE
-  local piece=$1 suite=$2 bridge=$3
+start_engine() { # PIECE SUITE
+  local piece=$1 suite=$2
   mkdir -p "$RUN/$piece"
   is_running "$piece" && engine_get "$RUN/$piece/docker.sock" _ping >/dev/null && return
   [[ -e /sys/fs/cgroup/cgroup.controllers || -e /sys/fs/cgroup/devices || -e /sys/fs/cgroup/unified ]] ||
     die "no control groups are mounted at \`/sys/fs/cgroup\`"
   stop "$piece"
-  step "giving $piece the bridge $bridge" bridge_up "$piece" "$bridge"
-  write_engine_configuration "$piece" "$bridge"
+  step "giving $piece a bridge" bridge_up "$piece"
+  write_engine_configuration "$piece"
   step "starting $piece" run_engine "$piece" "$suite"
   [[ $(engine_get "$RUN/$piece/docker.sock" version) =~ \"Version\":\"([^\"]*)\" ]]
   echo "Docker Engine ${BASH_REMATCH[1]}" >"$RUN/$piece/about"
@@ -59,7 +59,7 @@ run_engine() {
 
 # Filtering and translation are the test bed's own few rules: two daemons that manage iptables would
 # flush each other's chains.
-write_engine_configuration() { # PIECE BRIDGE
+write_engine_configuration() { # PIECE
   local dir=$RUN/$1
   cat >"$dir/daemon.json" <<TEXT
 {
@@ -67,7 +67,7 @@ write_engine_configuration() { # PIECE BRIDGE
   "pidfile": "$dir/docker.pid",
   "data-root": "$dir/data",
   "exec-root": "$dir/exec",
-  "bridge": "$2",
+  "bridge": "$(cat "$dir/bridge")",
   "iptables": false,
   "ip6tables": false,
   "ip-forward": false,
@@ -78,33 +78,40 @@ write_engine_configuration() { # PIECE BRIDGE
 TEXT
 }
 
-bridge_up() { # PIECE BRIDGE
-  local dir=$RUN/$1 bridge=$2 routes third=0
-  if [[ ! -s $dir/subnet ]]; then
-    routes=$(ip -4 route)
-    while [[ $routes == *"10.213.$third."* ]]; do ((++third)); done
-    echo "10.213.$third" >"$dir/subnet"
+# A piece keeps its bridge and its subnet: the daemon has them in its own records too.
+bridge_up() { # PIECE
+  local dir=$RUN/$1 routes number=0
+  routes=$(ip -4 route)
+  if [[ ! -s $dir/bridge ]]; then
+    while [[ -e /sys/class/net/pbtb$number || $routes == *"10.213.$number."* ]]; do ((++number)); done
+    echo "10.213.$number" >"$dir/subnet"
+    echo "pbtb$number" >"$dir/bridge"
   fi
-  ip link show "$bridge" >/dev/null 2>&1 || ip link add "$bridge" type bridge
-  ip addr replace "$(cat "$dir/subnet").1/24" dev "$bridge"
-  ip link set "$bridge" up
-  echo "$bridge" >"$dir/bridge"
-  [[ -s $TESTBED/run/ip_forward ]] || cat /proc/sys/net/ipv4/ip_forward >"$RUN/ip_forward"
+  ip link show "$(cat "$dir/bridge")" >/dev/null 2>&1 || ip link add "$(cat "$dir/bridge")" type bridge
+  ip addr replace "$(cat "$dir/subnet").1/24" dev "$(cat "$dir/bridge")"
+  ip link set "$(cat "$dir/bridge")" up
+  [[ -s $RUN/ip_forward ]] || cat /proc/sys/net/ipv4/ip_forward >"$RUN/ip_forward"
   echo 1 >/proc/sys/net/ipv4/ip_forward
-  bridge_rules "$dir" -C 2>/dev/null || bridge_rules "$dir" -I
+  bridge_rules "$dir" add
 }
 
-bridge_rules() { # DIRECTORY -C|-I|-D
-  local bridge subnet
+# Each rule once, so that a half-made set is completed.
+bridge_rules() { # DIRECTORY add|remove
+  local bridge subnet rule
   bridge=$(cat "$1/bridge") subnet=$(cat "$1/subnet").0/24
-  iptables -w -t nat "$2" POSTROUTING -s "$subnet" ! -o "$bridge" -j MASQUERADE &&
-    iptables -w "$2" FORWARD -i "$bridge" -j ACCEPT &&
-    iptables -w "$2" FORWARD -o "$bridge" -j ACCEPT
+  for rule in "POSTROUTING -t nat -s $subnet ! -o $bridge -j MASQUERADE" \
+    "FORWARD -i $bridge -j ACCEPT" "FORWARD -o $bridge -j ACCEPT"; do
+    # shellcheck disable=SC2086 # one word per argument
+    case $2 in
+      add) iptables -w -C $rule 2>/dev/null || iptables -w -I $rule ;;
+      remove) while iptables -w -D $rule 2>/dev/null; do :; done ;;
+    esac
+  done
 }
 
 bridge_down() { # DIRECTORY
   [[ -s $1/bridge ]] || return 0
-  while bridge_rules "$1" -D 2>/dev/null; do :; done
+  bridge_rules "$1" remove
   ip link delete "$(cat "$1/bridge")" 2>/dev/null || true
 }
 
