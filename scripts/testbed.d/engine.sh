@@ -52,7 +52,7 @@ start_engine() { # PIECE SUITE
 
 run_engine() {
   local piece=$1 root=$CACHE/$2 dir=$RUN/$1
-  rm -f "$dir/docker.pid" # one of a killed daemon may by now name somebody else's process
+  end_leftovers "$piece"
   PATH=$root/usr/sbin:$root/usr/bin:$PATH spawn "$piece" "$root/usr/sbin/dockerd" --config-file "$dir/daemon.json"
   await "$piece" 60 engine_get "$dir/docker.sock" _ping
 }
@@ -128,21 +128,29 @@ engine_down() {
   fi
 }
 
-# Also ends what a killed dockerd leaves: its containerd, and the shims, which name that one's socket.
-stop_engine() {
-  local dir=$RUN/$1 containers pid left
+stop_engine() { # PIECE
+  local containers
   if is_running "$1"; then
     containers=$(docker_of "$1" ps -aq) || true
     # shellcheck disable=SC2086 # one word per container
     [[ -z $containers ]] || docker_of "$1" rm -fv $containers || true
   fi
   stop "$1"
-  for left in '*/containerd' '*/containerd-shim-runc-v2'; do
+  end_leftovers "$1"
+  bridge_down "$RUN/$1"
+}
+
+# Ends what a killed dockerd leaves: its containerd, and the shims, which name that one's socket. A new
+# dockerd would look for them for 20 seconds.
+end_leftovers() { # PIECE
+  local program pid
+  for program in '*/containerd' '*/containerd-shim-runc-v2'; do
     for pid in /proc/[0-9]*; do
-      belongs_to "$pid" "$left" "$dir/exec/containerd/" && end_tree "${pid#/proc/}"
+      ! belongs_to "$pid" "$program" "$RUN/$1/exec/containerd/" || end_tree "${pid#/proc/}"
     done
   done
-  bridge_down "$dir"
+  # The pids in there may by now be somebody else's.
+  rm -f "$RUN/$1/docker.pid" "$RUN/$1/exec/containerd/containerd.pid"
 }
 
 # Whether a process runs such a program with an argument in that folder.
