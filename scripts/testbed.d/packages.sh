@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# Packages: a few prerequisites installed, everything else unpacked from newer Debian suites.
+
+# Command and the package that has it.
+PREREQUISITES=(runc:runc iptables:iptables ip:iproute2 curl:curl flock:util-linux perl:perl-base)
+
+install_prerequisites() {
+  local entry missing=()
+  for entry in "${PREREQUISITES[@]}"; do
+    command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
+  done
+  [[ -s /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
+  [[ ${#missing[@]} == 0 ]] || step "installing ${missing[*]}" install_packages "${missing[@]}"
+}
+
+install_packages() {
+  local install=(apt-get install -y --no-install-recommends "$@")
+  DEBIAN_FRONTEND=noninteractive "${install[@]}" && return
+  retry apt-get update
+  DEBIAN_FRONTEND=noninteractive "${install[@]}"
+}
+
+# The archive that apt is configured with for the machine's own release.
+debian_archive() {
+  local codename sites
+  [[ -z ${PEELBOX_TESTBED_ARCHIVE-} ]] || { echo "$PEELBOX_TESTBED_ARCHIVE" && return; }
+  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+  # shellcheck disable=SC2016 # apt's own placeholders
+  sites=$(apt-get indextargets --format '$(SITE) $(RELEASE)')
+  awk -v release="$codename" '$2 == release { print $1; found = 1; exit } END { exit !found }' <<<"$sites" ||
+    die "apt names no archive for \`$codename\`: set PEELBOX_TESTBED_ARCHIVE"
+}
+
+# apt-get with lists, cache and package state of its own, but the machine's proxies and logins.
+private_apt() { # SUITE ARGUMENT...
+  local home=$CACHE/apt/$1
+  shift
+  apt-get -o Dir::State="$home" -o Dir::State::lists="$home/lists" -o Dir::State::status="$home/status" \
+    -o Dir::Cache="$home/cache" -o Dir::Etc::sourcelist="$home/sources.list" -o Dir::Etc::sourceparts=- \
+    -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o Acquire::Languages=none \
+    -o Acquire::Retries=3 -o APT::Sandbox::User=root "$@"
+}
+
+# Leaves the packages unpacked in $CACHE/SUITE; nothing is done where that is complete.
+unpack() { # SUITE PACKAGE...
+  local suite=$1 root=$CACHE/$1
+  shift
+  [[ -f $root/complete ]] && grep -qxF "$*" "$root/complete" && return
+  step "fetching $* of Debian $suite" fetch_packages "$suite" "$@"
+  step "unpacking them" unpack_packages "$root" "$@"
+}
+
+fetch_packages() {
+  local suite=$1 home=$CACHE/apt/$1 archive
+  shift
+  mkdir -p "$home/lists/partial" "$home/cache/archives/partial" "$CACHE/$suite.debs"
+  : >"$home/status"
+  archive=$(debian_archive)
+  printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+    "$archive" "$suite" >"$home/sources.list"
+  retry private_apt "$suite" update
+  (cd "$CACHE/$suite.debs" && retry private_apt "$suite" download "$@")
+}
+
+unpack_packages() {
+  local root=$1 deb program
+  shift
+  rm -rf "$root" && mkdir -p "$root"
+  for deb in "$root".debs/*.deb; do dpkg-deb -x "$deb" "$root"; done
+  # Debian's Go programs ask for little of libc, so those of a newer suite run on the machine's.
+  for program in "$root"/usr/sbin/dockerd "$root"/usr/bin/{containerd,docker,docker-registry}; do
+    [[ -x $program ]] || continue
+    ! ldd "$program" 2>&1 | grep 'not found' || die "\`$program\` does not run with the libraries of this machine"
+  done
+  rm -rf "$root.debs" "$CACHE/apt"
+  echo "$*" >"$root/complete"
+}
