@@ -13,4 +13,5 @@
 //! A run turns one value into the next: `Spec → Plan → Built → Definition → Solved → Archive → Report`.
 
 pub mod oci;
+pub mod sbom;
 pub mod spec;
