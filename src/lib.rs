@@ -16,5 +16,6 @@ pub mod buildkit;
 pub mod cli;
 pub mod image;
 pub mod oci;
+pub mod sbom;
 pub mod spec;
 pub mod wolfi;

@@ -1,0 +1,12 @@
+//! What is in an image, as an SPDX document.
+
+mod document;
+mod inner;
+mod license;
+
+mod purl;
+mod read;
+
+pub use document::{Apk, App, Checksum, Document, Image, System, TooLarge, Warning, write};
+pub use purl::{Ecosystem, Library};
+pub use read::{Entry, ReadError, read};
