@@ -63,7 +63,8 @@ impl Glob {
             });
         }
         // The daemon's matcher takes `**name` for everything that ends in `name`, not for a name behind directories.
-        let is_suffix = pattern.starts_with("**") && !pattern.starts_with("**/");
+        let is_suffix =
+            pattern.starts_with("**") && !pattern.starts_with("**/") && !pattern.contains('\\');
         let is_plain = |token: &Token| matches!(token, Token::Char(_));
         if let (true, Some((first, rest))) = (is_suffix, tokens.split_first_mut())
             && rest.iter().all(is_plain)
@@ -178,6 +179,7 @@ mod tests {
             ("**a", "xa", true),
             ("**a*", "xa", false),
             ("**a*", "x/ab", true),
+            (r"**\a", "xa", false),
             ("a/**", "a/b/c", true),
             ("a/**", "a", false),
             ("a/**/b", "a/b", true),
