@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use crate::oci::Digest;
 
 use super::atom::{Atom, Constraint, ParseAtomError, Provide, is_name};
+use super::calendar::Calendar;
 use super::identity::Identity;
 use super::suggest;
 use super::version::Version;
@@ -18,6 +19,8 @@ pub struct Index {
     source: String,
     digest: Digest,
     skipped: usize,
+    newest_build: i64,
+    calendar: Calendar,
     /// By name, then newest first, then in the order of the file.
     records: Vec<Record>,
     packages: Vec<OnceLock<Box<Package>>>,
@@ -129,6 +132,7 @@ struct Raw<'a> {
     name: &'a str,
     version: Version,
     provides: &'a str,
+    build_time: i64,
     record: Record,
 }
 
@@ -143,12 +147,15 @@ impl Index {
         let text = &text[..text.len().min(u32::MAX as usize)];
         let text = String::from_utf8_lossy(text).into_owned();
         let (raws, skipped) = read_records(&text);
+        let newest_build = raws.iter().map(|raw| raw.build_time).max().unwrap_or(0);
         let tables = Tables::build(&text, raws);
         Self {
             packages: tables.records.iter().map(|_| OnceLock::new()).collect(),
             source: source.to_owned(),
             digest,
             skipped,
+            newest_build,
+            calendar: Calendar::embedded(),
             records: tables.records,
             names: tables.names,
             providers: tables.providers,
@@ -161,6 +168,19 @@ impl Index {
     pub fn with_digest(mut self, digest: Digest) -> Self {
         self.digest = digest;
         self
+    }
+
+    /// Takes `calendar` for what is known about the upkeep of version streams.
+    #[must_use]
+    pub fn with_calendar(mut self, calendar: Calendar) -> Self {
+        self.calendar = calendar;
+        self
+    }
+
+    /// What is known about the upkeep of version streams.
+    #[must_use]
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
     }
 
     /// What the index was read from, for messages.
@@ -196,11 +216,7 @@ impl Index {
     /// The build time of the newest package in seconds since 1970, which tells the age of an index.
     #[must_use]
     pub fn newest_build(&self) -> i64 {
-        self.records
-            .iter()
-            .filter_map(|record| field(self.record_text(*record), b't')?.parse().ok())
-            .max()
-            .unwrap_or(0)
+        self.newest_build
     }
 
     /// All versions of the real name `name`, newest first.
@@ -472,10 +488,12 @@ fn read_records(text: &str) -> (Vec<Raw<'_>>, usize) {
 impl<'a> Raw<'a> {
     fn read(text: &'a str, record: Record) -> Option<Self> {
         let (mut name, mut version, mut provides) = (None, None, "");
+        let mut build_time = 0;
         for line in text.lines() {
             match line.as_bytes() {
                 [b'P', b':', ..] if name.is_none() => name = Some(&line[2..]),
                 [b'V', b':', ..] if version.is_none() => version = Some(&line[2..]),
+                [b't', b':', ..] => build_time = line[2..].parse().unwrap_or(0),
                 [b'p', b':', ..] if provides.is_empty() => provides = &line[2..],
                 _ => {}
             }
@@ -486,6 +504,7 @@ impl<'a> Raw<'a> {
             name,
             version: Version::new(version),
             provides,
+            build_time,
             record,
         })
     }
