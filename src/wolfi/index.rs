@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use crate::oci::Digest;
 
 use super::atom::{Atom, Constraint, ParseAtomError, Provide, is_name};
+use super::calendar::Calendar;
 use super::identity::Identity;
 use super::suggest;
 use super::version::Version;
@@ -18,6 +19,8 @@ pub struct Index {
     source: String,
     digest: Digest,
     skipped: usize,
+    newest_build: i64,
+    calendar: Calendar,
     /// By name, then newest first, then in the order of the file.
     records: Vec<Record>,
     packages: Vec<OnceLock<Box<Package>>>,
@@ -129,6 +132,7 @@ struct Raw<'a> {
     name: &'a str,
     version: Version,
     provides: &'a str,
+    build_time: i64,
     record: Record,
 }
 
@@ -143,12 +147,15 @@ impl Index {
         let text = &text[..text.len().min(u32::MAX as usize)];
         let text = String::from_utf8_lossy(text).into_owned();
         let (raws, skipped) = read_records(&text);
+        let newest_build = raws.iter().map(|raw| raw.build_time).max().unwrap_or(0);
         let tables = Tables::build(&text, raws);
         Self {
             packages: tables.records.iter().map(|_| OnceLock::new()).collect(),
             source: source.to_owned(),
             digest,
             skipped,
+            newest_build,
+            calendar: Calendar::embedded(),
             records: tables.records,
             names: tables.names,
             providers: tables.providers,
@@ -156,11 +163,116 @@ impl Index {
         }
     }
 
+    /// The index whose text and tables lie in a cache; `None` if they do not belong together.
+    pub(super) fn from_tables(
+        text: String,
+        source: &str,
+        digest: Digest,
+        tables: &[u32],
+    ) -> Option<Self> {
+        let (head, mut rest) = tables.split_first_chunk::<6>()?;
+        let [skipped, time_high, time_low, records, names, providers] = *head;
+        let newest_build = u64::from(time_high) << 32 | u64::from(time_low);
+        let mut take = |count: u32, width: usize| {
+            let length = (count as usize).checked_mul(width)?;
+            let (taken, left) = rest.split_at_checked(length)?;
+            rest = left;
+            Some(taken)
+        };
+        let records = take(records, 2)?.as_chunks::<2>().0.iter();
+        let records: Vec<Record> = records
+            .map(|[start, end]| Record {
+                start: *start,
+                end: *end,
+            })
+            .collect();
+        let names: Vec<Name> = take(names, 6)?
+            .as_chunks::<6>()
+            .0
+            .iter()
+            .map(Name::from_numbers)
+            .collect();
+        let providers = take(providers, 1)?.to_vec();
+        let index = Self {
+            packages: records.iter().map(|_| OnceLock::new()).collect(),
+            source: source.to_owned(),
+            digest,
+            skipped: skipped as usize,
+            newest_build: newest_build as i64,
+            calendar: Calendar::embedded(),
+            records,
+            names,
+            providers,
+            text,
+        };
+        (rest.is_empty() && index.is_sound()).then_some(index)
+    }
+
+    /// The tables as [`Index::from_tables`] takes them.
+    pub(super) fn tables(&self) -> impl Iterator<Item = u32> {
+        let time = self.newest_build as u64;
+        let head = [
+            self.skipped as u32,
+            (time >> 32) as u32,
+            time as u32,
+            self.records.len() as u32,
+            self.names.len() as u32,
+            self.providers.len() as u32,
+        ];
+        let records = self
+            .records
+            .iter()
+            .flat_map(|record| [record.start, record.end]);
+        let names = self.names.iter().flat_map(|name| name.to_numbers());
+        head.into_iter()
+            .chain(records)
+            .chain(names)
+            .chain(self.providers.iter().copied())
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    // Whether every number of the tables is within its bounds.
+    fn is_sound(&self) -> bool {
+        let is_range = |start: u32, count: u32, length: usize| {
+            start
+                .checked_add(count)
+                .is_some_and(|end| end as usize <= length)
+        };
+        let is_text = |start: u32, end: u32| self.text.get(start as usize..end as usize).is_some();
+        let records = self.records.len();
+        self.records
+            .iter()
+            .all(|record| is_text(record.start, record.end))
+            && self.providers.iter().all(|id| (*id as usize) < records)
+            && self.names.iter().all(|name| {
+                let end = name.start.checked_add(name.length);
+                end.is_some_and(|end| is_text(name.start, end))
+                    && is_range(name.first_record, name.records, records)
+                    && is_range(name.first_provider, name.providers, self.providers.len())
+            })
+    }
+
     /// Takes `digest` for that of the file which the text came out of.
     #[must_use]
     pub fn with_digest(mut self, digest: Digest) -> Self {
         self.digest = digest;
         self
+    }
+
+    /// Takes `calendar` for what is known about the upkeep of version streams.
+    #[must_use]
+    pub fn with_calendar(mut self, calendar: Calendar) -> Self {
+        self.calendar = calendar;
+        self
+    }
+
+    /// What is known about the upkeep of version streams.
+    #[must_use]
+    pub fn calendar(&self) -> &Calendar {
+        &self.calendar
     }
 
     /// What the index was read from, for messages.
@@ -196,11 +308,7 @@ impl Index {
     /// The build time of the newest package in seconds since 1970, which tells the age of an index.
     #[must_use]
     pub fn newest_build(&self) -> i64 {
-        self.records
-            .iter()
-            .filter_map(|record| field(self.record_text(*record), b't')?.parse().ok())
-            .max()
-            .unwrap_or(0)
+        self.newest_build
     }
 
     /// All versions of the real name `name`, newest first.
@@ -357,6 +465,38 @@ impl Index {
     }
 }
 
+impl Name {
+    fn from_numbers(numbers: &[u32; 6]) -> Self {
+        let [
+            start,
+            length,
+            first_record,
+            records,
+            first_provider,
+            providers,
+        ] = *numbers;
+        Self {
+            start,
+            length,
+            first_record,
+            records,
+            first_provider,
+            providers,
+        }
+    }
+
+    fn to_numbers(self) -> [u32; 6] {
+        [
+            self.start,
+            self.length,
+            self.first_record,
+            self.records,
+            self.first_provider,
+            self.providers,
+        ]
+    }
+}
+
 impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Index")
@@ -472,10 +612,12 @@ fn read_records(text: &str) -> (Vec<Raw<'_>>, usize) {
 impl<'a> Raw<'a> {
     fn read(text: &'a str, record: Record) -> Option<Self> {
         let (mut name, mut version, mut provides) = (None, None, "");
+        let mut build_time = 0;
         for line in text.lines() {
             match line.as_bytes() {
                 [b'P', b':', ..] if name.is_none() => name = Some(&line[2..]),
                 [b'V', b':', ..] if version.is_none() => version = Some(&line[2..]),
+                [b't', b':', ..] => build_time = line[2..].parse().unwrap_or(0),
                 [b'p', b':', ..] if provides.is_empty() => provides = &line[2..],
                 _ => {}
             }
@@ -486,6 +628,7 @@ impl<'a> Raw<'a> {
             name,
             version: Version::new(version),
             provides,
+            build_time,
             record,
         })
     }
