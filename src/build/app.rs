@@ -15,14 +15,14 @@ use crate::image::{
 };
 use crate::oci::Digest;
 use crate::progress::Tail;
-use crate::sbom;
+use crate::sbom::Library;
 use crate::wolfi::{Atom, Closure, Index, resolve};
 
 use super::base::Base;
 use super::failure::{Cause, Failure};
 use super::inspect::{Files, inspect};
 use super::inventory;
-use super::packages::Packages;
+use super::packages::{Packages, VerifiedPackage};
 use super::programs;
 
 /// What all apps of a run share.
@@ -153,31 +153,31 @@ impl Run<'_> {
     }
 
     async fn drive(&self, plan: &Plan<'_>, gateway: &Gateway, journal: &Journal) -> Result<(Outcome, Solved), Cause> {
-        let (output, files) = self.first_half(plan, gateway, journal).await?;
-        self.second_half(plan, gateway, journal, &output, &files).await
+        let built = self.first_half(plan, gateway, journal).await?;
+        self.second_half(plan, gateway, journal, built).await
     }
 
     /// Runs the build steps and looks at what they made.
-    async fn first_half(
-        &self,
-        plan: &Plan<'_>,
-        gateway: &Gateway,
-        journal: &Journal,
-    ) -> Result<(State, Files), Cause> {
-        let packages = self.packages.pinned(plan.build_packages.packages()).await?;
-        let packages: Vec<PinnedPackage> = packages.iter().map(|package| package.source(self.packages)).collect();
+    async fn first_half(&self, plan: &Plan<'_>, gateway: &Gateway, journal: &Journal) -> Result<Built, Cause> {
+        let verified = self.packages.verified(plan.build_packages.packages()).await?;
+        let packages: Vec<PinnedPackage> = verified.iter().map(VerifiedPackage::source).collect();
+        let base = match plan.needs_base() {
+            true => Some(self.base.resolve(gateway).await?),
+            false => None,
+        };
         let steps = Steps {
-            base: self.base.resolve(gateway).await?,
+            base,
             packages: &packages,
             context: &self.options.context,
             certificates: self.options.certificates.as_ref(),
             proxy: &self.options.proxy,
             no_cache: self.options.no_cache,
         };
-        let output = lower_build(plan, &steps).output;
+        let output = lower_build(plan, &steps);
         let reference = journal.solve(gateway, &output).await?;
         let files = inspect(gateway, &reference).await?;
-        Ok((output, files))
+        let libraries = inventory::take(plan, &self.options.repository, gateway, &reference, &files).await?;
+        Ok(Built { output, files, libraries })
     }
 
     /// Completes the packages by what the built files need, and makes the image.
@@ -186,16 +186,108 @@ impl Run<'_> {
         plan: &Plan<'_>,
         gateway: &Gateway,
         journal: &Journal,
-        output: &State,
-        files: &Files,
+        built: Built,
     ) -> Result<(Outcome, Solved), Cause> {
-        let closure = self.closure(plan, files)?;
-        let pinned = self.packages.pinned(closure.packages()).await?;
-        let sources: Vec<PinnedPackage> = pinned.iter().map(|package| package.source(self.packages)).collect();
+        let closure = self.closure(plan, &built.files)?;
+        let verified = self.packages.verified(closure.packages()).await?;
+        let sources: Vec<PinnedPackage> = verified.iter().map(VerifiedPackage::source).collect();
         let root = lower_root(&plan.name, &plan.platform, &sources);
-        let root_reference = journal.solve(gateway, &root).await?;
-        let inventory = inventory::take(plan, &self.options.repository, gateway, output, files, journal).await?;
-        let document = sbom::write(&inventory.image(plan, &closure, &pinned, self));
-        Ok(todo)
+        let reference = journal.solve(gateway, &root).await?;
+        let base = Base::system(gateway, &reference).await?;
+        let document = inventory::document(plan, self.options, &base, &closure, &verified, &built.libraries)?;
+        let files = RootFiles {
+            passwd: account(gateway, &reference, "/etc/passwd", &passwd(plan)).await?,
+            group: account(gateway, &reference, "/etc/group", &group(plan)).await?,
+            sbom: document.json.clone(),
+        };
+        let image = lower_image(plan, &root, &built.output, &files, self.options.epoch);
+        let image = journal.solve(gateway, &image).await?;
+        programs::check(gateway, &image, plan).await?;
+        let attestations = match self.options.sbom {
+            true => vec![self.attest(gateway, journal, &document.json).await?],
+            false => Vec::new(),
+        };
+        let mut origin = self.options.origin.clone();
+        origin.base = self.base.pinned().filter(|_| plan.needs_base()).cloned();
+        let outcome = Outcome {
+            reference: image,
+            config: config(plan, &origin, self.options.epoch).to_json(),
+            attestations,
+            platform: plan.platform.clone(),
+        };
+        let solved = Solved {
+            packages: closure.packages().map(|package| (package.name.clone(), package.version.to_string())).collect(),
+            libraries: built.libraries.len(),
+            sbom: document.json,
+            warnings: document.warnings.iter().map(ToString::to_string).collect(),
+            ..Solved::default()
+        };
+        Ok((outcome, solved))
     }
+
+    /// The packages of the image: what the plan asks for, and what the built files need.
+    fn closure(&self, plan: &Plan<'_>, files: &Files) -> Result<Closure<'_>, Cause> {
+        let mut world = plan.world.clone();
+        for (library, file) in &files.sonames {
+            let atom = format!("so:{library}");
+            if self.index.check(&atom).is_err() {
+                return Err(Cause::Library { file: file.clone(), library: library.clone() });
+            }
+            world.push(Atom::any(&atom));
+        }
+        Ok(resolve(self.index, &world)?)
+    }
+
+    async fn attest(&self, gateway: &Gateway, journal: &Journal, document: &[u8]) -> Result<Attestation, Cause> {
+        let file = Mkfile::new(SBOM_PATH, document.to_vec()).modified(self.options.epoch);
+        let state = FileOp::on(&State::scratch()).mkfile(file).with("SBOM").state();
+        Ok(Attestation {
+            reference: journal.solve(gateway, &state).await?,
+            path: SBOM_PATH.to_owned(),
+            predicate_type: SPDX.to_owned(),
+        })
+    }
+}
+
+/// What the build steps made.
+struct Built {
+    output: State,
+    files: Files,
+    libraries: Vec<Library>,
+}
+
+const ROOT: u32 = 0;
+
+fn passwd(plan: &Plan<'_>) -> Option<String> {
+    let (uid, gid) = plan.user;
+    (uid != ROOT).then(|| format!("nonroot:x:{uid}:{gid}:nonroot:{}:/sbin/nologin", plan.workdir))
+}
+
+fn group(plan: &Plan<'_>) -> Option<String> {
+    let (_, gid) = plan.user;
+    (gid != ROOT).then(|| format!("nonroot:x:{gid}:"))
+}
+
+/// The accounts of the packages with ours behind them, unless its number is taken.
+async fn account(
+    gateway: &Gateway,
+    root: &BuildReference,
+    path: &str,
+    line: &Option<String>,
+) -> Result<Vec<u8>, Cause> {
+    let Some(line) = line else { return Ok(Vec::new()) };
+    let mut text = match gateway.stat(root, path).await? {
+        Some(_) => String::from_utf8_lossy(&gateway.read_file(root, path, ACCOUNTS_LIMIT).await?).into_owned(),
+        None => String::new(),
+    };
+    let number = line.split(':').nth(2);
+    if text.lines().any(|known| known.split(':').nth(2) == number) {
+        return Ok(Vec::new());
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(line);
+    text.push('\n');
+    Ok(text.into_bytes())
 }

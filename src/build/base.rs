@@ -3,7 +3,7 @@
 use tokio::sync::OnceCell;
 
 use crate::buildkit::llb::{Image, State};
-use crate::buildkit::{Error, Gateway};
+use crate::buildkit::{BuildReference, Error, Gateway};
 use crate::oci::{Platform, Reference};
 
 /// The base image of a run.
@@ -34,6 +34,7 @@ pub enum BaseError {
     },
 }
 
+const OS_RELEASE: &str = "/etc/os-release";
 const OS_RELEASE_LIMIT: u64 = 64 << 10;
 
 impl Base {
@@ -65,23 +66,34 @@ impl Base {
         let missing = || unresolved(Error::Incomplete { call: "Solve", missing: "base image" });
         let definition = state.marshal().map_err(|_| missing())?;
         let reference = gateway.solve(definition.proto().clone()).await.map_err(unresolved)?;
-        let text = match gateway.stat(&reference, "/usr/lib/os-release").await.map_err(unresolved)? {
-            Some(_) => gateway.read_file(&reference, "/usr/lib/os-release", OS_RELEASE_LIMIT).await,
-            None => gateway.read_file(&reference, "/etc/os-release", OS_RELEASE_LIMIT).await,
-        };
-        let id = text.map(|text| id(&text)).unwrap_or_default();
-        if id == "wolfi" || id == "chainguard" {
+        let system = Self::system(gateway, &reference).await.map_err(unresolved)?;
+        if system.id == "wolfi" || system.id == "chainguard" {
             Ok(pinned)
         } else {
-            Err(BaseError::Foreign { reference: self.reference.to_string(), id })
+            Err(BaseError::Foreign { reference: self.reference.to_string(), id: system.id })
         }
+    }
+
+    /// The system that a root file system says it is; empty where it says nothing.
+    pub(super) async fn system(gateway: &Gateway, root: &BuildReference) -> Result<System, Error> {
+        let Some(_) = gateway.stat(root, OS_RELEASE).await? else { return Ok(System::default()) };
+        let text = gateway.read_file(root, OS_RELEASE, OS_RELEASE_LIMIT).await?;
+        Ok(System { id: value(&text, "ID"), version: value(&text, "VERSION_ID") })
     }
 }
 
+/// An operating system as its `os-release` names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct System {
+    pub(super) id: String,
+    pub(super) version: String,
+}
+
 // https://www.freedesktop.org/software/systemd/man/latest/os-release.html
-fn id(text: &[u8]) -> String {
+fn value(text: &[u8], key: &str) -> String {
     let text = String::from_utf8_lossy(text);
-    let value = text.lines().find_map(|line| line.trim().strip_prefix("ID=")).unwrap_or_default();
+    let mut lines = text.lines().filter_map(|line| line.trim().split_once('='));
+    let value = lines.find(|(name, _)| *name == key).map(|(_, value)| value).unwrap_or_default();
     value.trim_matches(['"', '\'']).to_owned()
 }
 
@@ -91,8 +103,8 @@ mod tests {
 
     #[test]
     fn the_id_is_read_as_a_shell_would() {
-        assert_eq!(id(b"# a test\nNAME=\"Wolfi\"\nID=wolfi\n"), "wolfi");
-        assert_eq!(id(b"VERSION_ID=12\nID=\"debian\"\n"), "debian");
-        assert_eq!(id(b""), "");
+        assert_eq!(value(b"# a test\nNAME=\"Wolfi\"\nID=wolfi\n", "ID"), "wolfi");
+        assert_eq!(value(b"VERSION_ID=12\nID=\"debian\"\n", "ID"), "debian");
+        assert_eq!(value(b"", "ID"), "");
     }
 }

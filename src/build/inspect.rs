@@ -16,6 +16,8 @@ pub(super) struct Files {
     pub(super) all: BTreeMap<String, FileStat>,
     /// The sonames that they need and do not bring, each with a file that needs it.
     pub(super) sonames: BTreeMap<String, String>,
+    /// The ELF programs.
+    pub(super) programs: Vec<String>,
 }
 
 // The daemon answers one call in well under a millisecond; this keeps it busy without a queue of its own.
@@ -30,16 +32,18 @@ const LOADERS: [&str; 4] =
 pub(super) async fn inspect(gateway: &Gateway, reference: &BuildReference) -> Result<Files, Cause> {
     let all = list(gateway, reference).await?;
     let candidates: Vec<(&String, &FileStat)> = all.iter().filter(|(path, stat)| may_be_elf(path, stat)).collect();
-    let needs: Vec<Option<(String, Needs)>> = stream::iter(candidates)
+    let needs: Vec<(String, Needs)> = stream::iter(candidates)
         .map(async |(path, stat)| {
             let needs = read_needs(gateway, reference, path, stat.size).await?;
             Ok::<_, Cause>(needs.map(|needs| (path.clone(), needs)))
         })
         .buffered(CALLS)
+        .try_filter_map(async |needs| Ok(needs))
         .try_collect()
         .await?;
-    let sonames = missing(&all, needs.into_iter().flatten())?;
-    Ok(Files { all, sonames })
+    let sonames = missing(&all, &needs)?;
+    let programs = needs.iter().filter(|(_, needs)| needs.is_program()).map(|(path, _)| path.clone()).collect();
+    Ok(Files { all, sonames, programs })
 }
 
 async fn list(gateway: &Gateway, reference: &BuildReference) -> Result<BTreeMap<String, FileStat>, Error> {
@@ -113,9 +117,8 @@ async fn read_needs(
 
 fn missing(
     all: &BTreeMap<String, FileStat>,
-    needs: impl Iterator<Item = (String, Needs)>,
+    needs: &[(String, Needs)],
 ) -> Result<BTreeMap<String, String>, Cause> {
-    let needs: Vec<(String, Needs)> = needs.collect();
     let brought: BTreeSet<&str> = all
         .keys()
         .map(|path| file_name(path))
@@ -123,7 +126,7 @@ fn missing(
         .chain(needs.iter().filter_map(|(_, needs)| needs.soname.as_deref()))
         .collect();
     let mut sonames = BTreeMap::new();
-    for (file, needs) in &needs {
+    for (file, needs) in needs {
         // Packages often bring a build for musl beside the one for glibc, and load the one that fits.
         let is_musl = needs.libraries.iter().any(|library| library.starts_with("libc.musl-"));
         if !needs.is_native() || (is_musl && !needs.is_program()) {

@@ -6,6 +6,7 @@ mod failure;
 mod inspect;
 mod inventory;
 mod packages;
+mod programs;
 
 pub use app::{Options, Run, Solved};
 pub use base::{Base, BaseError};

@@ -8,7 +8,7 @@ use crate::buildkit::llb::{
 };
 use crate::oci::{Digest, Platform, Reference};
 
-use super::layout::{OUTPUT, PATH, SBOMS, SOURCE};
+use super::layout::{OUTPUT, SBOMS, SOURCE};
 use super::plan::Plan;
 
 /// A package that was verified, as the graph takes it.
@@ -47,8 +47,8 @@ pub struct Certificates {
 /// What the steps of a build need beside the plan.
 #[derive(Clone, Debug)]
 pub struct Steps<'a> {
-    /// The base image, pinned.
-    pub base: &'a Reference,
+    /// The base image, pinned; `None` where nothing runs.
+    pub base: Option<&'a Reference>,
     /// The packages of the build stage, in the order of unpacking.
     pub packages: &'a [PinnedPackage],
     /// The repository.
@@ -59,13 +59,6 @@ pub struct Steps<'a> {
     pub proxy: &'a Proxy,
     /// Whether steps run again although nothing changed.
     pub no_cache: bool,
-}
-
-/// The graph of a build.
-#[derive(Clone, Debug)]
-pub struct BuildStage {
-    /// What is shipped, at its place in the image.
-    pub output: State,
 }
 
 const CERTIFICATES: &str = "/run/peelbox/ca-certificates.crt";
@@ -98,14 +91,12 @@ done"#;
 
 /// Lowers the build of `plan` to the state that holds what is shipped.
 #[must_use]
-pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> BuildStage {
+pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> State {
     let context = context(steps.context);
-    if plan.install.is_empty() && plan.commands.is_empty() {
-        return BuildStage {
-            output: copy_from_context(plan, &context),
-        };
-    }
-    let base = Image::new(steps.base)
+    let Some(base) = steps.base.filter(|_| plan.needs_base()) else {
+        return copy_from_context(plan, &context);
+    };
+    let base = Image::new(base)
         .platform(&plan.platform)
         .resolve(ResolveMode::Default);
     let mut state =
@@ -150,9 +141,7 @@ pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> BuildStage {
             .with_name(name)
             .run_on(&state, plan);
     }
-    BuildStage {
-        output: collect(plan, steps, &state, last),
-    }
+    collect(plan, steps, &state, last)
 }
 
 fn collect(plan: &Plan<'_>, steps: &Steps<'_>, state: &State, command: Option<&String>) -> State {
@@ -387,10 +376,4 @@ pub fn lower_image(
         layer = layer.mkfile(Mkfile::new(path, data.clone()).mode(0o644).modified(epoch));
     }
     layer.with(format!("[{}] app layer", plan.name)).state()
-}
-
-/// The search path that build steps and images share.
-#[must_use]
-pub fn search_path() -> &'static str {
-    PATH
 }

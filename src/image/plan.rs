@@ -14,8 +14,12 @@ use super::site;
 pub struct Plan<'a> {
     /// The app's name, as in files and tags.
     pub name: String,
+    /// The app's directory, relative to the repository's root.
+    pub path: String,
     /// What kind of program it is.
     pub kind: Option<Kind>,
+    /// Its programming language, in lower case.
+    pub language: Option<String>,
     /// The platform it is built for.
     pub platform: Platform,
     /// The app's directory in the build stage.
@@ -46,6 +50,8 @@ pub struct Plan<'a> {
     pub env: BTreeMap<String, String>,
     /// The command of the image.
     pub command: Vec<String>,
+    /// Further commands of the image, by name.
+    pub processes: BTreeMap<String, Vec<String>>,
     /// The ports it listens on.
     pub ports: Vec<u16>,
     /// The user and group it runs as.
@@ -60,6 +66,14 @@ pub struct Plan<'a> {
     pub health: Option<String>,
     /// Files that the image needs beside what was built, by path.
     pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Plan<'_> {
+    /// Whether anything runs in the build stage; files that are only copied need no base image.
+    #[must_use]
+    pub fn needs_base(&self) -> bool {
+        !self.install.is_empty() || !self.commands.is_empty()
+    }
 }
 
 /// A directory kept between builds.
@@ -167,7 +181,9 @@ pub fn plan<'a>(
         return Err(problems.found);
     };
     let mut plan = Plan {
+        path: spec.metadata.path.clone(),
         kind: spec.metadata.kind,
+        language: spec.metadata.language.clone(),
         platform: platform.clone(),
         build_packages,
         runtime_packages,
@@ -182,6 +198,7 @@ pub fn plan<'a>(
         copies,
         env: image_env(spec),
         command: spec.runtime.command.clone(),
+        processes: spec.runtime.processes.clone(),
         ports: spec.runtime.ports.clone(),
         user: user(spec),
         writable: spec
