@@ -3,6 +3,7 @@
 mod document;
 mod inner;
 mod license;
+pub mod lockfile;
 
 mod purl;
 mod read;
