@@ -16,6 +16,7 @@ pub mod buildkit;
 pub mod cli;
 pub mod image;
 pub mod oci;
+pub mod progress;
 pub mod sbom;
 pub mod spec;
 pub mod wolfi;

@@ -19,10 +19,13 @@ pub(super) mod mode {
     pub(crate) const SYMLINK: u32 = 1 << 27;
     pub(crate) const DEVICE: u32 = 1 << 26;
     pub(crate) const FIFO: u32 = 1 << 25;
+    pub(crate) const SOCKET: u32 = 1 << 24;
     pub(crate) const SETUID: u32 = 1 << 23;
     pub(crate) const SETGID: u32 = 1 << 22;
     pub(crate) const CHARACTER: u32 = 1 << 21;
     pub(crate) const STICKY: u32 = 1 << 20;
+    /// What makes an entry other than a regular file.
+    pub(crate) const TYPE: u32 = DIRECTORY | SYMLINK | DEVICE | FIFO | SOCKET | CHARACTER;
 }
 
 /// The files of a directory as they were when it was read, in the protocol's order.

@@ -1,0 +1,70 @@
+//! The complete record of a build.
+
+use std::io::{self, Write};
+
+use buildkit_proto::moby::buildkit::v1 as control;
+
+use super::event::What;
+use super::plain::describe;
+use super::steps::Steps;
+use super::text::escape;
+
+/// Writes every step of one app's build with all of its output, whatever the display shows.
+///
+/// The steps have the numbers that [`Plain`](super::Plain) gives them. Unlike there, text that was overwritten on
+/// its line is kept, on lines of its own.
+#[derive(Debug)]
+pub struct LogFile<W> {
+    out: W,
+    steps: Steps,
+}
+
+impl<W: Write> LogFile<W> {
+    /// Starts a record that is written to `out`.
+    pub fn new(out: W) -> Self {
+        Self {
+            out,
+            steps: Steps::new(),
+        }
+    }
+
+    /// Takes the next message of the status stream.
+    ///
+    /// # Errors
+    ///
+    /// Writing fails.
+    pub fn feed(&mut self, status: &control::StatusResponse) -> io::Result<()> {
+        let events = self.steps.feed(status);
+        self.write(&events)
+    }
+
+    /// Writes what is left when the stream has ended, and gives the writer back.
+    ///
+    /// # Errors
+    ///
+    /// Writing fails.
+    pub fn finish(mut self) -> io::Result<W> {
+        let events = self.steps.finish();
+        self.write(&events)?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    fn write(&mut self, events: &[super::Event]) -> io::Result<()> {
+        for event in events {
+            let lines = match &event.what {
+                What::Log { seconds, line } => {
+                    let parts = line.split('\r').filter(|part| !part.is_empty());
+                    parts
+                        .map(|part| format!("{seconds:.3} {}", escape(part)))
+                        .collect()
+                }
+                what => describe(what),
+            };
+            for line in lines {
+                writeln!(self.out, "#{} {line}", event.step)?;
+            }
+        }
+        Ok(())
+    }
+}

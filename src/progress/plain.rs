@@ -1,0 +1,127 @@
+//! Progress as lines of text.
+
+use buildkit_proto::moby::buildkit::v1 as control;
+
+use super::event::{Event, Outcome, What};
+use super::steps::Steps;
+use super::text::escape;
+
+/// A display that only ever adds lines, for terminals and logs alike.
+#[derive(Clone, Debug)]
+pub struct Plain {
+    mode: Mode,
+    steps: Steps,
+}
+
+/// How much a [`Plain`] display tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Steps with their output.
+    Full,
+    /// Nothing.
+    Quiet,
+}
+
+impl Plain {
+    /// Starts a display.
+    #[must_use]
+    pub fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            steps: Steps::new(),
+        }
+    }
+
+    /// Takes the next message of the status stream and gives the lines to print, without their ends.
+    pub fn feed(&mut self, status: &control::StatusResponse) -> Vec<String> {
+        if self.mode == Mode::Quiet {
+            return Vec::new();
+        }
+        self.steps.feed(status).iter().flat_map(lines).collect()
+    }
+
+    /// Gives the last lines when the stream has ended.
+    pub fn finish(&mut self) -> Vec<String> {
+        if self.mode == Mode::Quiet {
+            return Vec::new();
+        }
+        self.steps.finish().iter().flat_map(lines).collect()
+    }
+}
+
+fn lines(event: &Event) -> Vec<String> {
+    let text = match &event.what {
+        What::Log { seconds, line } => {
+            // What a terminal would show in the end: the text behind the last return to the start of the line.
+            let shown = line.rsplit('\r').find(|part| !part.is_empty());
+            vec![format!(
+                "{seconds:.2} {}",
+                escape(shown.unwrap_or_default())
+            )]
+        }
+        what => describe(what),
+    };
+    let number = event.step;
+    text.into_iter()
+        .map(|text| format!("#{number} {text}").trim_end().to_owned())
+        .collect()
+}
+
+/// What both displays say alike.
+pub(super) fn describe(what: &What) -> Vec<String> {
+    match what {
+        What::Started { name } => vec![one_line(name)],
+        What::Log { seconds, line } => vec![format!("{seconds:.3} {}", escape(line))],
+        What::Progress {
+            name,
+            current,
+            total,
+            completed,
+        } => {
+            let amount = match (*current, *total) {
+                (0, 0) => String::new(),
+                (current, 0) => format!(" {}", bytes(current)),
+                (current, total) => format!(" {} / {}", bytes(current), bytes(total)),
+            };
+            let done = completed.map(|seconds| format!(" {seconds:.1}s done"));
+            let name = one_line(name);
+            vec![format!("{name}{amount}{}", done.unwrap_or_default())]
+        }
+        What::Warning { lines, url } => {
+            let url = Some(url).filter(|url| !url.is_empty());
+            let lines = lines.iter().chain(url);
+            lines
+                .map(|line| format!("WARN: {}", one_line(line)))
+                .collect()
+        }
+        What::Ended(Outcome::Done { seconds }) => vec![format!("DONE {seconds:.1}s")],
+        What::Ended(Outcome::Cached) => vec!["CACHED".to_owned()],
+        What::Ended(Outcome::Canceled) => vec!["CANCELED".to_owned()],
+        What::Ended(Outcome::Failed { error }) => error
+            .lines()
+            .map(|line| format!("ERROR: {}", escape(line)))
+            .collect(),
+    }
+}
+
+/// Text that belongs on one line, with its line ends as spaces.
+fn one_line(text: &str) -> String {
+    let text = text.trim().replace(['\n', '\r'], " ");
+    escape(&text).into_owned()
+}
+
+/// An amount as people read it, with decimal units as BuildKit has them.
+fn bytes(amount: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if amount < 1000 {
+        return format!("{amount}B");
+    }
+    let mut tenths = u128::from(amount) * 10;
+    let mut unit = 0;
+    tenths = (tenths + 500) / 1000;
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        tenths = (tenths + 500) / 1000;
+        unit += 1;
+    }
+    format!("{}.{}{}", tenths / 10, tenths % 10, UNITS[unit])
+}

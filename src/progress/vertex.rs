@@ -1,0 +1,95 @@
+//! One operation as the status stream tells of it.
+
+use std::collections::BTreeSet;
+
+use buildkit_proto::google::protobuf::Timestamp;
+use buildkit_proto::moby::buildkit::v1 as control;
+
+/// How the error of an operation ends that was stopped rather than failed.
+const CANCELED: &str = "context canceled";
+
+/// What is known of an operation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Vertex {
+    pub(super) inputs: BTreeSet<String>,
+    pub(super) is_cached: bool,
+    pub(super) error: String,
+    /// Start and end of every time it ran, in nanoseconds; sources run for each of their cache keys too.
+    intervals: Vec<(i64, Option<i64>)>,
+}
+
+impl Vertex {
+    /// Takes in an event. What an event leaves empty stays as it was, except `cached`, of which the last one counts.
+    pub(super) fn update(&mut self, event: &control::Vertex) {
+        if !event.inputs.is_empty() {
+            self.inputs = event.inputs.iter().cloned().collect();
+        }
+        self.is_cached = event.cached;
+        if !event.error.is_empty() {
+            self.error.clone_from(&event.error);
+        }
+        let completed = event.completed.as_ref().map(nanoseconds);
+        let Some(started) = event.started.as_ref().map(nanoseconds).or(completed) else {
+            return;
+        };
+        let known = self
+            .intervals
+            .iter_mut()
+            .find(|(start, _)| *start == started);
+        match known {
+            Some((_, end)) => *end = completed.or(*end),
+            None => self.intervals.push((started, completed)),
+        }
+    }
+
+    pub(super) fn started(&self) -> Option<i64> {
+        self.intervals.iter().map(|(start, _)| *start).min()
+    }
+
+    /// When it last ended, if it has started and is not running.
+    pub(super) fn ended(&self) -> Option<i64> {
+        let ends: Option<Vec<i64>> = self.intervals.iter().map(|(_, end)| *end).collect();
+        ends?.into_iter().max()
+    }
+
+    pub(super) fn is_canceled(&self) -> bool {
+        self.error.ends_with(CANCELED)
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        !self.error.is_empty() && !self.is_canceled() && self.ended().is_some()
+    }
+
+    pub(super) fn intervals(&self) -> impl Iterator<Item = (i64, i64)> {
+        let closed = self.intervals.iter();
+        closed.filter_map(|(start, end)| Some((*start, (*end)?)))
+    }
+}
+
+/// How long at least one of `intervals` lasted, in nanoseconds.
+pub(super) fn covered(intervals: impl Iterator<Item = (i64, i64)>) -> i64 {
+    let mut intervals: Vec<_> = intervals.collect();
+    intervals.sort_unstable();
+    let mut total: i64 = 0;
+    let mut until = i64::MIN;
+    for (start, end) in intervals {
+        let fresh = end.saturating_sub(start.max(until));
+        total = total.saturating_add(fresh.max(0));
+        until = until.max(end);
+    }
+    total
+}
+
+pub(super) fn nanoseconds(timestamp: &Timestamp) -> i64 {
+    let seconds = timestamp.seconds.saturating_mul(1_000_000_000);
+    seconds.saturating_add(i64::from(timestamp.nanos))
+}
+
+/// Nanoseconds in seconds, as shown: a quarter of a microsecond is lost in the worst case.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "durations are shown with two decimals"
+)]
+pub(super) fn seconds(nanoseconds: i64) -> f64 {
+    nanoseconds.max(0) as f64 / 1e9
+}
