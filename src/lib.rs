@@ -12,6 +12,7 @@
 //!
 //! A run turns one value into the next: `Spec → Plan → Built → Definition → Solved → Archive → Report`.
 
+pub mod build;
 pub mod buildkit;
 pub mod cli;
 pub mod image;

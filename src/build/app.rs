@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::buildkit::fsutil::Sent;
 use crate::buildkit::llb::{FileOp, Mkfile, Proxy, State};
 use crate::buildkit::{
-    Attestation, BuildError, BuildReference, Client, Error, Export, Gateway, Job, Outcome, Received, Session,
-    StatusResponse,
+    Attestation, BuildError, BuildReference, Client, Error, Export, Gateway, Job, Outcome,
+    Received, Session, StatusResponse,
 };
 use crate::image::{
-    Certificates, Context, Origin, PinnedPackage, Plan, RootFiles, Steps, config, lower_build, lower_image, lower_root,
+    Certificates, Context, Origin, PinnedPackage, Plan, RootFiles, Steps, config, lower_build,
+    lower_image, lower_root,
 };
 use crate::oci::Digest;
 use crate::progress::Tail;
@@ -19,6 +20,7 @@ use crate::sbom::Library;
 use crate::wolfi::{Atom, Closure, Index, resolve};
 
 use super::base::Base;
+use super::document::document;
 use super::failure::{Cause, Failure};
 use super::inspect::{Files, inspect};
 use super::inventory;
@@ -85,6 +87,8 @@ pub struct Solved {
 
 const SPDX: &str = "https://spdx.dev/Document";
 const SBOM_PATH: &str = "/sbom.spdx.json";
+// What fits on a screen below the error.
+const TAIL: usize = 20;
 const ACCOUNTS_LIMIT: u64 = 1 << 20;
 
 /// What a build gathers on its way, for error messages.
@@ -96,13 +100,18 @@ struct Journal {
 impl Journal {
     async fn solve(&self, gateway: &Gateway, state: &State) -> Result<BuildReference, Cause> {
         let definition = state.marshal()?;
-        let named = definition.vertices().iter().filter_map(|(digest, name)| Some((*digest, name.clone()?)));
+        let named = definition
+            .vertices()
+            .iter()
+            .filter_map(|(digest, name)| Some((*digest, name.clone()?)));
         lock(&self.steps).extend(named);
         Ok(gateway.solve(definition.proto().clone()).await?)
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        Failure::new(cause, &lock(&self.steps), |vertex| lock(&self.tail).lines(&vertex.to_string()))
+        Failure::new(cause, &lock(&self.steps), |vertex| {
+            lock(&self.tail).lines(&vertex.to_string())
+        })
     }
 }
 
@@ -125,20 +134,31 @@ impl Run<'_> {
         mut observe: impl FnMut(&StatusResponse) + Send + 'static,
     ) -> Result<Solved, Failure> {
         let _ = self.session.take_sent(); // what other apps sent is theirs
-        let journal = Journal { steps: Mutex::default(), tail: Arc::default() };
+        let journal = Journal {
+            steps: Mutex::default(),
+            tail: Arc::new(Mutex::new(Tail::new(TAIL))),
+        };
         let tail = Arc::clone(&journal.tail);
         let watch = move |event: StatusResponse| {
             lock(&tail).feed(&event);
             observe(&event);
         };
-        let mut attributes = BTreeMap::from([("build-arg:SOURCE_DATE_EPOCH".to_owned(), self.options.epoch.to_string())]);
+        let mut attributes = BTreeMap::from([(
+            "build-arg:SOURCE_DATE_EPOCH".to_owned(),
+            self.options.epoch.to_string(),
+        )]);
         if let Some(provenance) = &self.options.provenance {
             attributes.insert("attest:provenance".to_owned(), provenance.clone());
         }
-        let job = Job { exports, attributes };
+        let job = Job {
+            exports,
+            attributes,
+        };
         let built = self
             .client
-            .build(self.session, job, interrupt, watch, async |gateway| self.drive(plan, gateway, &journal).await)
+            .build(self.session, job, interrupt, watch, async |gateway| {
+                self.drive(plan, gateway, &journal).await
+            })
             .await;
         match built {
             Ok((response, solved)) => Ok(Solved {
@@ -152,14 +172,27 @@ impl Run<'_> {
         }
     }
 
-    async fn drive(&self, plan: &Plan<'_>, gateway: &Gateway, journal: &Journal) -> Result<(Outcome, Solved), Cause> {
+    async fn drive(
+        &self,
+        plan: &Plan<'_>,
+        gateway: &Gateway,
+        journal: &Journal,
+    ) -> Result<(Outcome, Solved), Cause> {
         let built = self.first_half(plan, gateway, journal).await?;
         self.second_half(plan, gateway, journal, built).await
     }
 
     /// Runs the build steps and looks at what they made.
-    async fn first_half(&self, plan: &Plan<'_>, gateway: &Gateway, journal: &Journal) -> Result<Built, Cause> {
-        let verified = self.packages.verified(plan.build_packages.packages()).await?;
+    async fn first_half(
+        &self,
+        plan: &Plan<'_>,
+        gateway: &Gateway,
+        journal: &Journal,
+    ) -> Result<Built, Cause> {
+        let verified = self
+            .packages
+            .verified(plan.build_packages.packages())
+            .await?;
         let packages: Vec<PinnedPackage> = verified.iter().map(VerifiedPackage::source).collect();
         let base = match plan.needs_base() {
             true => Some(self.base.resolve(gateway).await?),
@@ -176,8 +209,13 @@ impl Run<'_> {
         let output = lower_build(plan, &steps);
         let reference = journal.solve(gateway, &output).await?;
         let files = inspect(gateway, &reference).await?;
-        let libraries = inventory::take(plan, &self.options.repository, gateway, &reference, &files).await?;
-        Ok(Built { output, files, libraries })
+        let libraries =
+            inventory::take(plan, &self.options.repository, gateway, &reference, &files).await?;
+        Ok(Built {
+            output,
+            files,
+            libraries,
+        })
     }
 
     /// Completes the packages by what the built files need, and makes the image.
@@ -194,7 +232,14 @@ impl Run<'_> {
         let root = lower_root(&plan.name, &plan.platform, &sources);
         let reference = journal.solve(gateway, &root).await?;
         let base = Base::system(gateway, &reference).await?;
-        let document = inventory::document(plan, self.options, &base, &closure, &verified, &built.libraries)?;
+        let document = document(
+            plan,
+            self.options,
+            &base,
+            &closure,
+            &verified,
+            &built.libraries,
+        )?;
         let files = RootFiles {
             passwd: account(gateway, &reference, "/etc/passwd", &passwd(plan)).await?,
             group: account(gateway, &reference, "/etc/group", &group(plan)).await?,
@@ -216,7 +261,10 @@ impl Run<'_> {
             platform: plan.platform.clone(),
         };
         let solved = Solved {
-            packages: closure.packages().map(|package| (package.name.clone(), package.version.to_string())).collect(),
+            packages: closure
+                .packages()
+                .map(|package| (package.name.clone(), package.version.to_string()))
+                .collect(),
             libraries: built.libraries.len(),
             sbom: document.json,
             warnings: document.warnings.iter().map(ToString::to_string).collect(),
@@ -231,16 +279,27 @@ impl Run<'_> {
         for (library, file) in &files.sonames {
             let atom = format!("so:{library}");
             if self.index.check(&atom).is_err() {
-                return Err(Cause::Library { file: file.clone(), library: library.clone() });
+                return Err(Cause::Library {
+                    file: file.clone(),
+                    library: library.clone(),
+                });
             }
             world.push(Atom::any(&atom));
         }
         Ok(resolve(self.index, &world)?)
     }
 
-    async fn attest(&self, gateway: &Gateway, journal: &Journal, document: &[u8]) -> Result<Attestation, Cause> {
+    async fn attest(
+        &self,
+        gateway: &Gateway,
+        journal: &Journal,
+        document: &[u8],
+    ) -> Result<Attestation, Cause> {
         let file = Mkfile::new(SBOM_PATH, document.to_vec()).modified(self.options.epoch);
-        let state = FileOp::on(&State::scratch()).mkfile(file).with("SBOM").state();
+        let state = FileOp::on(&State::scratch())
+            .mkfile(file)
+            .with("SBOM")
+            .state();
         Ok(Attestation {
             reference: journal.solve(gateway, &state).await?,
             path: SBOM_PATH.to_owned(),
@@ -260,7 +319,12 @@ const ROOT: u32 = 0;
 
 fn passwd(plan: &Plan<'_>) -> Option<String> {
     let (uid, gid) = plan.user;
-    (uid != ROOT).then(|| format!("nonroot:x:{uid}:{gid}:nonroot:{}:/sbin/nologin", plan.workdir))
+    (uid != ROOT).then(|| {
+        format!(
+            "nonroot:x:{uid}:{gid}:nonroot:{}:/sbin/nologin",
+            plan.workdir
+        )
+    })
 }
 
 fn group(plan: &Plan<'_>) -> Option<String> {
@@ -275,9 +339,12 @@ async fn account(
     path: &str,
     line: &Option<String>,
 ) -> Result<Vec<u8>, Cause> {
-    let Some(line) = line else { return Ok(Vec::new()) };
+    let Some(line) = line else {
+        return Ok(Vec::new());
+    };
     let mut text = match gateway.stat(root, path).await? {
-        Some(_) => String::from_utf8_lossy(&gateway.read_file(root, path, ACCOUNTS_LIMIT).await?).into_owned(),
+        Some(_) => String::from_utf8_lossy(&gateway.read_file(root, path, ACCOUNTS_LIMIT).await?)
+            .into_owned(),
         None => String::new(),
     };
     let number = line.split(':').nth(2);

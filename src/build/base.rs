@@ -41,7 +41,11 @@ impl Base {
     /// The base image `reference` for `platform`.
     #[must_use]
     pub fn new(reference: Reference, platform: Platform) -> Self {
-        Self { reference: reference.or_latest(), platform, pinned: OnceCell::new() }
+        Self {
+            reference: reference.or_latest(),
+            platform,
+            pinned: OnceCell::new(),
+        }
     }
 
     /// The image with its digest, if a build has resolved it.
@@ -55,30 +59,62 @@ impl Base {
     /// # Errors
     /// When it cannot be had, or is another system.
     pub async fn resolve(&self, gateway: &Gateway) -> Result<&Reference, BaseError> {
-        self.pinned.get_or_try_init(async || self.pin(gateway).await).await
+        self.pinned
+            .get_or_try_init(async || self.pin(gateway).await)
+            .await
     }
 
     async fn pin(&self, gateway: &Gateway) -> Result<Reference, BaseError> {
-        let unresolved = |source| BaseError::Unresolved { reference: self.reference.to_string(), source };
-        let image = gateway.resolve_image(&self.reference, &self.platform, "base image").await.map_err(unresolved)?;
+        let unresolved = |source| BaseError::Unresolved {
+            reference: self.reference.to_string(),
+            source,
+        };
+        let image = gateway
+            .resolve_image(&self.reference, &self.platform, "base image")
+            .await
+            .map_err(unresolved)?;
         let pinned = self.reference.clone().pinned(image.digest);
-        let state = State::from(Image::new(&pinned).platform(&self.platform).with("base image"));
-        let missing = || unresolved(Error::Incomplete { call: "Solve", missing: "base image" });
+        let state = State::from(
+            Image::new(&pinned)
+                .platform(&self.platform)
+                .with("base image"),
+        );
+        let missing = || {
+            unresolved(Error::Incomplete {
+                call: "Solve",
+                missing: "base image",
+            })
+        };
         let definition = state.marshal().map_err(|_| missing())?;
-        let reference = gateway.solve(definition.proto().clone()).await.map_err(unresolved)?;
-        let system = Self::system(gateway, &reference).await.map_err(unresolved)?;
+        let reference = gateway
+            .solve(definition.proto().clone())
+            .await
+            .map_err(unresolved)?;
+        let system = Self::system(gateway, &reference)
+            .await
+            .map_err(unresolved)?;
         if system.id == "wolfi" || system.id == "chainguard" {
             Ok(pinned)
         } else {
-            Err(BaseError::Foreign { reference: self.reference.to_string(), id: system.id })
+            Err(BaseError::Foreign {
+                reference: self.reference.to_string(),
+                id: system.id,
+            })
         }
     }
 
     /// The system that a root file system says it is; empty where it says nothing.
     pub(super) async fn system(gateway: &Gateway, root: &BuildReference) -> Result<System, Error> {
-        let Some(_) = gateway.stat(root, OS_RELEASE).await? else { return Ok(System::default()) };
-        let text = gateway.read_file(root, OS_RELEASE, OS_RELEASE_LIMIT).await?;
-        Ok(System { id: value(&text, "ID"), version: value(&text, "VERSION_ID") })
+        let Some(_) = gateway.stat(root, OS_RELEASE).await? else {
+            return Ok(System::default());
+        };
+        let text = gateway
+            .read_file(root, OS_RELEASE, OS_RELEASE_LIMIT)
+            .await?;
+        Ok(System {
+            id: value(&text, "ID"),
+            version: value(&text, "VERSION_ID"),
+        })
     }
 }
 
@@ -93,7 +129,10 @@ pub(super) struct System {
 fn value(text: &[u8], key: &str) -> String {
     let text = String::from_utf8_lossy(text);
     let mut lines = text.lines().filter_map(|line| line.trim().split_once('='));
-    let value = lines.find(|(name, _)| *name == key).map(|(_, value)| value).unwrap_or_default();
+    let value = lines
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| value)
+        .unwrap_or_default();
     value.trim_matches(['"', '\'']).to_owned()
 }
 
@@ -103,7 +142,10 @@ mod tests {
 
     #[test]
     fn the_id_is_read_as_a_shell_would() {
-        assert_eq!(value(b"# a test\nNAME=\"Wolfi\"\nID=wolfi\n", "ID"), "wolfi");
+        assert_eq!(
+            value(b"# a test\nNAME=\"Wolfi\"\nID=wolfi\n", "ID"),
+            "wolfi"
+        );
         assert_eq!(value(b"VERSION_ID=12\nID=\"debian\"\n", "ID"), "debian");
         assert_eq!(value(b"", "ID"), "");
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::buildkit::AsError;
 use crate::buildkit::Error;
 use crate::buildkit::llb::MarshalError;
-use crate::buildkit::AsError;
 use crate::oci::Digest;
 use crate::wolfi::Unsatisfiable;
 
@@ -40,7 +40,9 @@ pub enum Cause {
     #[error("the packages of the image do not go together: {0}")]
     Unsatisfiable(#[from] Unsatisfiable),
     /// A built file needs a library that no package provides.
-    #[error("`{file}` needs the library `{library}`, which no package of the index provides and the build did not make")]
+    #[error(
+        "`{file}` needs the library `{library}`, which no package of the index provides and the build did not make"
+    )]
     Library {
         /// The built file, as it lies in the image.
         file: String,
@@ -72,7 +74,9 @@ pub enum Cause {
         program: String,
     },
     /// The program of a command is a script whose interpreter is not in the image.
-    #[error("`{program}`, which the command `{process}` runs, is a script for `{interpreter}`, which the image does not have")]
+    #[error(
+        "`{program}`, which the command `{process}` runs, is a script for `{interpreter}`, which the image does not have"
+    )]
     Interpreter {
         /// `command`, or the name of the process.
         process: String,
@@ -108,11 +112,20 @@ impl AsError for Cause {
 
 impl Failure {
     /// Puts a name to the step that failed.
-    pub(super) fn new(cause: Cause, steps: &BTreeMap<Digest, String>, tail: impl FnOnce(Digest) -> Vec<String>) -> Self {
+    pub(super) fn new(
+        cause: Cause,
+        steps: &BTreeMap<Digest, String>,
+        tail: impl FnOnce(Digest) -> Vec<String>,
+    ) -> Self {
         let remote = cause.as_error().and_then(Error::remote);
         let vertex = remote.and_then(|error| error.vertex);
         let exit_code = remote.and_then(|error| error.exit_code);
         let step = vertex.and_then(|vertex| steps.get(&vertex).cloned());
-        Self { step, exit_code, log: vertex.map(tail).unwrap_or_default(), cause }
+        Self {
+            step,
+            exit_code,
+            log: vertex.map(tail).unwrap_or_default(),
+            cause,
+        }
     }
 }

@@ -25,13 +25,20 @@ const CALLS: usize = 16;
 const ELF: &[u8] = b"\x7fELF";
 const HEAD: u64 = 4 << 10;
 // Wolfi's loaders live here; everything else is another system's.
-const LOADERS: [&str; 4] =
-    ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib64/ld-linux-aarch64.so.1"];
+const LOADERS: [&str; 4] = [
+    "/lib64/ld-linux-x86-64.so.2",
+    "/lib/ld-linux-x86-64.so.2",
+    "/lib/ld-linux-aarch64.so.1",
+    "/lib64/ld-linux-aarch64.so.1",
+];
 
 /// Lists the files of `reference` and finds the libraries they need.
 pub(super) async fn inspect(gateway: &Gateway, reference: &BuildReference) -> Result<Files, Cause> {
     let all = list(gateway, reference).await?;
-    let candidates: Vec<(&String, &FileStat)> = all.iter().filter(|(path, stat)| may_be_elf(path, stat)).collect();
+    let candidates: Vec<(&String, &FileStat)> = all
+        .iter()
+        .filter(|(path, stat)| may_be_elf(path, stat))
+        .collect();
     let needs: Vec<(String, Needs)> = stream::iter(candidates)
         .map(async |(path, stat)| {
             let needs = read_needs(gateway, reference, path, stat.size).await?;
@@ -42,11 +49,22 @@ pub(super) async fn inspect(gateway: &Gateway, reference: &BuildReference) -> Re
         .try_collect()
         .await?;
     let sonames = missing(&all, &needs)?;
-    let programs = needs.iter().filter(|(_, needs)| needs.is_program()).map(|(path, _)| path.clone()).collect();
-    Ok(Files { all, sonames, programs })
+    let programs = needs
+        .iter()
+        .filter(|(_, needs)| needs.is_program())
+        .map(|(path, _)| path.clone())
+        .collect();
+    Ok(Files {
+        all,
+        sonames,
+        programs,
+    })
 }
 
-async fn list(gateway: &Gateway, reference: &BuildReference) -> Result<BTreeMap<String, FileStat>, Error> {
+async fn list(
+    gateway: &Gateway,
+    reference: &BuildReference,
+) -> Result<BTreeMap<String, FileStat>, Error> {
     let mut all = BTreeMap::new();
     let mut level = vec!["/".to_owned()];
     while !level.is_empty() {
@@ -76,7 +94,8 @@ async fn list(gateway: &Gateway, reference: &BuildReference) -> Result<BTreeMap<
 // A program is executable; a library is not always, but says what it is by its name.
 fn may_be_elf(path: &str, stat: &FileStat) -> bool {
     let name = file_name(path);
-    stat.link.is_none() && (stat.permissions & 0o111 != 0 || name.ends_with(".node") || is_library_name(name))
+    stat.link.is_none()
+        && (stat.permissions & 0o111 != 0 || name.ends_with(".node") || is_library_name(name))
 }
 
 fn is_library_name(name: &str) -> bool {
@@ -104,12 +123,20 @@ async fn read_needs(
             Ok(needs) => return Ok(Some(needs)),
             Err(error) => match error.missing() {
                 Some(range) => range,
-                None => return Err(Cause::Elf { file: path.to_owned(), reason: error.to_string() }),
+                None => {
+                    return Err(Cause::Elf {
+                        file: path.to_owned(),
+                        reason: error.to_string(),
+                    });
+                }
             },
         };
         let page = gateway.read_range(reference, path, offset, length).await?;
         if page.is_empty() {
-            return Err(Cause::Elf { file: path.to_owned(), reason: "it is shorter than it says".to_owned() });
+            return Err(Cause::Elf {
+                file: path.to_owned(),
+                reason: "it is shorter than it says".to_owned(),
+            });
         }
         pages.insert(offset, page);
     }
@@ -123,22 +150,38 @@ fn missing(
         .keys()
         .map(|path| file_name(path))
         .filter(|name| is_library_name(name))
-        .chain(needs.iter().filter_map(|(_, needs)| needs.soname.as_deref()))
+        .chain(
+            needs
+                .iter()
+                .filter_map(|(_, needs)| needs.soname.as_deref()),
+        )
         .collect();
     let mut sonames = BTreeMap::new();
     for (file, needs) in needs {
         // Packages often bring a build for musl beside the one for glibc, and load the one that fits.
-        let is_musl = needs.libraries.iter().any(|library| library.starts_with("libc.musl-"));
+        let is_musl = needs
+            .libraries
+            .iter()
+            .any(|library| library.starts_with("libc.musl-"));
         if !needs.is_native() || (is_musl && !needs.is_program()) {
             continue;
         }
         if let Some(loader) = &needs.interpreter
             && !LOADERS.contains(&loader.as_str())
         {
-            return Err(Cause::Loader { file: file.clone(), loader: loader.clone() });
+            return Err(Cause::Loader {
+                file: file.clone(),
+                loader: loader.clone(),
+            });
         }
-        for library in needs.libraries.iter().filter(|library| !brought.contains(library.as_str())) {
-            sonames.entry(library.clone()).or_insert_with(|| file.clone());
+        for library in needs
+            .libraries
+            .iter()
+            .filter(|library| !brought.contains(library.as_str()))
+        {
+            sonames
+                .entry(library.clone())
+                .or_insert_with(|| file.clone());
         }
     }
     Ok(sonames)

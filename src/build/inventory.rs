@@ -19,7 +19,12 @@ const METADATA_LIMIT: u64 = 4 << 20;
 const BINARY_LIMIT: u64 = 1 << 30;
 const NPM_RECORD: &str = "/node_modules/.package-lock.json";
 // The lock files of each language, the one that decides first.
-const NODE_LOCKS: [&str; 4] = ["pnpm-lock.yaml", "yarn.lock", "package-lock.json", "npm-shrinkwrap.json"];
+const NODE_LOCKS: [&str; 4] = [
+    "pnpm-lock.yaml",
+    "yarn.lock",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+];
 
 /// Lists the libraries of what was built.
 pub(super) async fn take(
@@ -33,7 +38,8 @@ pub(super) async fn take(
     let mut has_npm_record = false;
     for path in files.all.keys().filter(|path| path.ends_with(NPM_RECORD)) {
         let bytes = gateway.read_file(output, path, RECORD_LIMIT).await?;
-        libraries.extend(lockfile::installed_npm(&bytes).map_err(|error| unreadable(path, &error))?);
+        libraries
+            .extend(lockfile::installed_npm(&bytes).map_err(|error| unreadable(path, &error))?);
         has_npm_record = true;
     }
     libraries.extend(python(gateway, output, files).await?);
@@ -49,29 +55,59 @@ pub(super) async fn take(
 }
 
 fn unreadable(file: &str, error: &lockfile::Error) -> Cause {
-    Cause::Inventory { file: file.to_owned(), reason: error.to_string() }
+    Cause::Inventory {
+        file: file.to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 fn has_modules(files: &Files) -> bool {
-    files.all.keys().any(|path| path.contains("/node_modules/") || path.contains("/.yarn/cache/"))
+    files
+        .all
+        .keys()
+        .any(|path| path.contains("/node_modules/") || path.contains("/.yarn/cache/"))
 }
 
-async fn python(gateway: &Gateway, output: &BuildReference, files: &Files) -> Result<Vec<Library>, Error> {
-    let records = files.all.keys().filter(|path| path.ends_with(".dist-info/METADATA"));
+async fn python(
+    gateway: &Gateway,
+    output: &BuildReference,
+    files: &Files,
+) -> Result<Vec<Library>, Error> {
+    let records = files
+        .all
+        .keys()
+        .filter(|path| path.ends_with(".dist-info/METADATA"));
     let read: Vec<(String, Vec<u8>)> = stream::iter(records)
         .map(async |path| {
-            let directory = path.trim_end_matches("/METADATA").rsplit('/').next().unwrap_or_default().to_owned();
-            Ok::<_, Error>((directory, gateway.read_file(output, path, METADATA_LIMIT).await?))
+            let directory = path
+                .trim_end_matches("/METADATA")
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            Ok::<_, Error>((
+                directory,
+                gateway.read_file(output, path, METADATA_LIMIT).await?,
+            ))
         })
         .buffered(CALLS)
         .try_collect()
         .await?;
-    let infos: Vec<DistInfo<'_>> =
-        read.iter().map(|(directory, bytes)| DistInfo { directory, metadata: Some(bytes) }).collect();
+    let infos: Vec<DistInfo<'_>> = read
+        .iter()
+        .map(|(directory, bytes)| DistInfo {
+            directory,
+            metadata: Some(bytes),
+        })
+        .collect();
     Ok(lockfile::installed_python(&infos))
 }
 
-async fn go(gateway: &Gateway, output: &BuildReference, files: &Files) -> Result<Vec<Library>, Cause> {
+async fn go(
+    gateway: &Gateway,
+    output: &BuildReference,
+    files: &Files,
+) -> Result<Vec<Library>, Cause> {
     let mut libraries = Vec::new();
     for path in &files.programs {
         let bytes = gateway.read_file(output, path, BINARY_LIMIT).await?;
@@ -81,18 +117,32 @@ async fn go(gateway: &Gateway, output: &BuildReference, files: &Files) -> Result
 }
 
 fn rust(plan: &Plan<'_>, repository: &Path) -> Result<Vec<Library>, Cause> {
-    let Some((file, bytes, _)) = nearest(repository, &plan.path, &["Cargo.lock"]) else { return Ok(Vec::new()) };
+    let Some((file, bytes, _)) = nearest(repository, &plan.path, &["Cargo.lock"]) else {
+        return Ok(Vec::new());
+    };
     let manifest = read(&repository.join(&plan.path).join("Cargo.toml")).unwrap_or_default();
-    let manifest: Option<toml::Table> = String::from_utf8(manifest).ok().and_then(|text| text.parse().ok());
-    let name = manifest.as_ref().and_then(|table| table.get("package")?.get("name")?.as_str());
-    let selector = Selector { member: name, platform: Some(&plan.platform), ..Selector::default() };
+    let manifest: Option<toml::Table> = String::from_utf8(manifest)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let name = manifest
+        .as_ref()
+        .and_then(|table| table.get("package")?.get("name")?.as_str());
+    let selector = Selector {
+        member: name,
+        platform: Some(&plan.platform),
+        ..Selector::default()
+    };
     lockfile::read(Kind::CargoLock, &bytes, &selector).map_err(|error| unreadable(&file, &error))
 }
 
 fn node(plan: &Plan<'_>, repository: &Path) -> Result<Vec<Library>, Cause> {
-    let Some((file, bytes, below)) = nearest(repository, &plan.path, &NODE_LOCKS) else { return Ok(Vec::new()) };
+    let Some((file, bytes, below)) = nearest(repository, &plan.path, &NODE_LOCKS) else {
+        return Ok(Vec::new());
+    };
     let name = file.rsplit('/').next().unwrap_or(&file);
-    let Some(kind) = Kind::of(name) else { return Ok(Vec::new()) };
+    let Some(kind) = Kind::of(name) else {
+        return Ok(Vec::new());
+    };
     let manifest = read(&repository.join(&plan.path).join("package.json")).unwrap_or_default();
     let selector = Selector {
         member: (!below.is_empty()).then_some(below.as_str()),
@@ -109,7 +159,11 @@ fn nearest(repository: &Path, path: &str, names: &[&str]) -> Option<(String, Vec
     let mut below = String::new();
     loop {
         for name in names {
-            let file = if directory.is_empty() { (*name).to_owned() } else { format!("{directory}/{name}") };
+            let file = if directory.is_empty() {
+                (*name).to_owned()
+            } else {
+                format!("{directory}/{name}")
+            };
             if let Some(bytes) = read(&repository.join(&file)) {
                 return Some((file, bytes, below));
             }
@@ -118,13 +172,19 @@ fn nearest(repository: &Path, path: &str, names: &[&str]) -> Option<(String, Vec
             return None;
         }
         let (parent, last) = directory.rsplit_once('/').unwrap_or(("", directory));
-        below = if below.is_empty() { last.to_owned() } else { format!("{last}/{below}") };
+        below = if below.is_empty() {
+            last.to_owned()
+        } else {
+            format!("{last}/{below}")
+        };
         directory = parent;
     }
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
-    let is_small = path.symlink_metadata().is_ok_and(|file| file.is_file() && file.len() <= RECORD_LIMIT);
+    let is_small = path
+        .symlink_metadata()
+        .is_ok_and(|file| file.is_file() && file.len() <= RECORD_LIMIT);
     is_small.then(|| std::fs::read(path).ok()).flatten()
 }
 
@@ -139,9 +199,15 @@ mod tests {
         std::fs::write(folder.path().join("yarn.lock"), "root").unwrap();
         std::fs::write(folder.path().join("a/yarn.lock"), "a").unwrap();
         let found = nearest(folder.path(), "a/b/c", &["yarn.lock"]).unwrap();
-        assert_eq!(found, ("a/yarn.lock".to_owned(), b"a".to_vec(), "b/c".to_owned()));
+        assert_eq!(
+            found,
+            ("a/yarn.lock".to_owned(), b"a".to_vec(), "b/c".to_owned())
+        );
         let found = nearest(folder.path(), ".", &["none", "yarn.lock"]).unwrap();
-        assert_eq!(found, ("yarn.lock".to_owned(), b"root".to_vec(), String::new()));
+        assert_eq!(
+            found,
+            ("yarn.lock".to_owned(), b"root".to_vec(), String::new())
+        );
         assert_eq!(nearest(folder.path(), "a", &["none"]), None);
     }
 }

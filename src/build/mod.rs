@@ -2,6 +2,7 @@
 
 mod app;
 mod base;
+mod document;
 mod failure;
 mod inspect;
 mod inventory;

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::image::PinnedPackage;
-use crate::wolfi::{Package, PackageError as Flaw, Pinned, Pins, Repository, RepositoryError, Verifier};
+use crate::wolfi::{
+    Package, PackageError as Flaw, Pinned, Pins, Repository, RepositoryError, Verifier,
+};
 
 /// The packages of one repository for one architecture.
 ///
@@ -79,7 +81,12 @@ impl VerifiedPackage<'_> {
             file_name: self.package.file_name(),
             url: self.url.clone(),
             sha256: self.pinned.sha256,
-            leftovers: self.pinned.leftovers.iter().map(|path| format!("/{path}")).collect(),
+            leftovers: self
+                .pinned
+                .leftovers
+                .iter()
+                .map(|path| format!("/{path}"))
+                .collect(),
         }
     }
 }
@@ -96,22 +103,36 @@ impl<'a> Packages<'a> {
         pins: Option<Pins>,
     ) -> Result<Self, PackageError> {
         if repository.directory().is_some() {
-            return Err(PackageError::Local { url: repository.url() });
+            return Err(PackageError::Local {
+                url: repository.url(),
+            });
         }
-        Ok(Self { repository, architecture, http, pins, known: Mutex::default() })
+        Ok(Self {
+            repository,
+            architecture,
+            http,
+            pins,
+            known: Mutex::default(),
+        })
     }
 
     /// How many of `packages` were never verified.
     #[must_use]
     pub fn unknown<'p>(&self, packages: impl IntoIterator<Item = &'p Package>) -> usize {
-        packages.into_iter().filter(|package| self.remembered(package).is_none()).count()
+        packages
+            .into_iter()
+            .filter(|package| self.remembered(package).is_none())
+            .count()
     }
 
     /// Verifies those of `packages` that were never verified, several at a time.
     ///
     /// # Errors
     /// The first package that cannot be used.
-    pub async fn verify<'p>(&self, packages: impl IntoIterator<Item = &'p Package>) -> Result<(), PackageError> {
+    pub async fn verify<'p>(
+        &self,
+        packages: impl IntoIterator<Item = &'p Package>,
+    ) -> Result<(), PackageError> {
         self.verified(packages).await.map(|_| ())
     }
 
@@ -127,7 +148,11 @@ impl<'a> Packages<'a> {
                     None => self.learn(package, &url).await?,
                 };
                 check_layout(package, &pinned)?;
-                Ok(VerifiedPackage { package, pinned, url })
+                Ok(VerifiedPackage {
+                    package,
+                    pinned,
+                    url,
+                })
             })
             .buffered(DOWNLOADS)
             .try_collect()
@@ -151,8 +176,17 @@ impl<'a> Packages<'a> {
             url: url.to_owned(),
             reason: reason(&error.without_url()),
         };
-        let untrusted = |source| PackageError::Untrusted { url: url.to_owned(), source };
-        let answer = self.http.get(url).send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+        let untrusted = |source| PackageError::Untrusted {
+            url: url.to_owned(),
+            source,
+        };
+        let answer = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(failed)?;
         let mut chunks = answer.bytes_stream();
         let mut verifier = Verifier::new(package, self.repository.keys());
         while let Some(chunk) = chunks.next().await {

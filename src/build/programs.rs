@@ -11,13 +11,25 @@ const HEAD: u64 = 256;
 ///
 /// # Errors
 /// When a program, or the interpreter that a script names, is not there.
-pub(super) async fn check(gateway: &Gateway, image: &BuildReference, plan: &Plan<'_>) -> Result<(), Cause> {
+pub(super) async fn check(
+    gateway: &Gateway,
+    image: &BuildReference,
+    plan: &Plan<'_>,
+) -> Result<(), Cause> {
     let command = std::iter::once(("command", &plan.command));
-    let processes = plan.processes.iter().map(|(name, argv)| (name.as_str(), argv));
+    let processes = plan
+        .processes
+        .iter()
+        .map(|(name, argv)| (name.as_str(), argv));
     for (process, argv) in command.chain(processes) {
-        let Some(program) = argv.first() else { continue };
+        let Some(program) = argv.first() else {
+            continue;
+        };
         let Some(path) = find(gateway, image, plan, program).await? else {
-            return Err(Cause::Program { process: process.to_owned(), program: program.clone() });
+            return Err(Cause::Program {
+                process: process.to_owned(),
+                program: program.clone(),
+            });
         };
         let head = gateway.read_range(image, &path, 0, HEAD).await?;
         if let Some(script) = shebang(&head)
@@ -46,10 +58,17 @@ async fn find(
         vec![format!("{}/{program}", plan.workdir.trim_end_matches('/'))]
     } else {
         let path = plan.env.get("PATH").map(String::as_str).unwrap_or_default();
-        path.split(':').filter(|entry| !entry.is_empty()).map(|entry| format!("{entry}/{program}")).collect()
+        path.split(':')
+            .filter(|entry| !entry.is_empty())
+            .map(|entry| format!("{entry}/{program}"))
+            .collect()
     };
     for candidate in candidates {
-        if gateway.stat(image, &candidate).await?.is_some_and(|stat| !stat.is_directory) {
+        if gateway
+            .stat(image, &candidate)
+            .await?
+            .is_some_and(|stat| !stat.is_directory)
+        {
             return Ok(Some(candidate));
         }
     }

@@ -90,6 +90,9 @@ impl Capabilities {
     /// When the daemon lacks what a build needs.
     pub fn check(&self, daemon: &Daemon) -> Result<(), OldDaemon> {
         daemon.check_version()?;
+        if daemon.version.is_some() {
+            return Ok(());
+        }
         let mut missing: Vec<&'static str> = Self::NEEDED_GATEWAY
             .into_iter()
             .filter(|name| !self.gateway.contains(*name))
@@ -108,7 +111,11 @@ impl Capabilities {
 }
 
 impl Daemon {
-    fn check_version(&self) -> Result<(), OldDaemon> {
+    /// Judges by the version alone; a daemon that gives none passes.
+    ///
+    /// # Errors
+    /// When the version is older than the first that will do.
+    pub fn check_version(&self) -> Result<(), OldDaemon> {
         match &self.version {
             // A release candidate of the first good version is good.
             Some(found)

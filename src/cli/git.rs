@@ -16,10 +16,13 @@ pub(super) struct Commit {
 
 /// The commit checked out in `directory`; `None` outside of a git repository, or without git.
 pub(super) fn commit(directory: &Path) -> Option<Commit> {
-    let id = git(directory, &["rev-parse", "--verify", "HEAD^{commit}"])?.trim().to_owned();
+    let id = git(directory, &["rev-parse", "--verify", "HEAD^{commit}"])?
+        .trim()
+        .to_owned();
     // `git log` would run what `gpg.program` names where `log.showSignature` is set; plumbing does not.
     let time = committed(&git(directory, &["cat-file", "commit", &id])?)?;
-    let source = git(directory, &["config", "--get", "remote.origin.url"]).and_then(|url| address(url.trim()));
+    let source = git(directory, &["config", "--get", "remote.origin.url"])
+        .and_then(|url| address(url.trim()));
     Some(Commit { id, time, source })
 }
 
@@ -32,31 +35,45 @@ fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
         .stderr(Stdio::null())
         .output()
         .ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn committed(object: &str) -> Option<i64> {
     let headers = object.split("\n\n").next()?;
-    let line = headers.lines().find_map(|line| line.strip_prefix("committer "))?;
+    let line = headers
+        .lines()
+        .find_map(|line| line.strip_prefix("committer "))?;
     line.rsplit(' ').nth(1)?.parse().ok()
 }
 
 // https://git-scm.com/docs/git-fetch#URLS
 fn address(url: &str) -> Option<String> {
-    let bare = |path: &str| path.trim_end_matches('/').trim_end_matches(".git").to_owned();
+    let bare = |path: &str| {
+        path.trim_end_matches('/')
+            .trim_end_matches(".git")
+            .to_owned()
+    };
     if let Some((scheme, rest)) = url.split_once("://") {
         if !matches!(scheme, "https" | "http" | "ssh" | "git") {
             return None;
         }
         let (host, path) = rest.split_once('/')?;
         let host = host.rsplit('@').next()?;
-        let host = if scheme == "ssh" { host.split(':').next()? } else { host };
+        let host = if scheme == "ssh" {
+            host.split(':').next()?
+        } else {
+            host
+        };
         let scheme = if scheme == "http" { "http" } else { "https" };
         return Some(format!("{scheme}://{host}/{}", bare(path)));
     }
     let (host, path) = url.split_once(':')?;
     let host = host.rsplit('@').next()?;
-    (!host.is_empty() && !host.contains('/')).then(|| format!("https://{host}/{}", bare(path.trim_start_matches('/'))))
+    (!host.is_empty() && !host.contains('/'))
+        .then(|| format!("https://{host}/{}", bare(path.trim_start_matches('/'))))
 }
 
 #[cfg(test)]
@@ -73,9 +90,15 @@ mod tests {
     #[test]
     fn an_address_has_no_credentials() {
         for (url, expected) in [
-            ("https://user:token@github.com/a/b.git", Some("https://github.com/a/b")),
+            (
+                "https://user:token@github.com/a/b.git",
+                Some("https://github.com/a/b"),
+            ),
             ("git@github.com:a/b.git", Some("https://github.com/a/b")),
-            ("ssh://git@host.example:2222/a/b", Some("https://host.example/a/b")),
+            (
+                "ssh://git@host.example:2222/a/b",
+                Some("https://host.example/a/b"),
+            ),
             ("/srv/git/a.git", None),
             ("file:///srv/git/a.git", None),
         ] {

@@ -1,10 +1,17 @@
 //! The program: flags and environment become options, options become a run, a run becomes an exit code.
 
 mod args;
+mod ci;
 mod dial;
 mod discover;
+mod display;
 mod environment;
 mod failure;
+mod git;
+mod index;
+mod inputs;
+mod interrupt;
+mod setup;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -49,6 +56,7 @@ fn run(command: Command, environment: &Environment) -> Result<ExitCode, Failure>
             print(&String::from_utf8_lossy(&script))
         }
         Command::DialStdio(connection) => runtime.block_on(dial::dial(&connection, environment)),
+        Command::Ci(arguments) => runtime.block_on(ci::ci(&arguments, environment)),
         Command::Frontend { .. } => Err(Failure::input(
             "there is no `peelbox frontend`: peelbox is no BuildKit frontend any more",
         )

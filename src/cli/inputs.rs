@@ -1,0 +1,180 @@
+//! What is to be built: the specs of a repository, and their plans.
+
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+
+use crate::image::{self, Plan, ProblemKind};
+use crate::oci::Platform;
+use crate::spec::{self, Spec};
+use crate::wolfi::{Index, UnknownPackage};
+
+use super::failure::{Exit, Failure, Problem};
+
+/// The spec files that are looked for in a repository's root.
+pub(super) const SPEC_FILES: [&str; 3] = [
+    "universalbuild.yaml",
+    "universalbuild.yml",
+    "universalbuild.json",
+];
+// More than any hand-written file has.
+const SPEC_LIMIT: u64 = 16 << 20;
+
+/// The spec file of `repository`: the named one, else the one at its root.
+pub(super) fn spec_file(repository: &Path, named: Option<&Path>) -> Option<PathBuf> {
+    match named {
+        Some(path) => Some(path.to_owned()),
+        None => SPEC_FILES
+            .iter()
+            .map(|name| repository.join(name))
+            .find(|path| path.is_file()),
+    }
+}
+
+/// Reads a spec file.
+pub(super) fn load(path: &Path) -> Result<Vec<Spec>, Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::input(format!(
+            "cannot read the spec file `{}`: {error}",
+            path.display()
+        ))
+        .hint("`peelbox detect --format yaml --output universalbuild.yaml` writes one")
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > SPEC_LIMIT {
+        return Err(Failure::input(format!(
+            "the spec file `{}` has more than {SPEC_LIMIT} bytes",
+            path.display()
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    spec::load(path, &bytes).map_err(|errors| {
+        let place = |problem: &spec::Problem| {
+            format!(
+                "{}:{}:{}: {}",
+                path.display(),
+                problem.line,
+                problem.column,
+                problem.fault
+            )
+        };
+        let problems = errors
+            .problems
+            .iter()
+            .map(|problem| Problem::new(place(problem)))
+            .collect();
+        Failure {
+            exit: Exit::Input,
+            problems,
+        }
+        .hint("`peelbox schema` prints what a spec may have")
+    })
+}
+
+/// Keeps the specs whose names match one of `patterns`; without patterns all.
+pub(super) fn select(specs: Vec<Spec>, patterns: &[String]) -> Result<Vec<Spec>, Failure> {
+    if patterns.is_empty() {
+        return Ok(specs);
+    }
+    let names: Vec<String> = specs
+        .iter()
+        .map(|spec| spec.metadata.project_name.clone())
+        .collect();
+    let mut chosen = vec![false; specs.len()];
+    for pattern in patterns {
+        let glob = GlobBuilder::new(pattern)
+            .literal_separator(false)
+            .build()
+            .map_err(|error| {
+                Failure::input(format!("--app {pattern}: {}", error.kind()))
+                    .hint("`*` stands for any text")
+            })?;
+        let matcher = glob.compile_matcher();
+        let mut found = false;
+        for (spec, chosen) in specs.iter().zip(&mut chosen) {
+            if matcher.is_match(&spec.metadata.project_name) || matcher.is_match(spec.slug()) {
+                (*chosen, found) = (true, true);
+            }
+        }
+        if !found {
+            return Err(Failure::input(format!("no app matches `{pattern}`"))
+                .hint(format!("there are: {}", names.join(", "))));
+        }
+    }
+    Ok(specs
+        .into_iter()
+        .zip(chosen)
+        .filter_map(|(spec, chosen)| chosen.then_some(spec))
+        .collect())
+}
+
+/// Plans every spec; all problems of all apps are told at once.
+pub(super) fn plan<'a>(
+    specs: &[Spec],
+    index: &'a Index,
+    platform: &Platform,
+    scope: &str,
+) -> Result<Vec<Plan<'a>>, Failure> {
+    let mut plans = Vec::new();
+    let mut problems = Vec::new();
+    for spec in specs {
+        match image::plan(spec, index, platform, scope) {
+            Ok(plan) => plans.push(plan),
+            Err(found) => problems.extend(found.iter().map(advise)),
+        }
+    }
+    if problems.is_empty() {
+        Ok(plans)
+    } else {
+        Err(Failure {
+            exit: Exit::Input,
+            problems,
+        })
+    }
+}
+
+fn advise(problem: &image::Problem) -> Problem {
+    let told = Problem::new(format!(
+        "app `{}`, {}: {}",
+        problem.app, problem.field, problem.kind
+    ));
+    match &problem.kind {
+        ProblemKind::Unknown(error) => unknown(told, error),
+        ProblemKind::Atom(_) => told.hint("a package is written as name, name=version or name~version"),
+        ProblemKind::NothingToShip => told.hint("list what the app needs to run in runtime.copy, as from and to"),
+        ProblemKind::NoCommand => told.hint("give runtime.command, as a list of words; no shell is involved"),
+        ProblemKind::NotBuilt(_) => told.hint("take it from the app's own directory, or add the command that makes it to build.commands"),
+        ProblemKind::Path(_) => told.hint("use a path below the app's directory, or an absolute one"),
+        ProblemKind::Unsatisfiable { .. } => told,
+    }
+}
+
+/// Adds what may have been meant.
+pub(super) fn unknown(told: Problem, error: &UnknownPackage) -> Problem {
+    let list = |names: &[String]| {
+        names
+            .iter()
+            .take(5)
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match error {
+        UnknownPackage::Missing { suggestions, .. } if !suggestions.is_empty() => {
+            told.hint(format!("did you mean {}?", list(suggestions)))
+        }
+        UnknownPackage::Missing { name, .. } => told.hint(format!(
+            "`peelbox packages search {name}` looks for it in descriptions"
+        )),
+        UnknownPackage::Version { available, .. } => {
+            let versions: Vec<String> = available.iter().map(ToString::to_string).collect();
+            told.hint(format!("there is {}", list(&versions)))
+        }
+        UnknownPackage::Virtual { providers, .. } => {
+            told.hint(format!("choose one of {}", list(providers)))
+        }
+        UnknownPackage::Invalid(_) => {
+            told.hint("a package is written as name, name=version or name~version")
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! From flags and environment to the daemon, the session and the options of a run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::build;
+use crate::buildkit::fsutil::{Filter, Listing};
+use crate::buildkit::{Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session};
+use crate::image::{Certificates, Context, Origin};
+use crate::oci::{Digest, Platform, Reference};
+
+use super::args::{Building, Provenance};
+use super::discover::{self, Found};
+use super::environment::Environment;
+use super::failure::Failure;
+use super::git;
+
+/// A run that is ready to build.
+pub(super) struct Ready {
+    pub(super) found: Found,
+    pub(super) session: Session,
+    pub(super) capabilities: Capabilities,
+    pub(super) options: build::Options,
+    pub(super) base: build::Base,
+    /// What the user should know.
+    pub(super) warnings: Vec<String>,
+}
+
+const CONTEXT: &str = "context";
+const CERTIFICATES: &str = "peelbox-ca-certificates";
+const SECRET_LIMIT: usize = 500 << 10;
+const BASE_IMAGE: &str = "cgr.dev/chainguard/wolfi-base";
+
+/// The platform of this machine, which is the one that images are built for.
+pub(super) fn platform() -> Platform {
+    Platform::linux(match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    })
+}
+
+/// The repository as an absolute path.
+pub(super) fn repository(path: &Path) -> Result<PathBuf, Failure> {
+    let wrong = |reason: String| {
+        Failure::input(format!(
+            "`{}` is not a repository: {reason}",
+            path.display()
+        ))
+        .hint("name the directory of the sources")
+    };
+    let absolute = path
+        .canonicalize()
+        .map_err(|error| wrong(error.to_string()))?;
+    if absolute.is_dir() {
+        Ok(absolute)
+    } else {
+        Err(wrong("it is no directory".to_owned()))
+    }
+}
+
+/// What tells this repository from others in the names of cache directories.
+pub(super) fn scope(repository: &Path) -> String {
+    let name = repository
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let digest = Digest::of(repository.to_string_lossy().as_bytes()).hex();
+    let safe: String = name
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
+        .collect();
+    format!("{safe}-{}", &digest[..8])
+}
+
+/// Finds the daemon, checks what it can do, and opens the session that all builds use.
+pub(super) async fn prepare(
+    building: &Building,
+    environment: &Environment,
+    repository: &Path,
+    platform: &Platform,
+) -> Result<Ready, Failure> {
+    let certificates = certificates(building, environment)?;
+    let mut secrets = secrets(&building.secret, environment)?;
+    let base = base(environment, platform)?;
+    let found = discover::discover(building.connection.buildkit.as_deref(), environment).await?;
+    let mut warnings = Vec::new();
+    if let Some(bytes) = &certificates {
+        secrets.insert(CERTIFICATES.to_owned(), bytes.clone());
+    }
+    let services = Services {
+        name: repository
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .filter(|name| name.is_ascii())
+            .unwrap_or_default(),
+        locals: BTreeMap::from([(CONTEXT.to_owned(), Arc::new(listing(repository)?))]),
+        auth: auth(environment)?,
+        secrets: Secrets::new(secrets),
+    };
+    let endpoint = found.client.endpoint();
+    found
+        .daemon
+        .check_version()
+        .map_err(|error| discover::too_old(endpoint, &error))?;
+    let session = Session::start(&found.client, services)
+        .await
+        .map_err(|error| lost(&error))?;
+    let capabilities = found
+        .client
+        .capabilities(&session)
+        .await
+        .map_err(|error| lost(&error))?;
+    capabilities
+        .check(&found.daemon)
+        .map_err(|error| discover::too_old(endpoint, &error))?;
+    if !capabilities.can_rewrite_timestamps() {
+        warnings.push("this BuildKit is older than 0.13 and cannot rewrite the times of files: the same commit will not give the same digests".to_owned());
+    }
+    let commit = git::commit(repository);
+    let epoch = building
+        .source_date_epoch
+        .or(commit.as_ref().map(|commit| commit.time))
+        .unwrap_or_default();
+    let options = build::Options {
+        context: Context {
+            name: CONTEXT.to_owned(),
+            shared_key_hint: scope(repository),
+            session: session.id().to_owned(),
+        },
+        repository: repository.to_owned(),
+        certificates: certificates.map(|_| Certificates {
+            secret: CERTIFICATES.to_owned(),
+        }),
+        proxy: environment.proxy(),
+        no_cache: building.no_cache,
+        sbom: !building.no_sbom && !building.no_attestations,
+        provenance: provenance(building),
+        epoch,
+        origin: Origin {
+            revision: commit.as_ref().map(|commit| commit.id.clone()),
+            source: commit.and_then(|commit| commit.source),
+            base: None,
+        },
+    };
+    Ok(Ready {
+        found,
+        session,
+        capabilities,
+        options,
+        base,
+        warnings,
+    })
+}
+
+fn provenance(building: &Building) -> Option<String> {
+    if building.no_provenance || building.no_attestations {
+        return None;
+    }
+    let mode = match building.provenance {
+        Provenance::Min => "min",
+        Provenance::Max => "max",
+    };
+    // The default version differs between releases of BuildKit.
+    Some(format!("mode={mode},version=v1"))
+}
+
+fn base(environment: &Environment, platform: &Platform) -> Result<build::Base, Failure> {
+    let text = environment.get("PEELBOX_BASE_IMAGE").unwrap_or(BASE_IMAGE);
+    let reference: Reference = text.parse().map_err(|error| {
+        Failure::input(format!("PEELBOX_BASE_IMAGE: {error}"))
+            .hint(format!("it is a copy of {BASE_IMAGE}"))
+    })?;
+    Ok(build::Base::new(reference, platform.clone()))
+}
+
+fn certificates(
+    building: &Building,
+    environment: &Environment,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let (path, origin) = match (&building.ca_certificates, environment.certificates()) {
+        (Some(path), _) => (path.clone(), "--ca-certificates"),
+        (None, Some(path)) => (path, "SSL_CERT_FILE"),
+        (None, None) => return Ok(None),
+    };
+    let bytes = std::fs::read(&path).map_err(|error| {
+        Failure::input(format!(
+            "{origin}: cannot read `{}`: {error}",
+            path.display()
+        ))
+    })?;
+    if bytes.len() > SECRET_LIMIT {
+        return Err(Failure::input(format!("{origin}: `{}` has more than {SECRET_LIMIT} bytes", path.display()))
+            .hint("build steps get it as a secret, which BuildKit limits: give only the certificates that are needed"));
+    }
+    Ok(Some(bytes))
+}
+
+/// Reads `id=NAME,src=FILE` and `id=NAME,env=VARIABLE`.
+fn secrets(
+    flags: &[String],
+    environment: &Environment,
+) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
+    const FORM: &str = "write id=NAME,src=FILE or id=NAME,env=VARIABLE";
+    let mut secrets = BTreeMap::new();
+    for flag in flags {
+        let fields: BTreeMap<&str, &str> = flag
+            .split(',')
+            .filter_map(|field| field.split_once('='))
+            .collect();
+        let id = fields.get("id").filter(|id| !id.is_empty());
+        let id = id.ok_or_else(|| Failure::input("a --secret has no id").hint(FORM))?;
+        let value = match (
+            fields.get("src").or(fields.get("source")),
+            fields.get("env"),
+        ) {
+            (Some(path), None) => std::fs::read(path).map_err(|error| {
+                Failure::input(format!("--secret id={id}: cannot read `{path}`: {error}"))
+            })?,
+            (None, variable) => {
+                let name = variable.unwrap_or(id);
+                let value = environment.get(name);
+                value
+                    .ok_or_else(|| {
+                        Failure::input(format!(
+                            "--secret id={id}: the variable `{name}` is not set"
+                        ))
+                        .hint(FORM)
+                    })?
+                    .into()
+            }
+            (Some(_), Some(_)) => {
+                return Err(
+                    Failure::input(format!("--secret id={id} has both src and env")).hint(FORM),
+                );
+            }
+        };
+        if value.len() > SECRET_LIMIT {
+            return Err(Failure::input(format!(
+                "--secret id={id} has more than {SECRET_LIMIT} bytes"
+            )));
+        }
+        secrets.insert((*id).to_owned(), value);
+    }
+    Ok(secrets)
+}
+
+fn auth(environment: &Environment) -> Result<Auth, Failure> {
+    let Some(directory) = environment.docker_config() else {
+        return Ok(Auth::default());
+    };
+    let config = DockerConfig::load(&directory).map_err(|error| {
+        Failure::input(error.to_string()).hint("DOCKER_CONFIG names another directory")
+    })?;
+    Ok(Auth::new(Arc::new(config)))
+}
+
+fn listing(repository: &Path) -> Result<Listing, Failure> {
+    let filter =
+        Filter::for_context(repository).map_err(|error| Failure::input(error.to_string()))?;
+    Listing::read(repository, &filter).map_err(|error| {
+        Failure::input(error.to_string())
+            .hint("a line in .dockerignore leaves a file or directory out")
+    })
+}
+
+fn lost(error: &Error) -> Failure {
+    Failure::environment(error.to_string()).hint("`peelbox doctor` shows what would be used")
+}
