@@ -45,7 +45,7 @@ resolve_buildkit() {
 }
 
 newest_built() { # PATTERN
-  find "$CACHE/buildkit" -mindepth 2 -maxdepth 2 -path "$CACHE/buildkit/$1/buildctl" -printf '%h\n' 2>/dev/null |
+  [[ ! -d $CACHE/buildkit ]] || find "$CACHE/buildkit" -mindepth 2 -maxdepth 2 -path "$CACHE/buildkit/$1/buildctl" -printf '%h\n' |
     sed 's#.*/##' | sort -V | tail -n 1
 }
 

@@ -58,7 +58,7 @@ fetch_packages() {
   archive=$(debian_archive)
   printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
     "$archive" "$suite" >"$home/sources.list"
-  retry private_apt "$suite" update
+  retry private_apt "$suite" -o APT::Update::Error-Mode=any update
   (cd "$CACHE/$suite.debs" && retry private_apt "$suite" download "$@")
 }
 
