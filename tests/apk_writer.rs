@@ -19,16 +19,15 @@ fn sample() -> Package {
 
 fn members(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut tar = tar::Archive::new(MultiGzDecoder::new(bytes));
-    let entries = tar.entries().unwrap();
-    entries
-        .map(|entry| {
-            let mut entry = entry.unwrap();
-            let path = entry.path().unwrap().to_str().unwrap().to_owned();
-            let mut content = Vec::new();
-            entry.read_to_end(&mut content).unwrap();
-            (path, content)
-        })
-        .collect()
+    let mut found = Vec::new();
+    for entry in tar.entries().expect("a tar") {
+        let mut entry = entry.expect("an entry");
+        let path = entry.path().expect("a path").to_string_lossy().into_owned();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).expect("its content");
+        found.push((path, content));
+    }
+    found
 }
 
 #[test]

@@ -685,7 +685,7 @@ impl Tar {
 
 /// One gzip member without a name and a time.
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(4));
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(1));
     encoder.write_all(bytes).expect("memory takes everything");
     encoder.finish().expect("memory takes everything")
 }

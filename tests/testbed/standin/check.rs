@@ -130,7 +130,8 @@ fn owners(
         let is_exclusive = one.iter().any(|(name, version)| {
             version.is_some() && other.get(name).is_some_and(Option::is_some)
         });
-        if !is_exclusive {
+        let replaces = |a: &str, b: &str| made[a].replaces.iter().any(|name| name == b);
+        if !is_exclusive && !replaces(first, second) && !replaces(second, first) {
             problems.push(format!("`{first}` and `{second}` both have `{path}`"));
         }
     }

@@ -15,7 +15,7 @@ const LIBRARIES: [&str; 2] = ["usr/lib", "usr/lib/x86_64-linux-gnu"];
 /// The atoms of a package that nobody writes by hand.
 #[derive(Default)]
 pub(crate) struct Relations {
-    /// `so:…` and `python3~…`
+    /// `so:…` and `python-3.N-base`
     pub(crate) depends: BTreeSet<String>,
     /// `so:…`, `so-ver:…`, `cmd:…`, `pc:…`
     pub(crate) provides: BTreeSet<String>,
@@ -39,7 +39,7 @@ pub(crate) fn relations(tree: &BTreeMap<String, Node>, version: &str) -> Result<
         if let Some((python, _)) = path.split_once("/site-packages/")
             && let Some(stream) = python.strip_prefix("usr/lib/python")
         {
-            found.depends.insert(format!("python3~{stream}"));
+            found.depends.insert(format!("python-{stream}-base"));
         }
         let Node::File { mode, content } = node else {
             continue;

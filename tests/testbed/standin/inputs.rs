@@ -85,6 +85,9 @@ impl Inputs {
 
     /// Brings what is missing.
     pub(crate) fn fetch(&mut self, names: &BTreeSet<&str>) -> Result<()> {
+        if names.contains("rust:") {
+            self.known.insert("rust:".to_owned(), toolchain()?);
+        }
         let missing: Vec<&str> = names
             .iter()
             .copied()
@@ -114,9 +117,6 @@ impl Inputs {
             Ok(found)
         })?;
         self.known.extend(found);
-        if missing.contains(&"rust:") {
-            self.known.insert("rust:".to_owned(), toolchain()?);
-        }
         fs::write(
             self.dir.join("inputs.json"),
             serde_json::to_vec_pretty(&self.known)?,

@@ -13,6 +13,7 @@ mod base;
 mod check;
 mod elf;
 mod inputs;
+mod keystore;
 mod make;
 mod recipe;
 mod serve;

@@ -15,7 +15,7 @@ use crate::recipe::{self, Recipe, Set};
 use crate::{Result, base, check, elf, say, stage};
 
 /// Part of every cache key: to be raised when the same recipe makes other bytes.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 const KEY_NAME: &str = "standin.rsa.pub";
 const DESCRIPTION: &str = "peelbox test stand-in, not Wolfi: ordinary packages under Wolfi's names";
 const CREATOR: &str = "Tool: peelbox-standin (a test stand-in, not Wolfi)";
@@ -29,6 +29,9 @@ pub(crate) struct Made {
     pub(crate) file: String,
     /// Its record in the index.
     pub(crate) record: String,
+    /// Packages that may have its files too.
+    #[serde(default)]
+    pub(crate) replaces: Vec<String>,
     /// Its files and links.
     pub(crate) files: BTreeSet<String>,
     /// Its directories.
@@ -57,10 +60,20 @@ pub(crate) fn make(set: Set, out: &Path, keep_unpacked: bool) -> Result<()> {
     }
     let folders = &folders;
     let signer = key(&folders.keys)?;
-    let recipes = recipe::read(set)?;
+    let mut recipes = recipe::read(set)?;
     let mut inputs = Inputs::open(&folders.inputs)?;
     let names: BTreeSet<&str> = recipes.iter().flat_map(Recipe::inputs).collect();
     inputs.fetch(&names)?;
+    recipes.retain(|recipe| {
+        let is_right = fits(recipe, &inputs);
+        if !is_right {
+            say(&format!(
+                "left out: `{}`, the machine has another toolchain",
+                recipe.name
+            ));
+        }
+        is_right
+    });
     let versions = versions(&recipes, &inputs)?;
     let mut stale = Vec::new();
     let mut made = BTreeMap::new();
@@ -102,6 +115,15 @@ pub(crate) fn make(set: Set, out: &Path, keep_unpacked: bool) -> Result<()> {
         start.elapsed().as_secs_f64()
     ));
     Ok(())
+}
+
+/// Whether a package made of the machine's toolchain has the name of its stream.
+fn fits(recipe: &Recipe, inputs: &Inputs) -> bool {
+    let stream = recipe.name.trim_start_matches("rust-");
+    recipe.version != "rust:"
+        || inputs
+            .get("rust:")
+            .is_ok_and(|input| input.version.starts_with(&format!("{stream}.")))
 }
 
 /// Writes the signed index, if it is another one.
@@ -236,6 +258,7 @@ fn package(
         })
         .collect();
     package.provides = atoms(&recipe.provides, recipe, versions, provides)?;
+    package.replaces.clone_from(&recipe.replaces);
     package.provider_priority = recipe.priority;
     package.triggers.clone_from(&recipe.triggers);
     package.description = format!("{} (test stand-in)", recipe.about);
@@ -261,6 +284,7 @@ fn package(
         key: key.to_owned(),
         file: built.file_name,
         record: built.record,
+        replaces: recipe.replaces.clone(),
         files,
         directories,
     };

@@ -56,6 +56,8 @@ pub(crate) struct Recipe {
     pub(crate) modes: BTreeMap<String, String>,
     /// Files joined of others: path to glob over the unpacked inputs.
     pub(crate) join: BTreeMap<String, String>,
+    /// Java key stores made of certificates: path to glob over the unpacked inputs.
+    pub(crate) keystore: BTreeMap<String, String>,
     /// Files that hold the output of a program of the inputs: path to command line.
     pub(crate) run: BTreeMap<String, String>,
     /// Inputs that are put in as they are: directory to input.
@@ -66,6 +68,8 @@ pub(crate) struct Recipe {
     pub(crate) depends: Vec<String>,
     /// Provided names beside the computed ones.
     pub(crate) provides: Vec<String>,
+    /// Packages of the same origin that have some of its files too.
+    pub(crate) replaces: Vec<String>,
     /// Computed names that are not provided.
     pub(crate) private: Vec<String>,
     /// `k:`

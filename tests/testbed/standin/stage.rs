@@ -8,10 +8,10 @@ use std::process::Command;
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::Result;
 use crate::apk::{Content, Node};
 use crate::inputs::{self, Inputs};
 use crate::recipe::Recipe;
+use crate::{Result, keystore};
 
 /// Where the merge links of wolfi-baselayout lead.
 const MERGED: [(&str, &str); 7] = [
@@ -56,6 +56,12 @@ pub(crate) fn tree(recipe: &Recipe, inputs: &Inputs) -> Result<Tree> {
     }
     for (place, glob) in &recipe.join {
         tree.insert(place.clone(), file(0o644, joined(glob, &source)?));
+    }
+    for (place, glob) in &recipe.keystore {
+        tree.insert(
+            place.clone(),
+            file(0o644, keystore::write(&chosen(glob, &source)?)?),
+        );
     }
     for (place, command) in &recipe.run {
         tree.insert(place.clone(), file(0o644, printed(command, &source)?));
@@ -258,17 +264,27 @@ fn file(mode: u32, bytes: Vec<u8>) -> Node {
     }
 }
 
-fn joined(glob: &str, source: &Tree) -> Result<Vec<u8>> {
+/// The files of the inputs that a glob chooses, with their names.
+fn chosen(glob: &str, source: &Tree) -> Result<Vec<(String, Vec<u8>)>> {
     let matcher = matcher(glob)?;
-    let mut bytes = Vec::new();
+    let mut found = Vec::new();
     for (path, node) in source {
         if let Node::File { content, .. } = node
             && matcher.is_match(path)
         {
-            bytes.extend(content.read()?);
-            if !bytes.ends_with(b"\n") {
-                bytes.push(b'\n');
-            }
+            let name = path.rsplit('/').next().unwrap_or(path);
+            found.push((name.to_owned(), content.read()?));
+        }
+    }
+    Ok(found)
+}
+
+fn joined(glob: &str, source: &Tree) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for (_, one) in chosen(glob, source)? {
+        bytes.extend(one);
+        if !bytes.ends_with(b"\n") {
+            bytes.push(b'\n');
         }
     }
     Ok(bytes)
