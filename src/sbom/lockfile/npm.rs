@@ -49,6 +49,12 @@ struct Package {
     libc: Vec<String>,
 }
 
+impl Package {
+    fn fits(&self, selector: &Selector<'_>) -> bool {
+        fits(selector.platform, &self.os, &self.cpu, &self.libc)
+    }
+}
+
 /// A package of version 1, where installed copies are nested as their directories are.
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -96,7 +102,7 @@ pub(super) fn read(bytes: &[u8], selector: &Selector<'_>) -> Result<BTreeSet<Lib
     match (&lock.packages, &lock.dependencies) {
         (Some(packages), _) => {
             let paths = match selector.member {
-                Some(member) => closure(packages, member.trim_matches('/'))?,
+                Some(member) => closure(packages, member.trim_matches('/'), selector)?,
                 None => packages
                     .iter()
                     .filter(|(_, package)| {
@@ -107,7 +113,7 @@ pub(super) fn read(bytes: &[u8], selector: &Selector<'_>) -> Result<BTreeSet<Lib
             };
             for path in paths {
                 let package = &packages[path];
-                if fits(selector.platform, &package.os, &package.cpu, &package.libc) {
+                if package.fits(selector) {
                     found.extend(library(path, package));
                 }
             }
@@ -160,6 +166,7 @@ fn library(path: &str, package: &Package) -> Option<Library> {
 fn closure<'l>(
     packages: &'l BTreeMap<String, Package>,
     member: &str,
+    selector: &Selector<'_>,
 ) -> Result<BTreeSet<&'l str>, Error> {
     let member = if member == "." { "" } else { member };
     let (root, _) = packages
@@ -179,7 +186,7 @@ fn closure<'l>(
             let Some(found) = resolve(packages, path, name) else {
                 continue;
             };
-            if seen.insert(found) {
+            if packages[found].fits(selector) && seen.insert(found) {
                 open.push(found);
             }
         }

@@ -39,15 +39,10 @@ pub(super) fn read(document: &Value, selector: &Selector<'_>) -> Result<BTreeSet
         Some(member) => vec![lock.member(member)?],
         None => lock.importers.keys().copied().collect(),
     };
-    let platform = selector.platform;
     Ok(lock
-        .closure(members)
+        .closure(members, selector)
         .into_iter()
-        .filter_map(|key| {
-            let meta = lock.meta(key);
-            let list = |name: &str| words(meta.and_then(|meta| meta.get(name)));
-            fits(platform, &list("os"), &list("cpu"), &list("libc")).then(|| library(key, meta))?
-        })
+        .filter_map(|key| library(key, lock.meta(key)))
         .collect())
 }
 
@@ -79,6 +74,12 @@ impl<'l> Lock<'l> {
             .copied()
     }
 
+    fn fits(&self, key: &str, selector: &Selector<'_>) -> bool {
+        let meta = self.meta(key);
+        let list = |name: &str| words(meta.and_then(|meta| meta.get(name)));
+        fits(selector.platform, &list("os"), &list("cpu"), &list("libc"))
+    }
+
     fn dependencies(&self, key: &str) -> Option<&'l Value> {
         self.snapshots
             .get(key)
@@ -87,7 +88,7 @@ impl<'l> Lock<'l> {
     }
 
     /// The keys of all packages that the members need in production.
-    fn closure(&self, members: Vec<&'l str>) -> BTreeSet<&'l str> {
+    fn closure(&self, members: Vec<&'l str>, selector: &Selector<'_>) -> BTreeSet<&'l str> {
         let mut importers: BTreeSet<&str> = members.iter().copied().collect();
         let mut open: Vec<(Option<&str>, &Value)> = members
             .into_iter()
@@ -106,7 +107,7 @@ impl<'l> Lock<'l> {
                 let Some(key) = self.key(name, &version) else {
                     continue;
                 };
-                if seen.insert(key) {
+                if self.fits(key, selector) && seen.insert(key) {
                     open.extend(self.dependencies(key).map(|node| (None, node)));
                 }
             }

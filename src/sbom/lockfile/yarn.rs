@@ -117,7 +117,7 @@ impl Lock {
                 continue;
             }
             for at in self.resolve(&name, &range) {
-                if seen.insert(at) {
+                if self.packages[at].fits && seen.insert(at) {
                     open.extend(self.packages[at].needs.iter().cloned());
                 }
             }
