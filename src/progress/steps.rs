@@ -7,11 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use buildkit_proto::moby::buildkit::v1 as control;
-
 use super::event::{Event, Outcome, What};
 use super::text::Lines;
 use super::vertex::{Vertex, covered, nanoseconds, seconds};
+use crate::buildkit as control;
 
 /// How long an operation must have ended before its step has, in nanoseconds.
 const SETTLED: i64 = 1_000_000_000;

@@ -1,12 +1,10 @@
 //! Recorded streams and what is shown of them.
 
 use buildkit_proto::google::protobuf::Timestamp;
-use buildkit_proto::moby::buildkit::v1::{
-    StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning,
-};
 use buildkit_proto::pb::ProgressGroup;
 
 use super::*;
+use crate::buildkit::{StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning};
 
 /// A point in time, in milliseconds.
 #[expect(clippy::unnecessary_wraps, reason = "as the messages have it")]
