@@ -10,7 +10,6 @@ mod site;
 pub use config::{Origin, config};
 pub use libraries::{Needs, NeedsError, Pages, Shebang, shebang};
 pub use lower::{
-    Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image,
-    lower_root,
+    Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image, lower_root,
 };
 pub use plan::{CacheMount, CopyPath, Plan, Problem, ProblemKind, plan};

@@ -119,12 +119,12 @@ fn a_build_reads_from_top_to_bottom() {
         plain(&stream),
         [
             "#1 [a]",
-            "#2 [b]",
             "#1 DONE 1.2s",
+            "#2 [b]",
             "#2 0.10 hello",
             "#2 0.70 world",
-            "#3 [c]",
             "#2 DONE 0.7s",
+            "#3 [c]",
             "#3 CACHED",
         ]
     );
