@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
-use buildkit_proto::moby::buildkit::v1 as control;
-
 use super::event::What;
 use super::plain::describe;
 use super::steps::Steps;
 use super::text::escape;
+use crate::buildkit::StatusResponse;
 
 /// Writes every step of one app's build with all of its output, whatever the display shows.
 ///
@@ -33,7 +32,7 @@ impl<W: Write> LogFile<W> {
     /// # Errors
     ///
     /// Writing fails.
-    pub fn feed(&mut self, status: &control::StatusResponse) -> io::Result<()> {
+    pub fn feed(&mut self, status: &StatusResponse) -> io::Result<()> {
         let events = self.steps.feed(status);
         self.write(&events)
     }

@@ -1,10 +1,9 @@
 //! Progress as lines of text.
 
-use buildkit_proto::moby::buildkit::v1 as control;
-
 use super::event::{Event, Outcome, What};
 use super::steps::Steps;
 use super::text::escape;
+use crate::buildkit::StatusResponse;
 
 /// A display that only ever adds lines, for terminals and logs alike.
 #[derive(Clone, Debug)]
@@ -33,7 +32,7 @@ impl Plain {
     }
 
     /// Takes the next message of the status stream and gives the lines to print, without their ends.
-    pub fn feed(&mut self, status: &control::StatusResponse) -> Vec<String> {
+    pub fn feed(&mut self, status: &StatusResponse) -> Vec<String> {
         if self.mode == Mode::Quiet {
             return Vec::new();
         }

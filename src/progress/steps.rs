@@ -7,11 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use buildkit_proto::moby::buildkit::v1 as control;
-
 use super::event::{Event, Outcome, What};
 use super::text::Lines;
 use super::vertex::{Vertex, covered, nanoseconds, seconds};
+use crate::buildkit as control;
 
 /// How long an operation must have ended before its step has, in nanoseconds.
 const SETTLED: i64 = 1_000_000_000;
@@ -64,18 +63,17 @@ impl Steps {
     /// Takes the next message of the stream.
     pub fn feed(&mut self, status: &control::StatusResponse) -> Vec<Event> {
         let mut events = Vec::new();
-        for vertex in &status.vertexes {
-            self.vertex(vertex, &mut events);
+        let vertices = status.vertexes.iter();
+        let begun: Vec<usize> = vertices.filter_map(|vertex| self.vertex(vertex)).collect();
+        // What is under way has its say before what begins, so that a step is seen to end before the next begins.
+        let is_shown: Vec<String> = self.shown_vertices();
+        let is_old = |vertex: &String| is_shown.binary_search(vertex).is_ok();
+        self.tell_all(status, is_old, &mut events);
+        self.end(&mut events, false);
+        for step in begun {
+            self.show(step, &mut events);
         }
-        for warning in &status.warnings {
-            self.warning(warning, &mut events);
-        }
-        for log in &status.logs {
-            self.log(log, &mut events);
-        }
-        for progress in &status.statuses {
-            self.progress(progress, &mut events);
-        }
+        self.tell_all(status, |vertex| !is_old(vertex), &mut events);
         self.end(&mut events, false);
         events
     }
@@ -87,18 +85,40 @@ impl Steps {
         events
     }
 
-    fn vertex(&mut self, event: &control::Vertex, events: &mut Vec<Event>) {
+    /// Takes in an operation, and gives its step if that is to be shown.
+    fn vertex(&mut self, event: &control::Vertex) -> Option<usize> {
         let step = self.step_of(event);
         let vertex = self.vertices.entry(event.digest.clone()).or_default();
         vertex.update(event);
-        if vertex.started().is_some() {
-            self.used.extend(vertex.inputs.iter().cloned());
-            for at in [&event.started, &event.completed].into_iter().flatten() {
-                self.now = self.now.max(nanoseconds(at));
-            }
-            if !self.steps[step].is_weak {
-                self.show(step, events);
-            }
+        vertex.started()?;
+        self.used.extend(vertex.inputs.iter().cloned());
+        for at in [&event.started, &event.completed].into_iter().flatten() {
+            self.now = self.now.max(nanoseconds(at));
+        }
+        (!self.steps[step].is_weak).then_some(step)
+    }
+
+    /// The operations of the steps that are shown, sorted.
+    fn shown_vertices(&self) -> Vec<String> {
+        let vertices = self.steps_by_vertex.iter();
+        let shown = vertices.filter(|(_, step)| self.steps[**step].number.is_some());
+        shown.map(|(vertex, _)| vertex.clone()).collect()
+    }
+
+    fn tell_all(
+        &mut self,
+        status: &control::StatusResponse,
+        of: impl Fn(&String) -> bool,
+        events: &mut Vec<Event>,
+    ) {
+        for warning in status.warnings.iter().filter(|warning| of(&warning.vertex)) {
+            self.warning(warning, events);
+        }
+        for log in status.logs.iter().filter(|log| of(&log.vertex)) {
+            self.log(log, events);
+        }
+        for progress in status.statuses.iter().filter(|status| of(&status.vertex)) {
+            self.progress(progress, events);
         }
     }
 

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use buildkit_proto::moby::buildkit::v1 as control;
-
 use super::text::{Lines, escape};
 use super::vertex::Vertex;
+use crate::buildkit::StatusResponse;
 
 /// Keeps the last lines of each operation, and which one failed first.
 #[derive(Clone, Debug)]
@@ -48,7 +47,7 @@ impl Tail {
     }
 
     /// Takes the next message of the status stream.
-    pub fn feed(&mut self, status: &control::StatusResponse) {
+    pub fn feed(&mut self, status: &StatusResponse) {
         for log in &status.logs {
             let operation = self.operations.entry(log.vertex.clone()).or_default();
             let partial = operation.partial.entry(log.stream).or_default();

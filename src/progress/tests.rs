@@ -1,12 +1,10 @@
 //! Recorded streams and what is shown of them.
 
 use buildkit_proto::google::protobuf::Timestamp;
-use buildkit_proto::moby::buildkit::v1::{
-    StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning,
-};
 use buildkit_proto::pb::ProgressGroup;
 
 use super::*;
+use crate::buildkit::{StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning};
 
 /// A point in time, in milliseconds.
 #[expect(clippy::unnecessary_wraps, reason = "as the messages have it")]
@@ -121,12 +119,12 @@ fn a_build_reads_from_top_to_bottom() {
         plain(&stream),
         [
             "#1 [a]",
-            "#2 [b]",
             "#1 DONE 1.2s",
+            "#2 [b]",
             "#2 0.10 hello",
             "#2 0.70 world",
-            "#3 [c]",
             "#2 DONE 0.7s",
+            "#3 [c]",
             "#3 CACHED",
         ]
     );

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use buildkit_proto::google::protobuf::Timestamp;
-use buildkit_proto::moby::buildkit::v1 as control;
+
+use crate::buildkit as control;
 
 /// How the error of an operation ends that was stopped rather than failed.
 const CANCELED: &str = "context canceled";

@@ -103,7 +103,9 @@ impl Patterns {
     pub(super) fn may_except_below(&self, directory: &str) -> bool {
         let mut exceptions = self.0.iter().filter(|pattern| pattern.is_exception);
         exceptions.any(|pattern| {
-            let fixed = pattern.text.trim_end_matches("/**").trim_end_matches("/*");
+            let text = &*pattern.text;
+            let fixed = text.strip_suffix("/**").or(text.strip_suffix("/*"));
+            let fixed = fixed.unwrap_or(text);
             fixed.contains(['*', '?', '[', '\\']) || is_within(fixed, directory)
         })
     }
@@ -172,7 +174,9 @@ mod tests {
         assert!(patterns.may_except_below("src"));
         assert!(patterns.may_except_below("src/app"));
         assert!(!patterns.may_except_below("node_modules"));
-        let wild = Patterns::new(["*", "!*/keep"]).unwrap();
-        assert!(wild.may_except_below("node_modules"));
+        for wild in ["!*/keep", "!node_modules/*/**"] {
+            let patterns = Patterns::new(["*", wild]).unwrap();
+            assert!(patterns.may_except_below("node_modules/a"), "{wild}");
+        }
     }
 }
