@@ -12,6 +12,7 @@
 //!
 //! A run turns one value into the next: `Spec → Plan → Built → Definition → Solved → Archive → Report`.
 
+pub mod detect;
 pub mod oci;
 pub mod spec;
 pub mod wolfi;
