@@ -15,6 +15,7 @@
 pub mod build;
 pub mod buildkit;
 pub mod cli;
+pub mod detect;
 pub mod image;
 pub mod oci;
 pub mod progress;

@@ -1,0 +1,334 @@
+//! Manifests as values that know the line of every key.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use toml::de::{DeTable, DeValue};
+
+/// The syntax of a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Syntax {
+    /// JSON, with comments and trailing commas allowed.
+    Json,
+    Toml,
+    Yaml,
+}
+
+/// Why a manifest has no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    pub(crate) line: Option<u64>,
+    pub(crate) message: String,
+}
+
+/// A parsed manifest.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Document {
+    /// Its path, relative to the repository's root.
+    pub(crate) file: String,
+    value: Value,
+    lines: BTreeMap<Vec<String>, u64>,
+}
+
+impl Document {
+    /// Parses `text`, the content of `file`.
+    pub(crate) fn parse(file: &str, text: &str, syntax: Syntax) -> Result<Self, Malformed> {
+        let (value, lines) = match syntax {
+            Syntax::Json => json(text)?,
+            Syntax::Toml => toml(text)?,
+            Syntax::Yaml => (yaml(text)?, BTreeMap::new()),
+        };
+        Ok(Self {
+            file: file.to_owned(),
+            value,
+            lines,
+        })
+    }
+
+    /// The value at `keys`.
+    pub(crate) fn get(&self, keys: &[&str]) -> Option<&Value> {
+        keys.iter()
+            .try_fold(&self.value, |value, key| value.get(key))
+    }
+
+    /// The text at `keys`.
+    pub(crate) fn str(&self, keys: &[&str]) -> Option<&str> {
+        self.get(keys)?.as_str()
+    }
+
+    /// Whether the value at `keys` is true.
+    pub(crate) fn is_true(&self, keys: &[&str]) -> bool {
+        self.get(keys).and_then(Value::as_bool) == Some(true)
+    }
+
+    /// The texts of the array at `keys`; other elements are left out.
+    pub(crate) fn strings(&self, keys: &[&str]) -> Vec<&str> {
+        self.get(keys)
+            .and_then(Value::as_array)
+            .map(|items| items.iter().filter_map(Value::as_str).collect())
+            .unwrap_or_default()
+    }
+
+    /// The keys of the table at `keys`, in the document's order for JSON.
+    pub(crate) fn keys(&self, keys: &[&str]) -> Vec<&str> {
+        self.get(keys)
+            .and_then(Value::as_object)
+            .map(|table| table.keys().map(String::as_str).collect())
+            .unwrap_or_default()
+    }
+
+    /// The line of the key at `keys`, from 1.
+    pub(crate) fn line(&self, keys: &[&str]) -> Option<u64> {
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        self.lines.get(&keys).copied()
+    }
+}
+
+fn json(text: &str) -> Result<(Value, BTreeMap<Vec<String>, u64>), Malformed> {
+    let plain = plain_json(text);
+    let value: Value = serde_json::from_str(&plain).map_err(|error| Malformed {
+        line: Some(error.line() as u64),
+        message: format!(
+            "is not valid JSON: {}",
+            without_position(&error.to_string())
+        ),
+    })?;
+    let mut lines = BTreeMap::new();
+    Lines {
+        bytes: plain.as_bytes(),
+        at: 0,
+        line: 1,
+    }
+    .value(&mut Vec::new(), &mut lines);
+    Ok((value, lines))
+}
+
+fn without_position(message: &str) -> &str {
+    message
+        .split_once(" at line ")
+        .map_or(message, |(fact, _)| fact)
+}
+
+/// Blanks comments and trailing commas, keeping every position.
+fn plain_json(text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut at = 0;
+    let mut comma = None;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                at = string_end(&bytes, at);
+                comma = None;
+                continue;
+            }
+            b'/' if matches!(bytes.get(at + 1), Some(b'/' | b'*')) => {
+                let end = comment_end(&bytes, at);
+                for byte in &mut bytes[at..end] {
+                    if *byte != b'\n' {
+                        *byte = b' ';
+                    }
+                }
+                at = end;
+                continue;
+            }
+            b',' => comma = Some(at),
+            b'}' | b']' => {
+                if let Some(comma) = comma.take() {
+                    bytes[comma] = b' ';
+                }
+            }
+            byte if byte.is_ascii_whitespace() => {}
+            _ => comma = None,
+        }
+        at += 1;
+    }
+    // Only whole characters of comments were blanked, so nothing can be lost here.
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' => at += 1,
+            b'"' => return at + 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+fn comment_end(bytes: &[u8], start: usize) -> usize {
+    let rest = &bytes[start..];
+    let length = if bytes[start + 1] == b'/' {
+        rest.iter().position(|byte| *byte == b'\n')
+    } else {
+        rest[2..]
+            .windows(2)
+            .position(|pair| pair == b"*/")
+            .map(|at| at + 4)
+    };
+    length.map_or(bytes.len(), |length| start + length)
+}
+
+/// Finds the line of every key in JSON that is known to be valid, which also bounds the depth.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    fn peek(&mut self) -> Option<u8> {
+        while let Some(byte) = self.bytes.get(self.at) {
+            if !byte.is_ascii_whitespace() {
+                return Some(*byte);
+            }
+            self.line += u64::from(*byte == b'\n');
+            self.at += 1;
+        }
+        None
+    }
+
+    fn string(&mut self) -> String {
+        let end = string_end(self.bytes, self.at);
+        let raw = &self.bytes[self.at..end];
+        self.at = end;
+        serde_json::from_slice(raw).unwrap_or_default()
+    }
+
+    fn value(&mut self, path: &mut Vec<String>, lines: &mut BTreeMap<Vec<String>, u64>) {
+        match self.peek() {
+            Some(b'{') => self.members(path, lines, true),
+            Some(b'[') => self.members(path, lines, false),
+            Some(b'"') => {
+                self.string();
+            }
+            _ => {
+                while self
+                    .bytes
+                    .get(self.at)
+                    .is_some_and(|byte| !b",}] \t\r\n".contains(byte))
+                {
+                    self.at += 1;
+                }
+            }
+        }
+    }
+
+    fn members(
+        &mut self,
+        path: &mut Vec<String>,
+        lines: &mut BTreeMap<Vec<String>, u64>,
+        is_object: bool,
+    ) {
+        self.at += 1;
+        let mut count = 0_usize;
+        while let Some(byte) = self.peek() {
+            match byte {
+                b'}' | b']' => {
+                    self.at += 1;
+                    return;
+                }
+                b',' | b':' => self.at += 1,
+                _ => {
+                    let key = if is_object {
+                        self.string()
+                    } else {
+                        count.to_string()
+                    };
+                    count += 1;
+                    path.push(key);
+                    lines.insert(path.clone(), self.line);
+                    if is_object && self.peek() == Some(b':') {
+                        self.at += 1;
+                    }
+                    self.value(path, lines);
+                    path.pop();
+                }
+            }
+        }
+    }
+}
+
+fn toml(text: &str) -> Result<(Value, BTreeMap<Vec<String>, u64>), Malformed> {
+    let table = DeTable::parse(text).map_err(|error| Malformed {
+        line: error.span().map(|span| line_at(text, span.start)),
+        message: format!(
+            "is not valid TOML: {}",
+            error.message().trim().replace('\n', ", ")
+        ),
+    })?;
+    let mut lines = BTreeMap::new();
+    let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let value = toml_table(table.get_ref(), &starts, &mut Vec::new(), &mut lines);
+    Ok((value, lines))
+}
+
+fn toml_table(
+    table: &DeTable<'_>,
+    starts: &[usize],
+    path: &mut Vec<String>,
+    lines: &mut BTreeMap<Vec<String>, u64>,
+) -> Value {
+    let mut object = serde_json::Map::new();
+    for (key, value) in table {
+        path.push(key.get_ref().to_string());
+        let line = starts.partition_point(|start| *start < key.span().start) as u64 + 1;
+        lines.insert(path.clone(), line);
+        object.insert(
+            key.get_ref().to_string(),
+            toml_value(value.get_ref(), starts, path, lines),
+        );
+        path.pop();
+    }
+    Value::Object(object)
+}
+
+fn toml_value(
+    value: &DeValue<'_>,
+    starts: &[usize],
+    path: &mut Vec<String>,
+    lines: &mut BTreeMap<Vec<String>, u64>,
+) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| Value::String(number.as_str().to_owned()), Value::from),
+        DeValue::Float(number) => Value::String(number.as_str().to_owned()),
+        DeValue::Boolean(flag) => Value::Bool(*flag),
+        DeValue::Datetime(time) => Value::String(time.to_string()),
+        DeValue::Array(items) => Value::Array(
+            items
+                .iter()
+                .enumerate()
+                .map(|(at, item)| {
+                    path.push(at.to_string());
+                    let line =
+                        starts.partition_point(|start| *start < item.span().start) as u64 + 1;
+                    lines.insert(path.clone(), line);
+                    let value = toml_value(item.get_ref(), starts, path, lines);
+                    path.pop();
+                    value
+                })
+                .collect(),
+        ),
+        DeValue::Table(table) => toml_table(table, starts, path, lines),
+    }
+}
+
+fn yaml(text: &str) -> Result<Value, Malformed> {
+    serde_yaml::from_str(text).map_err(|error| Malformed {
+        line: error.location().map(|location| location.line() as u64),
+        message: "is not valid YAML".to_owned(),
+    })
+}
+
+fn line_at(text: &str, offset: usize) -> u64 {
+    text.bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count() as u64
+        + 1
+}

@@ -1,0 +1,199 @@
+//! Detection: from a repository to the spec of every app in it.
+
+mod catalog;
+mod document;
+mod explain;
+mod provider;
+mod providers;
+mod repo;
+mod source;
+mod start;
+mod version;
+mod workspace;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::spec::Spec;
+use crate::wolfi::Index;
+
+pub use explain::{Candidate, Diagnostic, Evidence, Rejected, Severity};
+pub use repo::{OpenError, Repo};
+
+use catalog::Catalog;
+use provider::{Draft, Scan, lookalike};
+
+/// What was found in a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Detection {
+    /// The apps, sorted by path and name.
+    pub apps: Vec<App>,
+    /// The directories that look like apps and are none, sorted by path.
+    pub rejected: Vec<Rejected>,
+    /// What is to be said about files, sorted by file and line.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// An app, with the reasons for what its spec says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct App {
+    /// How to build and run it.
+    pub spec: Spec,
+    /// Where the fields of the spec come from.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Finds every app of a repository.
+///
+/// Packages are chosen from `index` by name. The same repository and index give the same answer, byte for byte; a
+/// manifest that cannot be read costs its own app and leaves a diagnostic.
+#[must_use]
+pub fn detect(repo: &Repo, index: &Index) -> Detection {
+    let catalog = Catalog::new(index);
+    let mut scan = Scan::new(repo, &catalog);
+    for provider in providers::ALL {
+        provider.detect(&mut scan);
+    }
+    for skipped in repo.skipped() {
+        scan.warn(
+            &skipped.path,
+            None,
+            format!("is left out: {}", skipped.reason),
+        );
+    }
+    let Scan {
+        drafts,
+        rejected,
+        diagnostics,
+        ..
+    } = scan;
+    Detection {
+        apps: named(drafts),
+        rejected: rejected.into_iter().collect(),
+        diagnostics: diagnostics.into_iter().collect(),
+    }
+}
+
+/// Directories that only group others: they are no part of a name.
+const GROUPS: &[&str] = &[
+    "app",
+    "apps",
+    "backends",
+    "cmd",
+    "components",
+    "crates",
+    "frontends",
+    "libs",
+    "modules",
+    "packages",
+    "pkg",
+    "projects",
+    "services",
+    "sites",
+    "src",
+    "workers",
+];
+
+/// Gives every draft its name: from its path and target, longer where the short one is taken.
+fn named(mut drafts: Vec<Draft>) -> Vec<App> {
+    drafts.sort_by(|a, b| (&a.path, &a.target).cmp(&(&b.path, &b.target)));
+    let mut names: Vec<String> = drafts.iter().map(|draft| name(draft, true)).collect();
+    for long in [name as fn(&Draft, bool) -> String, language_name] {
+        let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+        for name in &names {
+            *count.entry(name).or_default() += 1;
+        }
+        let taken: BTreeSet<String> = count
+            .iter()
+            .filter(|(_, n)| **n > 1)
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        for (draft, name) in drafts.iter().zip(&mut names) {
+            if taken.contains(name) {
+                *name = long(draft, false);
+            }
+        }
+    }
+    let mut used = BTreeSet::new();
+    let mut apps: Vec<App> = Vec::new();
+    for (draft, name) in drafts.into_iter().zip(names) {
+        let mut unique = name.clone();
+        let mut number = 2;
+        while !used.insert(unique.clone()) {
+            unique = format!("{name}-{number}");
+            number += 1;
+        }
+        let Draft {
+            mut spec, evidence, ..
+        } = draft;
+        spec.metadata.project_name = unique;
+        apps.push(App { spec, evidence });
+    }
+    apps
+}
+
+fn language_name(draft: &Draft, _: bool) -> String {
+    let language = draft.spec.metadata.language.as_deref().unwrap_or("app");
+    format!("{}-{language}", name(draft, false))
+}
+
+fn name(draft: &Draft, short: bool) -> String {
+    let mut parts: Vec<&str> = draft
+        .named_after
+        .as_deref()
+        .unwrap_or(&draft.path)
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .collect();
+    if short {
+        while parts.len() > 1 && GROUPS.contains(&parts[0]) {
+            parts.remove(0);
+        }
+    }
+    let base = slug(&parts.join("-"));
+    let Some(target) = draft.target.as_deref().map(slug) else {
+        let fallback = draft.fallback.as_deref().map(slug).unwrap_or_default();
+        return [base, fallback]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .unwrap_or_else(|| "app".to_owned());
+    };
+    let last = slug(parts.last().copied().unwrap_or_default());
+    if base.is_empty() || target == base {
+        target
+    } else if target == last || target.is_empty() {
+        base
+    } else if let Some(rest) = target.strip_prefix(&format!("{last}-")) {
+        format!("{base}-{rest}")
+    } else {
+        format!("{base}-{target}")
+    }
+}
+
+/// Lower case letters, digits, dots and dashes, as image names have them.
+fn slug(text: &str) -> String {
+    let unscoped = text.rsplit('/').next().unwrap_or(text);
+    let mut slug = String::new();
+    for character in unscoped.chars() {
+        let character = character.to_ascii_lowercase();
+        if character.is_ascii_lowercase() || character.is_ascii_digit() || character == '.' {
+            slug.push(character);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.trim_matches(['-', '.']).to_owned()
+}
+
+/// Whether a directory is passed over because of its name, which is recorded; explicit members are not.
+fn passed_over(scan: &mut Scan<'_>, path: &str, looked_like: &str, is_member: bool) -> bool {
+    if is_member {
+        return false;
+    }
+    let Some(reason) = lookalike(path) else {
+        return false;
+    };
+    scan.reject(path, looked_like, reason);
+    true
+}

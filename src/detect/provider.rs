@@ -1,0 +1,286 @@
+//! What a language's rules see of a repository, and what they leave behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::spec::{Kind, Metadata, Spec};
+
+use super::catalog::Catalog;
+use super::document::{Document, Syntax};
+use super::explain::{Diagnostic, Evidence, Rejected, Severity};
+use super::repo::{Dir, Repo, is_within};
+use super::version::{Chosen, Source, Tool, Unavailable};
+
+/// The rules for one language.
+pub(crate) trait Provider: Sync {
+    /// Adds every app of the language, and every directory that only looks like one.
+    fn detect(&self, scan: &mut Scan<'_>);
+}
+
+/// An app before it has its name.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    /// The app's directory; empty for the root.
+    pub(crate) path: String,
+    /// The directory it is named after, where that is another one.
+    pub(crate) named_after: Option<String>,
+    /// The target in it, where a directory can hold several.
+    pub(crate) target: Option<String>,
+    /// The name for an app at the root, where the path gives none.
+    pub(crate) fallback: Option<String>,
+    pub(crate) spec: Spec,
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+impl Draft {
+    /// A draft with nothing but what it is.
+    pub(crate) fn new(path: &str, kind: Kind, language: &str, build_system: &str) -> Self {
+        let metadata = Metadata {
+            project_name: String::new(),
+            path: shown(path).to_owned(),
+            kind: Some(kind),
+            language: Some(language.to_owned()),
+            build_system: Some(build_system.to_owned()),
+            framework: None,
+            confidence: None,
+            reasoning: None,
+        };
+        let spec = Spec {
+            version: "1.0".to_owned(),
+            metadata,
+            build: crate::spec::Build::default(),
+            runtime: crate::spec::Runtime::default(),
+        };
+        Self {
+            path: path.to_owned(),
+            named_after: None,
+            target: None,
+            fallback: None,
+            spec,
+            evidence: Vec::new(),
+        }
+    }
+}
+
+/// A repository while its apps are looked for.
+pub(crate) struct Scan<'a> {
+    pub(crate) repo: &'a Repo,
+    pub(crate) catalog: &'a Catalog<'a>,
+    pub(crate) drafts: Vec<Draft>,
+    pub(crate) rejected: BTreeSet<Rejected>,
+    pub(crate) diagnostics: BTreeSet<Diagnostic>,
+    documents: BTreeMap<String, Option<Rc<Document>>>,
+}
+
+impl<'a> Scan<'a> {
+    pub(crate) fn new(repo: &'a Repo, catalog: &'a Catalog<'a>) -> Self {
+        Self {
+            repo,
+            catalog,
+            drafts: Vec::new(),
+            rejected: BTreeSet::new(),
+            diagnostics: BTreeSet::new(),
+            documents: BTreeMap::new(),
+        }
+    }
+
+    /// The parsed manifest at `path`; a broken one is a diagnostic, once, and no document.
+    pub(crate) fn document(&mut self, path: &str, syntax: Syntax) -> Option<Rc<Document>> {
+        if let Some(document) = self.documents.get(path) {
+            return document.clone();
+        }
+        let document = if self.repo.has(path) {
+            self.parse(path, syntax)
+        } else {
+            None
+        };
+        self.documents.insert(path.to_owned(), document.clone());
+        document
+    }
+
+    fn parse(&mut self, path: &str, syntax: Syntax) -> Option<Rc<Document>> {
+        let (line, message) = match self.repo.text(path) {
+            Ok(text) => match Document::parse(path, &text, syntax) {
+                Ok(document) => return Some(Rc::new(document)),
+                Err(malformed) => (malformed.line, malformed.message),
+            },
+            Err(unreadable) => (unreadable.line, unreadable.message),
+        };
+        self.tell(Severity::Error, path, line, message, None);
+        None
+    }
+
+    /// Adds a diagnostic.
+    pub(crate) fn tell(
+        &mut self,
+        severity: Severity,
+        file: &str,
+        line: Option<u64>,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        let message = message.into();
+        self.diagnostics.insert(Diagnostic {
+            file: file.to_owned(),
+            line,
+            severity,
+            message,
+            help,
+        });
+    }
+
+    /// Adds a warning without advice.
+    pub(crate) fn warn(&mut self, file: &str, line: Option<u64>, message: impl Into<String>) {
+        self.tell(Severity::Warning, file, line, message, None);
+    }
+
+    /// Records that a directory is no app.
+    pub(crate) fn reject(&mut self, path: &str, looked_like: &str, reason: impl Into<String>) {
+        self.rejected.insert(Rejected {
+            path: shown(path).to_owned(),
+            looked_like: looked_like.to_owned(),
+            reason: reason.into(),
+        });
+    }
+
+    /// Records that a directory is an app that cannot be built as it is: an error with its place, and a rejection.
+    pub(crate) fn abstain(&mut self, path: &str, looked_like: &str, problem: Problem) {
+        let Problem {
+            file,
+            line,
+            message,
+            help,
+        } = problem;
+        self.reject(path, looked_like, message.clone());
+        self.tell(Severity::Error, &file, line, message, help);
+    }
+
+    /// The stream for `sources`; what is to be said about it becomes diagnostics.
+    pub(crate) fn toolchain(
+        &mut self,
+        tool: &Tool,
+        sources: &[Source],
+    ) -> Result<Chosen, Unavailable> {
+        let chosen = super::version::choose(self.catalog, tool, sources)?;
+        for (file, line, message) in &chosen.warnings {
+            self.warn(file, *line, message.clone());
+        }
+        Ok(chosen)
+    }
+
+    /// What `.tool-versions` and `mise.toml` ask for, seen from `dir`.
+    pub(crate) fn tool_versions(&mut self, dir: Dir<'_>, tool: &Tool) -> Vec<Source> {
+        super::version::tool_versions(dir, tool, &mut |path| self.document(path, Syntax::Toml))
+    }
+
+    /// Whether a draft exists whose directory is `path` or lies above it.
+    pub(crate) fn is_claimed(&self, path: &str) -> bool {
+        self.drafts.iter().any(|draft| is_within(path, &draft.path))
+    }
+}
+
+/// Why an app cannot be built as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) file: String,
+    pub(crate) line: Option<u64>,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(file: &str, line: Option<u64>, message: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The same for a stream that does not exist, told for the manifest of the app.
+pub(crate) fn unavailable(manifest: &str, error: Unavailable) -> Problem {
+    Problem {
+        file: error.file.unwrap_or_else(|| manifest.to_owned()),
+        line: error.line,
+        message: error.message,
+        help: error.help,
+    }
+}
+
+/// The path as users see it: the root is `.`.
+pub(crate) fn shown(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
+}
+
+/// A path as a glob that matches it alone.
+pub(crate) fn literal_glob(path: &str) -> String {
+    globset::escape(path)
+}
+
+/// The glob for a directory and all below it.
+pub(crate) fn tree_glob(path: &str) -> String {
+    if path.is_empty() {
+        "**".to_owned()
+    } else {
+        format!("{}/**", globset::escape(path))
+    }
+}
+
+/// A word for `/bin/sh`; a path or name that no shell can hold does not come out of the walk.
+pub(crate) fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// Why directories of this name hold no apps, although they hold manifests; `path` is relative to the root.
+pub(crate) fn lookalike(path: &str) -> Option<String> {
+    path.split('/')
+        .find_map(|part| {
+            let found = LOOKALIKES
+                .binary_search_by_key(&part, |(name, _)| name)
+                .ok()?;
+            let what = LOOKALIKES[found].1;
+            Some(format!("`{part}` directories hold {what}"))
+        })
+        .or_else(|| {
+            (path.contains("{{") || path.contains("<%") || path.contains("${"))
+                .then(|| "its path holds a placeholder: it is a template".to_owned())
+        })
+}
+
+/// Sorted by name, for the binary search.
+const LOOKALIKES: &[(&str, &str)] = &[
+    ("__fixtures__", "test data"),
+    ("__mocks__", "test data"),
+    ("__tests__", "tests"),
+    ("bench", "benchmarks"),
+    ("benches", "benchmarks"),
+    ("benchmark", "benchmarks"),
+    ("benchmarks", "benchmarks"),
+    ("cypress", "tests"),
+    ("demo", "examples"),
+    ("demos", "examples"),
+    ("e2e", "tests"),
+    ("example", "examples"),
+    ("examples", "examples"),
+    ("fixture", "test data"),
+    ("fixtures", "test data"),
+    ("playwright", "tests"),
+    ("sample", "examples"),
+    ("samples", "examples"),
+    ("snippets", "snippets of documentation"),
+    ("template", "templates"),
+    ("templates", "templates"),
+    ("test", "tests"),
+    ("testdata", "test data"),
+    ("tests", "tests"),
+    ("third-party", "the code of others"),
+    ("third_party", "the code of others"),
+    ("xtask", "tooling"),
+];

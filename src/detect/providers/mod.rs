@@ -1,0 +1,20 @@
+//! The languages.
+
+mod go;
+mod node;
+mod python;
+mod rust;
+mod static_site;
+mod unsupported;
+
+use super::provider::Provider;
+
+/// Every language, in the order in which they look: a static site is what no other language claims.
+pub(crate) static ALL: &[&dyn Provider] = &[
+    &go::Go,
+    &node::Node,
+    &python::Python,
+    &rust::Rust,
+    &unsupported::Unsupported,
+    &static_site::StaticSite,
+];

@@ -1,0 +1,162 @@
+//! Directories of files that only need to be served.
+
+use crate::detect::explain::Evidence;
+use crate::detect::provider::{Draft, Problem, Provider, Scan, lookalike, tree_glob};
+use crate::detect::repo::{Dir, split};
+use crate::spec::{Copy, Kind};
+
+pub(crate) struct StaticSite;
+
+/// The port that the image's web server listens on.
+pub(crate) const PORT: u16 = 8080;
+
+/// Directories in which the files of a site lie; the app is then named after what holds them.
+const ROOTS: &[&str] = &["_site", "dist", "docs", "public", "site", "static", "www"];
+
+/// Manifests of other languages: an `index.html` beside one belongs to it.
+const MANIFESTS: &[&str] = &[
+    "Cargo.toml",
+    "Gemfile",
+    "angular.json",
+    "build.gradle",
+    "build.gradle.kts",
+    "composer.json",
+    "go.mod",
+    "index.php",
+    "mix.exs",
+    "package.json",
+    "pom.xml",
+    "pyproject.toml",
+    "requirements.txt",
+    "setup.py",
+];
+
+/// Files that are about a site and not of it.
+const LEFT_OUT: &[&str] = &[
+    "CONTRIBUTING.md",
+    "Caddyfile",
+    "Dockerfile",
+    "LICENSE",
+    "LICENSE.md",
+    "Makefile",
+    "README.md",
+    "Staticfile",
+    "docker-compose.yml",
+    "netlify.toml",
+    "nginx.conf",
+    "peelbox.yaml",
+    "universalbuild.json",
+    "universalbuild.yaml",
+    "vercel.json",
+];
+
+impl Provider for StaticSite {
+    fn detect(&self, scan: &mut Scan<'_>) {
+        let mut sites: Vec<String> = Vec::new();
+        let repo = scan.repo;
+        for dir in repo.dirs().filter(|dir| dir.has("index.html")) {
+            let path = dir.path();
+            if sites
+                .iter()
+                .any(|site| crate::detect::repo::is_within(path, site))
+            {
+                continue;
+            }
+            if let Some(reason) = lookalike(path) {
+                scan.reject(path, "a static site", reason);
+                continue;
+            }
+            if let Some(owner) = owner(scan, dir) {
+                if !scan.is_claimed(path) {
+                    let owner = crate::detect::provider::shown(&owner).to_owned();
+                    scan.reject(path, "a static site", format!("it belongs to `{owner}`"));
+                }
+                continue;
+            }
+            sites.push(path.to_owned());
+            match site(scan, dir) {
+                Ok(draft) => scan.drafts.push(draft),
+                Err(problem) => scan.abstain(path, "a static site", problem),
+            }
+        }
+    }
+}
+
+/// The directory at or above a page whose manifest the page belongs to.
+fn owner(scan: &Scan<'_>, dir: Dir<'_>) -> Option<String> {
+    if let Some(app) = scan.drafts.iter().find(|draft| {
+        !draft.path.is_empty() && crate::detect::repo::is_within(dir.path(), &draft.path)
+    }) {
+        return Some(app.path.clone());
+    }
+    for above in dir.upwards() {
+        let has_manifest = above.first(MANIFESTS).is_some();
+        if !has_manifest {
+            continue;
+        }
+        // A root that only groups its members owns no pages, except in the places where tools put them.
+        let is_container =
+            above.path().is_empty() && !scan.drafts.iter().any(|draft| draft.path.is_empty());
+        let below = dir
+            .path()
+            .get(above.path().len()..)
+            .unwrap_or_default()
+            .trim_start_matches('/');
+        if !is_container
+            || below.is_empty()
+            || ["public", "src", "static"].contains(&split(below).1)
+        {
+            return Some(above.path().to_owned());
+        }
+    }
+    None
+}
+
+fn site(scan: &mut Scan<'_>, dir: Dir<'_>) -> Result<Draft, Problem> {
+    let path = dir.path();
+    let page = dir.join("index.html");
+    let server = server(scan, &page)?;
+    let mut draft = Draft::new(path, Kind::Static, "static", "none");
+    let (parent, name) = split(path);
+    if ROOTS.contains(&name) {
+        // `landing/public` is called `landing`.
+        draft.named_after = Some(parent.to_owned());
+    }
+    let names = dir
+        .files()
+        .iter()
+        .filter(|name| !name.starts_with('.') && !LEFT_OUT.contains(&name.as_str()))
+        .chain(
+            dir.dirs()
+                .iter()
+                .filter(|name| !name.starts_with('.') || *name == ".well-known"),
+        );
+    let spec = &mut draft.spec;
+    spec.runtime.copy = names
+        .map(|name| Copy {
+            from: name.clone(),
+            to: name.clone(),
+        })
+        .collect();
+    spec.runtime.copy.sort();
+    spec.runtime.packages = vec![server];
+    spec.runtime.ports = vec![PORT];
+    if !path.is_empty() {
+        spec.build.context = vec![tree_glob(path)];
+    }
+    spec.metadata.confidence = Some(if name == "docs" { 60 } else { 80 });
+    spec.metadata.reasoning = Some(format!(
+        "`{page}` is a page that no build produces and no other app claims"
+    ));
+    draft
+        .evidence
+        .push(Evidence::new("kind", "static", "static.index-html").at(&page, Some(1)));
+    Ok(draft)
+}
+
+/// The web server's package.
+pub(crate) fn server(scan: &Scan<'_>, file: &str) -> Result<String, Problem> {
+    scan.catalog
+        .package("nginx")
+        .ok_or_else(|| Problem::new(file, None, "the index has no package that provides `nginx`"))
+}

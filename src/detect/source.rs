@@ -1,0 +1,363 @@
+//! Source text with comments and strings told apart, for the few facts that only code holds.
+
+use super::repo::Repo;
+
+/// How a language writes comments and strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// JavaScript and TypeScript.
+    Script,
+    Python,
+    Go,
+    Rust,
+}
+
+/// Source text: the code with comments blanked and strings emptied, and the strings by position.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    /// As long as the file, byte for byte; quotes stay.
+    pub(crate) code: String,
+    /// Where the opening quote stands, and what is between the quotes, escapes left as they are.
+    pub(crate) strings: Vec<(usize, String)>,
+    newlines: Vec<usize>,
+}
+
+impl Source {
+    /// Tells code, comments and strings apart.
+    pub(crate) fn parse(text: &str, family: Family) -> Self {
+        let bytes = text.as_bytes();
+        let mut code = bytes.to_vec();
+        let mut strings = Vec::new();
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            if let Some(length) = comment(rest, family) {
+                blank(&mut code[at..at + length]);
+                at += length;
+            } else if let Some((open, close)) = string(rest, family, &code[..at]) {
+                let inside = at + open;
+                let end = inside + close;
+                strings.push((at, text.get(inside..end).unwrap_or_default().to_owned()));
+                blank(&mut code[inside..end]);
+                at = (end + open.min(3)).min(bytes.len());
+            } else {
+                at += 1;
+            }
+        }
+        let newlines = bytes
+            .iter()
+            .enumerate()
+            .filter(|(_, b)| **b == b'\n')
+            .map(|(at, _)| at)
+            .collect();
+        Self {
+            code: String::from_utf8_lossy(&code).into_owned(),
+            strings,
+            newlines,
+        }
+    }
+
+    /// The line of a position, from 1.
+    pub(crate) fn line(&self, at: usize) -> u64 {
+        self.newlines.partition_point(|newline| *newline < at) as u64 + 1
+    }
+
+    /// Where `name` stands as code, not as a part of a longer name before it.
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.all(name).next()
+    }
+
+    /// Every place where `name` stands as code.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let starts_with_word = name.starts_with(|c: char| c == '_' || c.is_alphanumeric());
+        self.code
+            .match_indices(name)
+            .map(|(at, _)| at)
+            .filter(move |at| {
+                !starts_with_word
+                    || !self.code[..*at].ends_with(|c: char| c == '_' || c.is_alphanumeric())
+            })
+    }
+
+    /// The string that opens at or right after `at`, blanks aside.
+    pub(crate) fn string_at(&self, at: usize) -> Option<&str> {
+        let next = self.code.get(at..)?.find(|c: char| !c.is_whitespace())? + at;
+        self.strings
+            .binary_search_by_key(&next, |(start, _)| *start)
+            .ok()
+            .map(|found| self.strings[found].1.as_str())
+    }
+
+    /// The first number at or after `at`, at most `within` bytes on, in the same statement.
+    pub(crate) fn number_after(&self, at: usize, within: usize) -> Option<u16> {
+        let rest = self.code.get(at..)?;
+        let end = rest
+            .char_indices()
+            .map(|(i, _)| i)
+            .find(|i| *i >= within)
+            .unwrap_or(rest.len());
+        let rest = &rest[..end];
+        let rest = &rest[..rest.find([';', '\n', '{', '}']).unwrap_or(rest.len())];
+        let start = rest.char_indices().find(|(i, c)| {
+            c.is_ascii_digit()
+                && !rest[..*i].ends_with(|b: char| b == '_' || b == '.' || b.is_alphanumeric())
+        })?;
+        port(
+            rest[start.0..]
+                .split(|c: char| !c.is_ascii_digit())
+                .next()?,
+        )
+    }
+}
+
+/// A text that is a port an app would listen on.
+pub(crate) fn port(text: &str) -> Option<u16> {
+    text.parse::<u16>().ok().filter(|port| *port >= 80)
+}
+
+fn blank(bytes: &mut [u8]) {
+    for byte in bytes {
+        if *byte != b'\n' {
+            *byte = b' ';
+        }
+    }
+}
+
+/// The length of the comment that `rest` starts with.
+fn comment(rest: &[u8], family: Family) -> Option<usize> {
+    let to_line_end = || {
+        Some(
+            rest.iter()
+                .position(|byte| *byte == b'\n')
+                .unwrap_or(rest.len()),
+        )
+    };
+    if family == Family::Python {
+        return if rest[0] == b'#' { to_line_end() } else { None };
+    }
+    if rest.starts_with(b"//") {
+        return to_line_end();
+    }
+    if rest.starts_with(b"/*") {
+        let end = rest[2..].windows(2).position(|pair| pair == b"*/");
+        return Some(end.map_or(rest.len(), |end| end + 4));
+    }
+    None
+}
+
+/// The lengths of the opening quote and of the content of the string that `rest` starts with.
+fn string(rest: &[u8], family: Family, before: &[u8]) -> Option<(usize, usize)> {
+    let quote = rest[0];
+    match (family, quote) {
+        (Family::Python, b'"' | b'\'') => {
+            let triple = [quote; 3];
+            if rest.starts_with(&triple) {
+                let length = rest[3..].windows(3).position(|part| part == triple);
+                return Some((3, length.unwrap_or(rest.len() - 3)));
+            }
+            Some((1, content(&rest[1..], quote, false)))
+        }
+        (Family::Script, b'"' | b'\'') | (Family::Go | Family::Rust, b'"') => {
+            if family == Family::Rust && before.ends_with(b"#") {
+                return Some((1, raw_content(&rest[1..])));
+            }
+            Some((1, content(&rest[1..], quote, family == Family::Rust)))
+        }
+        (Family::Script, b'`') => Some((1, content(&rest[1..], quote, true))),
+        (Family::Go, b'`') => Some((
+            1,
+            rest[1..]
+                .iter()
+                .position(|byte| *byte == b'`')
+                .unwrap_or(rest.len() - 1),
+        )),
+        // A character, which may be a quote; a lifetime has no closing quote.
+        (Family::Go, b'\'') => Some((1, content(&rest[1..], quote, false))),
+        (Family::Rust, b'\'') if rest.get(1) == Some(&b'\\') => {
+            Some((1, content(&rest[1..], quote, false)))
+        }
+        (Family::Rust, b'\'') if rest.get(2) == Some(&b'\'') => Some((1, 1)),
+        _ => None,
+    }
+}
+
+fn content(rest: &[u8], quote: u8, multiline: bool) -> usize {
+    let mut at = 0;
+    while at < rest.len() {
+        match rest[at] {
+            b'\\' => at += 1,
+            b'\n' if !multiline => return at,
+            byte if byte == quote => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    rest.len()
+}
+
+fn raw_content(rest: &[u8]) -> usize {
+    rest.windows(2)
+        .position(|pair| pair == b"\"#")
+        .unwrap_or(rest.len())
+}
+
+/// One of an app's own source files.
+pub(crate) struct File {
+    pub(crate) path: String,
+    pub(crate) source: Source,
+}
+
+/// Files of an app that are read for facts, at most.
+const FILES: usize = 400;
+
+/// The app's own sources with one of the extensions, in sorted order: below `path` but not below `others`, no tests.
+pub(crate) fn own(
+    repo: &Repo,
+    path: &str,
+    others: &[String],
+    extensions: &[&str],
+    family: Family,
+) -> Vec<File> {
+    let mut files = Vec::new();
+    for dir in repo.below(path) {
+        let below = dir
+            .path()
+            .get(path.len()..)
+            .unwrap_or_default()
+            .trim_start_matches('/');
+        let is_other = others.iter().any(|other| {
+            other != path
+                && super::repo::is_within(dir.path(), other)
+                && super::repo::is_within(other, path)
+        });
+        if is_other || below.split('/').any(is_test_dir) {
+            continue;
+        }
+        for name in dir.files() {
+            let is_source = name
+                .rsplit_once('.')
+                .is_some_and(|(_, end)| extensions.contains(&end));
+            if !is_source || is_test_file(name) {
+                continue;
+            }
+            if files.len() == FILES {
+                return files;
+            }
+            if let Ok(text) = dir.text(name) {
+                files.push(File {
+                    path: dir.join(name),
+                    source: Source::parse(&text, family),
+                });
+            }
+        }
+    }
+    files
+}
+
+fn is_test_dir(name: &str) -> bool {
+    matches!(
+        name,
+        "test"
+            | "tests"
+            | "__tests__"
+            | "spec"
+            | "e2e"
+            | "testdata"
+            | "fixtures"
+            | "examples"
+            | "benches"
+            | "dist"
+            | "public"
+            | "static"
+            | "cypress"
+    )
+}
+
+/// Whether a file's name says that it is a test.
+pub(crate) fn is_test_file(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default();
+    name.contains(".test.")
+        || name.contains(".spec.")
+        || name.contains(".stories.")
+        || name.contains(".config.")
+        || name.ends_with(".d.ts")
+        || stem.ends_with("_test")
+        || stem.starts_with("test_")
+        || stem == "conftest"
+}
+
+/// Routes that answer whether an app is well, best first.
+const HEALTH: &[&str] = &[
+    "/healthz",
+    "/health",
+    "/livez",
+    "/readyz",
+    "/_health",
+    "/health/live",
+    "/healthcheck",
+    "/health-check",
+    "/api/health",
+    "/api/healthz",
+    "/up",
+    "/ping",
+    "/-/healthy",
+];
+
+/// A fact with its place.
+pub(crate) struct Fact<T> {
+    pub(crate) value: T,
+    pub(crate) file: String,
+    pub(crate) line: u64,
+}
+
+/// The route that answers whether the app is well, where its sources register one.
+pub(crate) fn health(files: &[File]) -> Option<Fact<String>> {
+    for route in HEALTH {
+        for file in files {
+            for (at, text) in &file.source.strings {
+                // Go's patterns may start with the method.
+                let text = text
+                    .strip_prefix("GET ")
+                    .unwrap_or(text)
+                    .trim_end_matches("/{$}");
+                if text == *route && !is_call_of_a_client(&file.source.code[..*at]) {
+                    let line = file.source.line(*at);
+                    return Some(Fact {
+                        value: (*route).to_owned(),
+                        file: file.path.clone(),
+                        line,
+                    });
+                }
+            }
+        }
+    }
+    None
+}
+
+fn is_call_of_a_client(before: &str) -> bool {
+    let before = before.trim_end();
+    [
+        "fetch(",
+        "axios.get(",
+        "axios(",
+        "requests.get(",
+        "httpx.get(",
+        "http.Get(",
+        "reqwest::get(",
+    ]
+    .iter()
+    .any(|call| before.ends_with(call))
+}
+
+/// The port that a string such as `:8080` or `0.0.0.0:8080` names.
+pub(crate) fn port_of_address(text: &str) -> Option<(u16, bool)> {
+    let (host, number) = text.rsplit_once(':')?;
+    let is_host = matches!(
+        host,
+        "" | "0.0.0.0" | "[::]" | "::" | "localhost" | "127.0.0.1" | "[::1]" | "*"
+    );
+    let is_local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    port(number)
+        .filter(|_| is_host)
+        .map(|port| (port, is_local))
+}
