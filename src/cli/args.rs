@@ -157,8 +157,8 @@ pub(super) struct Detect {
     #[arg(default_value = ".")]
     pub(super) path: PathBuf,
     /// How the specs are written: JSON where the output is no terminal, text where it is one
-    #[arg(long)]
-    pub(super) format: Option<String>,
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Format>,
     /// Writes to a file
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
@@ -213,4 +213,17 @@ pub(super) enum Provenance {
     Min,
     /// The whole graph too
     Max,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// JSON: an object for one app, an array for several
+    Json,
+    /// YAML, likewise
+    Yaml,
+    /// A table for people
+    Text,
+    /// Removed
+    #[value(hide = true)]
+    Dockerfile,
 }

@@ -18,13 +18,13 @@ use super::{index, inputs, say, setup};
 pub(super) async fn ci(arguments: &Ci, environment: &Environment) -> Result<ExitCode, Failure> {
     let interrupt = Interrupt::listen()?;
     let repository = setup::repository(&arguments.path)?;
-    let platform = setup::platform();
-    let architecture = platform
-        .apk_architecture()
-        .ok_or_else(|| Failure::environment(format!("Wolfi is not made for {platform}")))?;
+    let (platform, architecture) = setup::target()?;
     let source = index::open(environment, architecture).await?;
     let file = inputs::spec_file(&repository, arguments.building.spec.as_deref());
-    let specs = inputs::load(&file.unwrap())?;
+    let specs = match file {
+        Some(file) => inputs::load(&file)?,
+        None => super::detect::specs(&repository, &source.index)?,
+    };
     let specs = inputs::select(specs, &arguments.building.app)?;
     let plans = inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
     let ready = setup::prepare(&arguments.building, environment, &repository, &platform).await?;

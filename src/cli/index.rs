@@ -4,12 +4,14 @@ use std::error::Error as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::progress::escape;
 use crate::wolfi::{
     Freshness, Index, IndexError, Keys, Pins, Repository, RepositoryError, SignatureError,
 };
 
 use super::environment::Environment;
 use super::failure::Failure;
+use super::say;
 
 /// The repository and its index.
 pub(super) struct Source {
@@ -21,6 +23,15 @@ pub(super) struct Source {
     pub(super) pins: Option<Pins>,
     /// What the user should know about the index.
     pub(super) warning: Option<String>,
+}
+
+impl Source {
+    /// Tells what the user should know about the index.
+    pub(super) fn warn(&self) {
+        if let Some(warning) = &self.warning {
+            say(&format!("warning: {}\n", escape(warning)));
+        }
+    }
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);

@@ -2,18 +2,24 @@
 
 mod args;
 mod ci;
+mod detect;
 mod dial;
 mod discover;
 mod display;
+mod doctor;
 mod environment;
 mod failure;
 mod git;
 mod index;
 mod inputs;
 mod interrupt;
+mod packages;
 mod setup;
 
+use std::fs::Permissions;
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -61,7 +67,10 @@ fn run(command: Command, environment: &Environment) -> Result<ExitCode, Failure>
             "there is no `peelbox frontend`: peelbox is no BuildKit frontend any more",
         )
         .hint("`peelbox ci` builds every app of a repository, `peelbox build` one of them")),
-        _ => Err(Failure::input("not there yet")),
+        Command::Detect(arguments) => runtime.block_on(detect::run(&arguments, environment)),
+        Command::Packages(question) => runtime.block_on(packages::run(&question, environment)),
+        Command::Doctor(arguments) => runtime.block_on(doctor::run(&arguments, environment)),
+        Command::Build(_) => Err(Failure::input("not there yet")),
     }
 }
 
@@ -75,6 +84,25 @@ fn print(text: &str) -> Result<ExitCode, Failure> {
             "cannot write to stdout: {error}"
         ))),
     }
+}
+
+/// Writes a file under a temporary name beside it and renames it.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let written = || -> io::Result<()> {
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
+        file.write_all(bytes)?;
+        file.as_file()
+            .set_permissions(Permissions::from_mode(0o644))?;
+        file.persist(path)?;
+        Ok(())
+    };
+    written().map_err(|error| {
+        Failure::environment(format!("cannot write `{}`: {error}", path.display()))
+    })
 }
 
 /// Writes a message to stderr.

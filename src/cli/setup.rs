@@ -32,13 +32,17 @@ const CERTIFICATES: &str = "peelbox-ca-certificates";
 const SECRET_LIMIT: usize = 500 << 10;
 const BASE_IMAGE: &str = "cgr.dev/chainguard/wolfi-base";
 
-/// The platform of this machine, which is the one that images are built for.
-pub(super) fn platform() -> Platform {
-    Platform::linux(match std::env::consts::ARCH {
+/// The platform of this machine, which is the one that images are built for, and its architecture in apk's words.
+pub(super) fn target() -> Result<(Platform, &'static str), Failure> {
+    let platform = Platform::linux(match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
         other => other,
-    })
+    });
+    let architecture = platform.apk_architecture();
+    let architecture = architecture
+        .ok_or_else(|| Failure::environment(format!("Wolfi is not made for {platform}")))?;
+    Ok((platform, architecture))
 }
 
 /// The repository as an absolute path.
@@ -166,7 +170,8 @@ fn provenance(building: &Building) -> Option<String> {
     Some(format!("mode={mode},version=v1"))
 }
 
-fn base(environment: &Environment, platform: &Platform) -> Result<build::Base, Failure> {
+/// The base image that the environment names, or Wolfi's.
+pub(super) fn base(environment: &Environment, platform: &Platform) -> Result<build::Base, Failure> {
     let text = environment.get("PEELBOX_BASE_IMAGE").unwrap_or(BASE_IMAGE);
     let reference: Reference = text.parse().map_err(|error| {
         Failure::input(format!("PEELBOX_BASE_IMAGE: {error}"))
@@ -246,7 +251,8 @@ fn secrets(
     Ok(secrets)
 }
 
-fn auth(environment: &Environment) -> Result<Auth, Failure> {
+/// The credentials of the Docker configuration.
+pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
     let Some(directory) = environment.docker_config() else {
         return Ok(Auth::default());
     };

@@ -1,0 +1,189 @@
+//! `peelbox detect`: the spec of every app of a repository.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::detect::{Detection, Repo, Severity, detect};
+use crate::progress::escape;
+use crate::spec::{self, Spec};
+use crate::wolfi::Index;
+
+use super::args::{Detect, Format};
+use super::environment::Environment;
+use super::failure::{Exit, Failure, Problem};
+use super::{index, inputs, print, say, setup, write};
+
+/// Detects and prints.
+pub(super) async fn run(
+    arguments: &Detect,
+    environment: &Environment,
+) -> Result<ExitCode, Failure> {
+    if arguments.format == Some(Format::Dockerfile) {
+        return Err(Failure::input(
+            "there is no `--format dockerfile`: images are built without a Dockerfile",
+        )
+        .hint("`--format yaml` prints the spec, which `peelbox build --spec` reads"));
+    }
+    let repository = setup::repository(&arguments.path)?;
+    let (platform, architecture) = setup::target()?;
+    let source = index::open(environment, architecture).await?;
+    source.warn();
+    let mut detection = look(&repository, &source.index)?;
+    let format = arguments
+        .format
+        .unwrap_or(match std::io::stdout().is_terminal() {
+            true => Format::Text,
+            false => Format::Json,
+        });
+    let specs = detection.apps.iter().map(|app| app.spec.clone()).collect();
+    let specs = inputs::select(specs, &arguments.app)?;
+    detection.apps.retain(|app| specs.contains(&app.spec));
+    let text = match (format, arguments.explain) {
+        (Format::Json, true) => detection.explain_json(),
+        (_, true) => detection.explain_text(),
+        (Format::Json, false) => spec::to_json(&specs),
+        (Format::Yaml, false) => spec::to_yaml(&specs),
+        (Format::Text | Format::Dockerfile, false) => table(&specs),
+    };
+    tell(&detection);
+    if specs.is_empty() {
+        if arguments.explain {
+            print(&text)?;
+        }
+        return Err(nothing(&detection));
+    }
+    let code = match &arguments.output {
+        Some(path) => write(path, text.as_bytes()).map(|()| ExitCode::SUCCESS)?,
+        None => print(&text)?,
+    };
+    // What cannot be planned is told here already, not only when it is built.
+    inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
+    Ok(code)
+}
+
+/// Detects the apps of `repository`.
+pub(super) fn look(repository: &Path, index: &Index) -> Result<Detection, Failure> {
+    let repo = Repo::open(repository).map_err(|error| Failure::input(error.to_string()))?;
+    Ok(detect(&repo, index))
+}
+
+/// The specs that are built without a spec file; a manifest that cannot be read stops the run.
+pub(super) fn specs(repository: &Path, index: &Index) -> Result<Vec<Spec>, Failure> {
+    let detection = look(repository, index)?;
+    tell(&detection);
+    let errors: Vec<Problem> = detection
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .map(|diagnostic| {
+            let told = Problem::new(place(
+                &diagnostic.file,
+                diagnostic.line,
+                &diagnostic.message,
+            ));
+            diagnostic
+                .help
+                .iter()
+                .fold(told, |told, help| told.hint(help))
+        })
+        .collect();
+    if !errors.is_empty() {
+        return Err(Failure {
+            exit: Exit::Input,
+            problems: errors,
+        });
+    }
+    let specs: Vec<Spec> = detection.apps.iter().map(|app| app.spec.clone()).collect();
+    if specs.is_empty() {
+        Err(nothing(&detection))
+    } else {
+        Ok(specs)
+    }
+}
+
+fn tell(detection: &Detection) {
+    for diagnostic in detection
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity != Severity::Error)
+    {
+        let mut text = format!(
+            "warning: {}\n",
+            place(&diagnostic.file, diagnostic.line, &diagnostic.message)
+        );
+        for help in &diagnostic.help {
+            let _ = writeln!(text, "hint: {}", escape(help)); // writing to a String cannot fail
+        }
+        say(&text);
+    }
+}
+
+fn place(file: &str, line: Option<u64>, message: &str) -> String {
+    let (file, message) = (escape(file), escape(message));
+    match line {
+        Some(line) => format!("{file}:{line}: {message}"),
+        None => format!("{file}: {message}"),
+    }
+}
+
+fn nothing(detection: &Detection) -> Failure {
+    let mut message = "there is no app in this repository".to_owned();
+    for rejected in detection.rejected.iter().take(20) {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            message,
+            "\n{}, {}: {}",
+            rejected.path, rejected.looked_like, rejected.reason
+        );
+    }
+    Failure::input(message)
+        .hint("`peelbox detect --explain` says more")
+        .hint(format!(
+            "or describe the apps in {}; `peelbox schema` prints what it may have",
+            inputs::SPEC_FILES[0]
+        ))
+}
+
+fn table(specs: &[Spec]) -> String {
+    let mut rows = vec![["app", "path", "kind", "built with", "runs"].map(str::to_owned)];
+    for spec in specs {
+        let metadata = &spec.metadata;
+        let parts = [
+            &metadata.language,
+            &metadata.build_system,
+            &metadata.framework,
+        ];
+        let built: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        let kind = metadata
+            .kind
+            .map(|kind| format!("{kind:?}").to_lowercase())
+            .unwrap_or_default();
+        rows.push([
+            metadata.project_name.clone(),
+            metadata.path.clone(),
+            kind,
+            built.join(", "),
+            spec.runtime.command.join(" "),
+        ]);
+    }
+    let widths: Vec<usize> = (0..4)
+        .map(|column| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or_default()
+        })
+        .collect();
+    let mut text = String::new();
+    for row in &rows {
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(text, "{:<width$}  ", escape(cell)); // writing to a String cannot fail
+        }
+        text.push_str(escape(&row[4]).trim_end());
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text
+}
