@@ -628,6 +628,20 @@ impl Tar {
         }
     }
 
+    /// A directory of an account.
+    pub(crate) fn home(&mut self, path: &str, mode: u32, account: u64) {
+        self.member(&[], path, EntryType::Directory, mode, "", &[]);
+        let at = self.0.len() - BLOCK;
+        let mut header = Header::new_ustar();
+        header.as_mut_bytes().copy_from_slice(&self.0[at..]);
+        header.set_uid(account);
+        header.set_gid(account);
+        let _ = header.set_username(""); // fits
+        let _ = header.set_groupname(""); // fits
+        header.set_cksum();
+        self.0[at..].copy_from_slice(header.as_bytes());
+    }
+
     fn member(
         &mut self,
         records: &[(&str, &str)],

@@ -15,6 +15,7 @@ use crate::recipe::Recipe;
 use crate::{Result, say};
 
 const NAME: &str = "cgr.dev/chainguard/wolfi-base:latest";
+const NONROOT: u64 = 65532;
 const CREATED: &str = "2026-08-22T00:00:00Z";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin";
 const REPOSITORIES: &str = "https://apk.cgr.dev/chainguard\n";
@@ -31,7 +32,7 @@ pub(crate) fn image(
         .filter(|recipe| recipe.base)
         .filter_map(|recipe| made.get(&recipe.name))
         .collect();
-    let mut text = format!("3\n{}\n", apk::hex(&apk::sha256(signer.public_der())));
+    let mut text = format!("4\n{}\n", apk::hex(&apk::sha256(signer.public_der())));
     for one in &members {
         text.push_str(&one.record);
     }
@@ -51,6 +52,9 @@ pub(crate) fn image(
     let mut layer = Tar::new();
     for (path, node) in &tree {
         layer.node(path, node)?;
+        if path == "home" {
+            layer.home("home/nonroot", 0o700, NONROOT);
+        }
     }
     let bytes = oci(&layer.end())?;
     write(&archive, &bytes)?;
@@ -111,7 +115,6 @@ fn finish(tree: &mut BTreeMap<String, Node>, members: &[&Made]) -> Result<()> {
     )?;
     append(tree, "etc/group", "nonroot:x:65532:\n")?;
     append(tree, "etc/shadow", "nonroot:!::0:::::\n")?;
-    tree.insert("home/nonroot".to_owned(), Node::Directory { mode: 0o755 });
     let file = |text: &str| Node::File {
         mode: 0o644,
         content: apk::Content::Bytes(text.as_bytes().to_vec()),
