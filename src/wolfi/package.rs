@@ -601,7 +601,7 @@ mod base64_bytes {
 #[cfg(test)]
 mod tests {
     use super::super::index::Index;
-    use super::super::testing::{Apk, Dice, KEY_NAME, Made, gzip, keys, member, sign};
+    use super::super::testing::{Apk, Dice, KEY_NAME, Made, gzip, keys, member, sections, sign};
     use super::*;
 
     fn verify(made: &Made, bytes: &[u8], piece: usize) -> Result<Verified, PackageError> {
@@ -727,7 +727,7 @@ mod tests {
         assert_eq!(error.fault, SignatureError::UnknownKey { names }.into());
         assert!(verifier.finish().is_err());
 
-        let signature = sign("RSA256", b"something else").len();
+        let signature = sections(&made.file)[0].len();
         let rest = made.file.split_off(signature);
         let unsigned = Made {
             file: rest.clone(),
@@ -757,20 +757,13 @@ mod tests {
     fn other_data_behind_a_good_control_section_is_refused() {
         let made = foo().make();
         let data = gzip(&[member("usr/evil", b'0', b"x", ""), vec![0; 1024]].concat());
-        let length = made.file.len() - data_of(&made);
+        let length = made.file.len() - sections(&made.file)[2].len();
         let file = [&made.file[..length], &data].concat();
         let swapped = Made {
             record: record_of(&made, file.len()),
             file,
         };
         assert!(matches!(fault(&swapped), Fault::Data { .. }));
-    }
-
-    // The length of the third section.
-    fn data_of(made: &Made) -> usize {
-        let starts =
-            (0..made.file.len() - 3).filter(|at| made.file[*at..].starts_with(&[0x1f, 0x8b, 8, 0]));
-        made.file.len() - starts.last().unwrap()
     }
 
     #[test]
@@ -924,7 +917,7 @@ mod tests {
                 "{length} bytes"
             );
         }
-        let signature = made.file.len() - data_of(&made);
+        let signature = sections(&made.file)[0].len();
         let mut dice = Dice(11);
         for _ in 0..3000 {
             let mut altered = made.file.clone();

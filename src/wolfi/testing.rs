@@ -13,6 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use crate::oci::Digest;
 
+use super::gzip::{Member, NotGzip, Pushed};
 use super::identity::Identity;
 use super::index::Index;
 use super::keys::Keys;
@@ -44,6 +45,20 @@ pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+/// The gzip members of a file.
+pub(super) fn sections(mut file: &[u8]) -> Vec<&[u8]> {
+    let mut sections = Vec::new();
+    while !file.is_empty() {
+        let pushed = Member::new().push(file, |_| Ok::<(), NotGzip>(()));
+        let Ok(Pushed::Ended(length)) = pushed else {
+            panic!("{pushed:?}");
+        };
+        sections.push(&file[..length]);
+        file = &file[length..];
+    }
+    sections
 }
 
 /// One tar member: `kind` is the type flag of its header.
