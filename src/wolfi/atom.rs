@@ -259,3 +259,94 @@ pub(super) fn is_name(text: &str) -> bool {
             byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'=' | b'~' | b'!' | b'@')
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(atom: &str, version: &str) -> bool {
+        let atom: Atom = atom.parse().unwrap();
+        atom.matches(Some(&Version::new(version)), &Identity::default())
+    }
+
+    #[test]
+    fn every_operator_compares_as_apk_does() {
+        let cases = [
+            ("foo", "1.2.4-r0", true),
+            ("foo=1.2.3-r0", "1.2.3-r0", true),
+            ("foo==1.2.3-r0", "1.2.3-r0", true),
+            ("foo=1.2.3", "1.2.3-r0", false),
+            ("foo~1.2.3", "1.2.3-r0", true),
+            ("foo~=1.2", "1.2.4-r0", true),
+            ("foo=~1.2", "1.3-r0", false),
+            ("foo<1.2.4", "1.2.3-r0", true),
+            ("foo<1.2.4", "1.2.4-r0", false),
+            ("foo<=1.2.4-r0", "1.2.4-r0", true),
+            ("foo>1.2.4", "1.2.4-r0", true),
+            ("foo>=1.2.4", "1.2.3-r9", false),
+        ];
+        for (atom, version, expected) in cases {
+            assert_eq!(matches(atom, version), expected, "{atom} {version}");
+        }
+    }
+
+    #[test]
+    fn an_unversioned_provide_meets_only_a_bare_name() {
+        let identity = Identity::default();
+        assert!("foo".parse::<Atom>().unwrap().matches(None, &identity));
+        assert!(!"foo>0".parse::<Atom>().unwrap().matches(None, &identity));
+    }
+
+    #[test]
+    fn an_identity_is_met_by_that_package_only() {
+        let text = "foo><Q14rMw23N1pjIQ+K64F3WtmO8K5VY=";
+        let atom: Atom = text.parse().unwrap();
+        let identity: Identity = "Q14rMw23N1pjIQ+K64F3WtmO8K5VY=".parse().unwrap();
+        assert!(atom.matches(None, &identity));
+        assert!(!atom.matches(None, &Identity::default()));
+        assert_eq!(atom.to_string(), text);
+    }
+
+    #[test]
+    fn the_zero_identity_is_met_by_nothing() {
+        let text = format!("foo><{}", Identity::default());
+        let atom: Atom = text.parse().unwrap();
+        assert!(!atom.matches(None, &Identity::default()));
+    }
+
+    #[test]
+    fn what_apk_refuses_is_refused_with_the_reason() {
+        let cases = [
+            ("foo=", "`foo=` has `` where a version is expected"),
+            (
+                "foo=1.2.3-4",
+                "`foo=1.2.3-4` has `1.2.3-4` where a version is expected",
+            ),
+            ("foo><Q1", "`foo><Q1` has `Q1` where a version is expected"),
+            ("foo@edge", "`foo@edge` names a repository tag"),
+            ("foo<~1", "`foo<~1` has an unknown operator `<~`"),
+            ("", "`` does not begin with a package name"),
+            ("=1", "`=1` does not begin with a package name"),
+            ("foo bar", "`foo bar` does not begin with a package name"),
+            ("!!foo", "`!!foo` does not begin with a package name"),
+        ];
+        for (text, expected) in cases {
+            let error = text.parse::<Atom>().unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_may_hold_what_generated_names_hold() {
+        let names = [
+            "so:libc.so.6",
+            "cmd:node",
+            "pc:openssl",
+            "g++",
+            "py3.13-backports.tarfile",
+        ];
+        for name in names {
+            assert_eq!(name.parse::<Atom>().unwrap().name, name);
+        }
+    }
+}

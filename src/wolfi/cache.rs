@@ -70,3 +70,57 @@ fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
     rest.split_at_checked(length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Dice, tiny};
+    use super::*;
+
+    fn origin(index: &Index) -> Origin {
+        Origin {
+            url: "https://wolfi.example/x86_64".to_owned(),
+            digest: index.digest(),
+            checked: 1_782_986_139,
+            etag: Some("\"a\"".to_owned()),
+            modified: None,
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let index = tiny("foo 2 | p:cmd:foo=2 | D:bar\nfoo 1\nbar 1 | t:7");
+        let origin = origin(&index);
+        let (found, back) = decode(encode(&origin, &index)).unwrap();
+        assert_eq!(found, origin);
+        assert_eq!(back.text(), index.text());
+        assert!(back.tables().eq(index.tables()));
+        assert_eq!(back.digest(), index.digest());
+    }
+
+    #[test]
+    fn an_empty_index_is_one_too() {
+        let index = tiny("");
+        assert!(
+            decode(encode(&origin(&index), &index))
+                .unwrap()
+                .1
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_is_none() {
+        let index = tiny("foo 2 | p:cmd:foo=2\nbar 1");
+        let bytes = encode(&origin(&index), &index);
+        for length in 0..bytes.len() {
+            assert!(decode(bytes[..length].to_vec()).is_none(), "{length} bytes");
+        }
+        let mut dice = Dice(9);
+        for _ in 0..1000 {
+            let mut altered = bytes.clone();
+            let at = dice.roll(altered.len());
+            altered[at] ^= 1 << dice.roll(8);
+            assert!(decode(altered).is_none(), "byte {at}");
+        }
+    }
+}

@@ -66,3 +66,21 @@ impl FromStr for Identity {
             .ok_or_else(|| ParseIdentityError(text.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_reads_back_as_written() {
+        let text = "Q14rMw23N1pjIQ+K64F3WtmO8K5VY=";
+        assert_eq!(text.parse::<Identity>().unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn what_is_no_sha1_is_refused() {
+        for text in ["", "Q1", "Q14rMw23", "4rMw23N1pjIQ+K64F3WtmO8K5VY=", "Q1é"] {
+            assert!(text.parse::<Identity>().is_err(), "{text}");
+        }
+    }
+}

@@ -198,3 +198,49 @@ fn der_value(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     };
     bytes.split_at_checked(length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{KEY_NAME, PUBLIC_KEY};
+    use super::*;
+
+    #[test]
+    fn the_embedded_key_is_wolfis() {
+        assert_eq!(
+            Digest::of(WOLFI).to_string(),
+            "sha256:f0031424cf46f7db780ce63a45f0fd6aa6f85f601e6bb3b7a91fe3d4d5b7d2cc"
+        );
+        assert_eq!(Keys::wolfi().names().collect::<Vec<_>>(), [WOLFI_NAME]);
+    }
+
+    #[test]
+    fn what_is_no_rsa_key_is_refused_by_kind() {
+        let error = |name: &str, pem: &str| Keys::default().with(name, pem.as_bytes()).unwrap_err();
+        let key = String::from_utf8(PUBLIC_KEY.to_vec()).unwrap();
+        assert_eq!(
+            error("a.pub", "no key").to_string(),
+            "`a.pub` holds no public key in PEM form"
+        );
+        // An Ed25519 key.
+        let other = "-----BEGIN PUBLIC KEY-----\n\
+            MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+        assert_eq!(
+            error("a.pub", other).to_string(),
+            "`a.pub` holds no RSA key"
+        );
+        assert_eq!(
+            error("../a.pub", &key).to_string(),
+            "`../a.pub` is not the file name of a key"
+        );
+    }
+
+    #[test]
+    fn the_fingerprint_depends_on_key_and_name() {
+        let one = Keys::default().with(KEY_NAME, PUBLIC_KEY).unwrap();
+        let renamed = Keys::default().with("other.pub", PUBLIC_KEY).unwrap();
+        let both = Keys::wolfi().with(KEY_NAME, PUBLIC_KEY).unwrap();
+        assert_ne!(one.fingerprint(), renamed.fingerprint());
+        assert_ne!(one.fingerprint(), both.fingerprint());
+        assert_eq!(one.fingerprint(), one.clone().fingerprint());
+    }
+}

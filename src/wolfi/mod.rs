@@ -15,6 +15,8 @@ mod signed;
 mod solver;
 mod stream;
 mod suggest;
+#[cfg(test)]
+mod testing;
 mod unsatisfiable;
 mod untar;
 mod version;

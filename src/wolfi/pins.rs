@@ -67,3 +67,57 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.persist(path)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::package::PackageInfo;
+    use super::*;
+
+    fn pinned() -> Pinned {
+        Verified {
+            sha256: Digest::of(b"foo"),
+            size: 3,
+            info: PackageInfo {
+                name: "foo".to_owned(),
+                ..PackageInfo::default()
+            },
+            entries: Vec::new(),
+            sbom: Some(b"{}\xff".to_vec()),
+            leftovers: vec![".PKGINFO".to_owned()],
+        }
+    }
+
+    #[test]
+    fn what_was_put_is_got() {
+        let directory = tempfile::tempdir().unwrap();
+        let pins = Pins::new(&directory.path().join("new"));
+        let identity = Identity::from_bytes([7; 20]);
+        assert_eq!(pins.get(&identity), None);
+        pins.put(&identity, &pinned()).unwrap();
+        pins.put(&identity, &pinned()).unwrap();
+        assert_eq!(pins.get(&identity), Some(pinned()));
+        assert_eq!(pins.get(&Identity::from_bytes([8; 20])), None);
+    }
+
+    #[test]
+    fn a_damaged_file_is_ignored() {
+        let directory = tempfile::tempdir().unwrap();
+        let pins = Pins::new(directory.path());
+        let identity = Identity::from_bytes([7; 20]);
+        pins.put(&identity, &pinned()).unwrap();
+        let path = pins.path(&identity);
+        let bytes = fs::read(&path).unwrap();
+        for length in 0..bytes.len() {
+            fs::write(&path, &bytes[..length]).unwrap();
+            assert_eq!(pins.get(&identity), None, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn no_temporary_file_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let pins = Pins::new(directory.path());
+        pins.put(&Identity::default(), &pinned()).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}

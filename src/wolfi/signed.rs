@@ -120,3 +120,92 @@ impl Visit for Text {
         self.found = Some(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Dice, KEY_NAME, gzip, index, keys, member, sections, sign};
+    use super::*;
+
+    fn open(file: &[u8]) -> Result<usize, IndexError> {
+        Index::open(file, "test", &keys()).map(|index| index.len())
+    }
+
+    #[test]
+    fn a_signed_index_is_read_and_has_the_digest_of_its_file() {
+        let file = index("P:foo\nV:1\n\nP:bar\nV:2\n");
+        let index = Index::open(&file, "test", &keys()).unwrap();
+        assert_eq!(index.names().collect::<Vec<_>>(), ["bar", "foo"]);
+        assert_eq!(index.digest(), Digest::of(&file));
+    }
+
+    #[test]
+    fn both_kinds_of_signature_hold() {
+        let packed = gzip(&member("APKINDEX", b'0', b"P:foo\nV:1\n", ""));
+        for kind in ["RSA256", "RSA512"] {
+            let file = [sign(kind, &packed), packed.clone()].concat();
+            assert_eq!(open(&file), Ok(1), "{kind}");
+        }
+    }
+
+    #[test]
+    fn unsigned_unknown_and_altered_are_told_apart() {
+        let file = index("P:foo\nV:1\n");
+        let packed = gzip(&member("APKINDEX", b'0', b"P:foo\nV:1\n", ""));
+        let unsigned = Err(IndexError::Signature(SignatureError::Unsigned));
+        assert_eq!(open(&packed), unsigned);
+        // An empty first member signs nothing either.
+        assert_eq!(open(&[gzip(b""), packed.clone()].concat()), unsigned);
+
+        let names = vec![KEY_NAME.to_owned()];
+        let unknown = Index::open(&file, "test", &Keys::wolfi()).unwrap_err();
+        assert_eq!(unknown, SignatureError::UnknownKey { names }.into());
+
+        let name = KEY_NAME.to_owned();
+        let altered = [sign("RSA256", b"other"), packed.clone()].concat();
+        assert_eq!(
+            open(&altered),
+            Err(SignatureError::Altered { name: name.clone() }.into())
+        );
+        let longer = [file, packed].concat();
+        assert_eq!(open(&longer), Err(SignatureError::Altered { name }.into()));
+    }
+
+    #[test]
+    fn a_signed_file_without_an_index_is_refused() {
+        let packed = gzip(&member("DESCRIPTION", b'0', b"nothing", ""));
+        let file = [sign("RSA256", &packed), packed].concat();
+        assert_eq!(open(&file), Err(IndexError::Empty));
+        let file = [sign("RSA256", b"plain"), b"plain".to_vec()].concat();
+        assert_eq!(open(&file), Err(IndexError::Gzip));
+    }
+
+    #[test]
+    fn a_signature_that_never_ends_is_given_up() {
+        let huge = member(
+            &format!(".SIGN.RSA256.{KEY_NAME}"),
+            b'0',
+            &vec![0; 1 << 20],
+            "",
+        );
+        assert_eq!(open(&gzip(&huge)), Err(IndexError::TooLarge));
+    }
+
+    #[test]
+    fn no_altered_or_shortened_file_is_accepted() {
+        let file = index("P:foo\nV:1\nD:bar\n\nP:bar\nV:2\n");
+        for length in 0..file.len() {
+            assert!(open(&file[..length]).is_err(), "{length} bytes");
+        }
+        let signature = sections(&file)[0].len();
+        let mut dice = Dice(5);
+        for _ in 0..3000 {
+            let mut altered = file.clone();
+            let at = dice.roll(altered.len());
+            altered[at] ^= 1 << dice.roll(8);
+            // What the signature does not cover may differ in the first member's own header and names.
+            if let Ok(count) = open(&altered) {
+                assert!(at < signature && count == 2, "byte {at}");
+            }
+        }
+    }
+}

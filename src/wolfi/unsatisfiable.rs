@@ -1,6 +1,7 @@
 //! Why a request has no closure.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
 use super::atom::Atom;
@@ -126,7 +127,7 @@ struct Scene<'a> {
     demands: Vec<(Option<&'a Package>, &'a Atom)>,
     /// The names that a chosen package can be asked for as.
     provided: BTreeMap<&'a str, Vec<&'a Package>>,
-    paths: BTreeMap<&'a str, Vec<String>>,
+    needed_by: BTreeMap<&'a str, Option<&'a str>>,
 }
 
 impl<'a> Scene<'a> {
@@ -150,13 +151,13 @@ impl<'a> Scene<'a> {
             .values()
             .flat_map(|package| package.depends.iter().map(|atom| (Some(*package), atom)));
         let demands = from_request.chain(from_packages).collect();
-        let paths = paths(world, packages, &provided);
+        let needed_by = needed_by(world, packages, &provided);
         Self {
             index,
             packages,
             demands,
             provided,
-            paths,
+            needed_by,
         }
     }
 
@@ -385,40 +386,41 @@ impl<'a> Scene<'a> {
     }
 
     fn demand(&self, by: Option<&Package>, atom: &Atom) -> Demand {
-        let path = by.and_then(|by| self.paths.get(by.name.as_str()));
+        let mut path = Vec::new();
+        let mut name = by.map(|by| by.name.as_str());
+        while let Some(package) = name.and_then(|name| self.packages.get(name)) {
+            path.push(title(package));
+            name = self.needed_by.get(package.name.as_str()).copied().flatten();
+        }
+        path.reverse();
         Demand {
-            path: path.cloned().unwrap_or_default(),
+            path,
             atom: atom.to_string(),
         }
     }
 }
 
-// The shortest way from the request to every package.
-fn paths<'a>(
+// For every package the one that needs it on the shortest way from the request; none for those of the request.
+fn needed_by<'a>(
     world: &'a [Atom],
     packages: &BTreeMap<&'a str, &'a Package>,
     provided: &BTreeMap<&'a str, Vec<&'a Package>>,
-) -> BTreeMap<&'a str, Vec<String>> {
-    let mut paths: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut level: Vec<(Vec<String>, &Atom)> =
-        world.iter().map(|atom| (Vec::new(), atom)).collect();
-    while !level.is_empty() {
-        let mut next = Vec::new();
-        for (path, atom) in level {
-            let candidates = provided.get(atom.name.as_str()).into_iter().flatten();
-            for package in candidates.filter(|_| !atom.conflict) {
-                if paths.contains_key(package.name.as_str()) {
-                    continue;
-                }
-                let mut path = path.clone();
-                path.push(title(package));
-                next.extend(package.depends.iter().map(|atom| (path.clone(), atom)));
-                paths.insert(packages[package.name.as_str()].name.as_str(), path);
+) -> BTreeMap<&'a str, Option<&'a str>> {
+    let mut needed_by: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    let mut queue: VecDeque<(Option<&str>, &Atom)> =
+        world.iter().map(|atom| (None, atom)).collect();
+    while let Some((by, atom)) = queue.pop_front() {
+        let candidates = provided.get(atom.name.as_str()).into_iter().flatten();
+        for candidate in candidates.filter(|_| !atom.conflict) {
+            let package = packages[candidate.name.as_str()];
+            let name = package.name.as_str();
+            if let Entry::Vacant(entry) = needed_by.entry(name) {
+                entry.insert(by);
+                queue.extend(package.depends.iter().map(|atom| (Some(name), atom)));
             }
         }
-        level = next;
     }
-    paths
+    needed_by
 }
 
 // Whether the package, under the name of the atom, satisfies its constraint.

@@ -262,3 +262,111 @@ impl<'a> Tokens<'a> {
         (!taken.is_empty()).then_some(taken)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_ordered_as_apk_orders_them() {
+        // Left, relation and right, as `apk version -t` answered; ERR where one side is no version.
+        let vectors = include_str!("../../tests/fixtures/wolfi/versions.tsv");
+        let mut count = 0;
+        for line in vectors.lines() {
+            let [left, relation, right] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("{line}");
+            };
+            let (left, right) = (Version::new(left), Version::new(right));
+            let found = match left.compare(&right) {
+                _ if !left.is_valid() || !right.is_valid() => "ERR",
+                Ordering::Less => "<",
+                Ordering::Equal => "=",
+                Ordering::Greater => ">",
+            };
+            assert_eq!(found, relation, "{left} {right}");
+            assert_eq!(left.compare(&right), right.compare(&left).reverse());
+            count += 1;
+        }
+        assert!(count > 200, "{count} vectors");
+    }
+
+    #[test]
+    fn what_breaks_the_grammar_is_no_version() {
+        let invalid = [
+            "",
+            "1.0.",
+            "1.0-r",
+            "v1.0",
+            "1.0_foo",
+            "1.0A",
+            "1.2.3-4",
+            "1.0ab",
+            "1.0a2",
+            "1..2",
+            "1.0_",
+            "1.0~",
+            "1.0~xyz",
+            "1.0-r1.2",
+            "1.0-r1_p1",
+            "1.0~ab_p1",
+            ".1",
+            "1.0 ",
+            "é",
+        ];
+        for text in invalid {
+            assert!(!Version::new(text).is_valid(), "{text}");
+        }
+        let valid = [
+            "0",
+            "1.0a_rc1",
+            "1.0_alpha_pre1",
+            "1_p2_git3",
+            "1.0~ab12-r3",
+            "007",
+        ];
+        for text in valid {
+            assert!(Version::new(text).is_valid(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_invalid_version_sorts_before_every_valid_one() {
+        let mut versions = ["2.0", "v9", "0_alpha", "2.1.28-r50`"].map(Version::new);
+        versions.sort();
+        let texts: Vec<&str> = versions.iter().map(Version::as_str).collect();
+        assert_eq!(texts, ["2.1.28-r50`", "v9", "0_alpha", "2.0"]);
+    }
+
+    #[test]
+    fn a_number_of_any_length_is_compared() {
+        let small = Version::new("99999999999999999999999999998");
+        let large = Version::new("99999999999999999999999999999");
+        assert!(small < large);
+    }
+
+    #[test]
+    fn a_prefix_ends_where_a_part_ends() {
+        let cases = [
+            ("1.2.3-r0", "1.2.3", true),
+            ("1.2.3-r0", "1.2", true),
+            ("1.2.3-r0", "1", true),
+            ("1.2.3-r0", "1.2.3-r0", true),
+            ("1.2.30-r0", "1.2.3", false),
+            ("1.2.3-r0", "1.2.3-r1", false),
+            ("1.2-r0", "1.2.3", false),
+            ("1.2_rc1-r0", "1.2", true),
+        ];
+        for (version, prefix, expected) in cases {
+            let found = Version::new(version).starts_with(&Version::new(prefix));
+            assert_eq!(found, expected, "{version} {prefix}");
+        }
+    }
+
+    #[test]
+    fn the_upstream_version_lacks_the_build_number() {
+        let cases = [("1.2.3-r0", "1.2.3"), ("1.2", "1.2"), ("3-rc", "3-rc")];
+        for (version, upstream) in cases {
+            assert_eq!(Version::new(version).upstream(), upstream);
+        }
+    }
+}
