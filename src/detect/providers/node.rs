@@ -3,6 +3,7 @@
 mod entry;
 mod framework;
 mod manager;
+mod port;
 mod script;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -343,7 +344,8 @@ fn context(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
         );
         if let Some(dir) = scan.repo.dir(root) {
             // Configuration that members extend lies at the root: tsconfig.base.json, turbo.json, .npmrc …
-            globs.extend(dir.files().iter().map(|name| literal_glob(&dir.join(name))));
+            let configs = dir.files().iter().filter(|name| is_config(name));
+            globs.extend(configs.map(|name| literal_glob(&dir.join(name))));
         }
         for name in [".yarn", "patches"] {
             let dir = join(root, name);
@@ -357,6 +359,17 @@ fn context(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
         globs.extend(extended(scan, dir));
     }
     globs.into_iter().collect()
+}
+
+/// Whether a file at the root of a workspace may be configuration that its members read.
+fn is_config(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let is_dotted = name.starts_with('.') && name.ends_with("rc");
+    let is_lock = matches!(
+        name,
+        "yarn.lock" | "pnpm-workspace.yaml" | "pnpm-lock.yaml" | ".yarnrc.yml"
+    );
+    is_dotted || is_lock || matches!(ending, "json" | "js" | "cjs" | "mjs" | "ts" | "mts")
 }
 
 /// The files that a tsconfig extends outside of its directory.

@@ -54,6 +54,11 @@ const NATIVE: &[(&str, &[&str], &[&str])] = &[
     ("curl-sys", &["curl-dev", "pkgconf"], &[]),
     ("dbus", &["dbus-dev", "pkgconf"], &[]),
     ("libpq-sys", &["postgresql-dev", "pkgconf"], &[]),
+    (
+        "libsqlite3-sys",
+        &["sqlite-dev", "pkgconf"],
+        &["sqlite-src"],
+    ),
     ("libsodium-sys", &["libsodium-dev", "pkgconf"], &[]),
     (
         "mysqlclient-sys",
@@ -74,6 +79,7 @@ const NATIVE: &[(&str, &[&str], &[&str])] = &[
 const LISTEN: &[&str] = &[
     "TcpListener::bind",
     "HttpServer::new",
+    "Server::http",
     "axum::serve",
     "Server::builder",
     "rocket::build",
@@ -390,10 +396,8 @@ fn port(files: &[File]) -> (Option<source::Fact<u16>>, Option<(String, u64)>) {
             {
                 return (Some(fact(file, *at, value)), None);
             }
-            if let Some(at) = file.source.code[*start..].find("unwrap_or(")
-                && let Some(value) = file.source.number_after(start + at + 10, 8)
-            {
-                return (Some(fact(file, start + at, value)), None);
+            if let Some(value) = file.source.number_after(start + "\"PORT\"".len(), 60) {
+                return (Some(fact(file, *start, value)), None);
             }
         }
     }
@@ -557,10 +561,26 @@ fn locked_crates(scan: &Scan<'_>, lock: Option<&str>) -> BTreeSet<String> {
     let Some(text) = lock.and_then(|lock| scan.repo.head(lock, LOCK_LIMIT)) else {
         return BTreeSet::new();
     };
-    text.lines()
-        .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
-        .map(str::to_owned)
-        .collect()
+    let mut names = BTreeSet::new();
+    for block in text.split("[[package]]").skip(1) {
+        let Some(name) = block
+            .lines()
+            .find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
+        else {
+            continue;
+        };
+        // It brings SQLite's source along if it has a compiler to build it with.
+        if name == "libsqlite3-sys"
+            && block.contains(
+                "
+ \"cc\",",
+            )
+        {
+            names.insert("sqlite-src".to_owned());
+        }
+        names.insert(name.to_owned());
+    }
+    names
 }
 
 /// The crate, its path dependencies, and of the rest of the workspace what Cargo needs to load it.

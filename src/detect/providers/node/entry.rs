@@ -11,6 +11,7 @@ use crate::spec::Copy;
 
 use super::Project;
 use super::manager::{LOCK_LIMIT, Tool};
+use super::port;
 use super::script::{self, Program, Resolved};
 
 /// A program that node runs.
@@ -566,17 +567,24 @@ pub(super) fn complete(
     let others: Vec<String> = project.packages.keys().cloned().collect();
     let endings = ["js", "mjs", "cjs", "ts", "mts", "cts", "jsx", "tsx"];
     let mut files = source::own(scan.repo, &package.dir, &others, &endings, Family::Script);
+    for dir in &project.shipped {
+        files.extend(source::own(
+            scan.repo,
+            dir,
+            &others,
+            &endings,
+            Family::Script,
+        ));
+    }
     // The entry says more than what it imports.
     files.sort_by_key(|file| !server.extra.contains(&file.path));
     if server.health.is_none() {
         server.health = source::health(&files);
     }
     if server.port.is_none() {
-        server.port = port(&files);
+        server.port = port::find(&files);
     }
-    server.reads_port |= files
-        .iter()
-        .any(|file| file.source.find("process.env.PORT").is_some());
+    server.reads_port |= port::is_read(&files);
     server.listens |= files.iter().any(|file| listens(&file.source).is_some());
     if package.dependencies.contains("fastify") && server.framework.as_deref() == Some("fastify") {
         server.loopback = fastify_loopback(&files);
@@ -611,46 +619,4 @@ fn fastify_loopback(files: &[File]) -> Vec<(String, u64)> {
         })
         .take(1)
         .collect()
-}
-
-/// The default beside a read of `PORT`, else the number that `listen` is given.
-fn port(files: &[File]) -> Option<Fact<u16>> {
-    let fact = |file: &File, at: usize, value: u16| Fact {
-        value,
-        file: file.path.clone(),
-        line: file.source.line(at),
-    };
-    for file in files {
-        let reads = ["env.PORT", "env[", "Env.PORT"];
-        for read in reads {
-            for at in file.source.all(read) {
-                let end = at + read.len();
-                let is_port = read != "env[" || file.source.string_at(end) == Some("PORT");
-                if !is_port {
-                    continue;
-                }
-                if let Some(value) = file.source.number_after(end, 40) {
-                    return Some(fact(file, at, value));
-                }
-                let beside = file.source.strings.iter().find(|(string, text)| {
-                    *string > end && *string - end < 20 && source::port(text).is_some()
-                });
-                if let Some((_, text)) = beside
-                    && let Some(value) = source::port(text)
-                {
-                    return Some(fact(file, at, value));
-                }
-            }
-        }
-    }
-    for file in files {
-        for call in [".listen(", "port:", "PORT ="] {
-            for at in file.source.all(call) {
-                if let Some(value) = file.source.number_after(at + call.len(), 16) {
-                    return Some(fact(file, at, value));
-                }
-            }
-        }
-    }
-    None
 }

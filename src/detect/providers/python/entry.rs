@@ -393,7 +393,11 @@ fn port(files: &[File]) -> Option<Fact<u16>> {
                 let Some(key) = rest.get(..end).and_then(|part| part.find("port=")) else {
                     continue;
                 };
-                if let Some(value) = file.source.number_after(at + key, 60) {
+                let text = file.source.strings.iter().find(|(string, text)| {
+                    (at + key..at + end).contains(string) && source::port(text).is_some()
+                });
+                let text = text.and_then(|(_, text)| source::port(text));
+                if let Some(value) = text.or_else(|| file.source.number_after(at + key, 60)) {
                     return Some(Fact {
                         value,
                         file: file.path.clone(),
