@@ -19,6 +19,7 @@ pub mod detect;
 pub mod image;
 pub mod oci;
 pub mod progress;
+pub mod report;
 pub mod sbom;
 pub mod spec;
 pub mod wolfi;
