@@ -197,3 +197,6 @@ fn passed_over(scan: &mut Scan<'_>, path: &str, looked_like: &str, is_member: bo
     scan.reject(path, looked_like, reason);
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,7 @@ impl Provider for StaticSite {
                 continue;
             }
             if let Some(owner) = owner(scan, dir) {
-                if !scan.is_claimed(path) {
+                if !scan.is_claimed(path) || (owner.is_empty() && !ROOTS.contains(&split(path).1)) {
                     let owner = crate::detect::provider::shown(&owner).to_owned();
                     scan.reject(path, "a static site", format!("it belongs to `{owner}`"));
                 }

@@ -1,0 +1,669 @@
+use super::{command, copies, found};
+use crate::spec::Kind;
+
+const LOCK: (&str, &str) = (
+    "package-lock.json",
+    r#"{"lockfileVersion": 3, "packages": {}}"#,
+);
+
+fn app(manifest: &str, more: &[(&str, &str)]) -> super::Detection {
+    let mut files = vec![("package.json", manifest), LOCK];
+    files.extend_from_slice(more);
+    found(&files)
+}
+
+#[test]
+fn an_express_app_is_installed_pruned_and_started_by_node() {
+    let found = app(
+        r#"{"name": "@acme/shop", "scripts": {"start": "node server.js"}, "dependencies": {"express": "5"}}"#,
+        &[
+            (
+                "server.js",
+                "const app = express();\napp.get('/healthz', ok);\napp.listen(process.env.PORT || 4000);",
+            ),
+            ("lib/db.js", "const pool = { port: 5432 };"),
+            ("test/server.test.js", ""),
+            ("README.md", ""),
+        ],
+    );
+    let spec = found.spec("shop");
+    assert_eq!(spec.metadata.kind, Some(Kind::Web));
+    assert_eq!(spec.metadata.framework.as_deref(), Some("express"));
+    assert_eq!(spec.build.packages, ["nodejs-24", "npm-12"]);
+    assert_eq!(
+        spec.build.install.files,
+        ["package-lock.json", "package.json"]
+    );
+    assert_eq!(spec.build.install.commands, ["npm ci"]);
+    assert_eq!(
+        spec.build.commands,
+        [
+            "npm prune --omit=dev --ignore-scripts",
+            "mkdir -p node_modules"
+        ]
+    );
+    assert_eq!(spec.build.cache, ["/root/.npm"]);
+    assert_eq!(
+        copies(spec),
+        [
+            "lib -> /app/lib",
+            "node_modules -> /app/node_modules",
+            "package.json -> /app/package.json",
+            "server.js -> /app/server.js"
+        ]
+    );
+    assert_eq!(
+        spec.runtime.packages,
+        ["ca-certificates-bundle", "nodejs-24"]
+    );
+    assert_eq!(command(spec), "node server.js");
+    assert_eq!(spec.runtime.ports, [4000]);
+    assert_eq!(spec.runtime.health.as_ref().unwrap().endpoint, "/healthz");
+    assert_eq!(spec.runtime.env["NODE_ENV"], "production");
+}
+
+#[test]
+fn a_typescript_app_is_started_from_what_tsc_writes() {
+    let found = app(
+        r#"{"name": "api", "scripts": {"build": "tsc", "start": "node out/main.js", "dev": "tsx watch src/main.ts"},
+            "dependencies": {"hono": "4"}, "devDependencies": {"typescript": "5"}}"#,
+        &[
+            (
+                "tsconfig.json",
+                "{\n  // where it goes\n  \"compilerOptions\": {\"rootDir\": \"src\", \"outDir\": \"./out\",},\n}",
+            ),
+            ("src/main.ts", "serve({ fetch: app.fetch, port: 3456 });"),
+            ("public/logo.svg", ""),
+        ],
+    );
+    let spec = found.spec("api");
+    assert_eq!(spec.build.commands[0], "npm run build");
+    assert_eq!(command(spec), "node out/main.js");
+    assert_eq!(spec.runtime.ports, [3456]);
+    assert_eq!(
+        copies(spec),
+        [
+            "node_modules -> /app/node_modules",
+            "out -> /app/out",
+            "package.json -> /app/package.json",
+            "public -> /app/public"
+        ]
+    );
+}
+
+#[test]
+fn a_start_that_nothing_builds_is_refused() {
+    let found = app(
+        r#"{"name": "a", "scripts": {"start": "node dist/main.js"}}"#,
+        &[],
+    );
+    assert_eq!(found.names(), [""; 0]);
+    assert_eq!(
+        found.messages(),
+        ["package.json:1: the start script runs `dist/main.js`, which neither exists nor is built"]
+    );
+}
+
+#[test]
+fn a_workspace_member_is_built_after_what_it_depends_on_and_shipped_with_it() {
+    let found = found(&[
+        (
+            "package.json",
+            r#"{"private": true, "workspaces": ["apps/*", "packages/*", "!packages/legacy"]}"#,
+        ),
+        (
+            "package-lock.json",
+            r#"{"lockfileVersion": 3, "packages": {"node_modules/express": {}}}"#,
+        ),
+        ("tsconfig.base.json", "{}"),
+        (
+            "apps/web/package.json",
+            r#"{"name": "@acme/web", "scripts": {"build": "tsc", "start": "node dist/main.js"},
+            "dependencies": {"@acme/ui": "*", "express": "5"}, "devDependencies": {"@acme/config": "*"}}"#,
+        ),
+        (
+            "apps/web/tsconfig.json",
+            r#"{"extends": "../../tsconfig.base.json", "compilerOptions": {"outDir": "dist", "rootDir": "src"}}"#,
+        ),
+        ("apps/web/src/main.ts", "app.listen(8000)"),
+        (
+            "apps/other/package.json",
+            r#"{"name": "other", "scripts": {"start": "node index.js"}}"#,
+        ),
+        ("apps/other/index.js", "setInterval(work, 1000)"),
+        (
+            "packages/ui/package.json",
+            r#"{"name": "@acme/ui", "main": "dist/index.js", "scripts": {"build": "tsc"}, "dependencies": {"@acme/core": "*"}}"#,
+        ),
+        (
+            "packages/core/package.json",
+            r#"{"name": "@acme/core", "main": "index.js", "scripts": {"build": "tsc"}}"#,
+        ),
+        (
+            "packages/config/package.json",
+            r#"{"name": "@acme/config"}"#,
+        ),
+        ("packages/legacy/package.json", r#"{"name": "legacy"}"#),
+    ]);
+    assert_eq!(found.names(), ["other", "web"]);
+    let spec = found.spec("web");
+    assert_eq!(
+        spec.build.install.files,
+        [
+            "apps/other/package.json",
+            "apps/web/package.json",
+            "package-lock.json",
+            "package.json",
+            "packages/config/package.json",
+            "packages/core/package.json",
+            "packages/ui/package.json"
+        ]
+    );
+    assert_eq!(spec.build.install.commands, ["cd ../.. && npm ci"]);
+    assert_eq!(
+        spec.build.commands,
+        [
+            "cd ../.. && npm run build -w @acme/core",
+            "cd ../.. && npm run build -w @acme/ui",
+            "cd ../.. && npm run build -w @acme/web",
+            "cd ../.. && npm ci --omit=dev --ignore-scripts --prefer-offline -w @acme/web",
+            "mkdir -p ../../node_modules node_modules",
+        ]
+    );
+    assert_eq!(
+        copies(spec),
+        [
+            "../../node_modules -> /app/node_modules",
+            "../../packages/core -> /app/packages/core",
+            "../../packages/ui -> /app/packages/ui",
+            "dist -> /app/apps/web/dist",
+            "node_modules -> /app/apps/web/node_modules",
+            "package.json -> /app/apps/web/package.json",
+        ]
+    );
+    assert_eq!(spec.runtime.workdir.as_deref(), Some("/app/apps/web"));
+    assert!(
+        spec.build
+            .context
+            .contains(&"tsconfig.base.json".to_owned())
+    );
+    assert_eq!(
+        spec.build.env["NPM_CONFIG_DANGEROUSLY_ALLOW_ALL_SCRIPTS"],
+        "true"
+    );
+    assert_eq!(found.spec("other").metadata.kind, Some(Kind::Worker));
+    assert_eq!(
+        found.reason("."),
+        "it is the root of a workspace with 5 members"
+    );
+    assert!(
+        found
+            .reason("packages/core")
+            .starts_with("it is a library: `packages/ui` depends on it")
+    );
+}
+
+#[test]
+fn a_member_of_a_pnpm_workspace_is_deployed() {
+    let found = found(&[
+        (
+            "package.json",
+            r#"{"private": true, "packageManager": "pnpm@9.1.0+sha512.abc"}"#,
+        ),
+        (
+            "pnpm-workspace.yaml",
+            "packages:\n  - 'apps/**'\n  - libs/{a,b}\n",
+        ),
+        ("pnpm-lock.yaml", "lockfileVersion: '9.0'\n"),
+        (
+            "apps/x/api/package.json",
+            r#"{"name": "api", "scripts": {"start": "node index.js"}, "dependencies": {"a": "workspace:*"}}"#,
+        ),
+        ("apps/x/api/index.js", "app.listen(8080)"),
+        (
+            "libs/a/package.json",
+            r#"{"name": "a", "main": "index.js", "scripts": {"build": "tsc"}}"#,
+        ),
+        (
+            "libs/c/package.json",
+            r#"{"name": "c", "main": "index.js"}"#,
+        ),
+    ]);
+    let spec = found.spec("x-api");
+    assert_eq!(spec.build.packages, ["nodejs-24", "pnpm-11.8"]);
+    assert_eq!(
+        spec.build.install.commands,
+        ["cd ../../.. && pnpm install --frozen-lockfile"]
+    );
+    assert_eq!(
+        spec.build.commands,
+        [
+            "cd ../../.. && pnpm --filter api... run --if-present build",
+            "cd ../../.. && pnpm --filter api deploy --prod --legacy /out && rm -f /out/node_modules/.modules.yaml",
+        ]
+    );
+    assert_eq!(
+        copies(spec),
+        [
+            "/out/node_modules -> /app/node_modules",
+            "index.js -> /app/index.js",
+            "package.json -> /app/package.json"
+        ]
+    );
+    assert_eq!(spec.runtime.workdir, None);
+    assert!(
+        !spec
+            .build
+            .install
+            .files
+            .iter()
+            .any(|file| file.starts_with("libs/c"))
+    );
+}
+
+#[test]
+fn the_flavour_of_yarn_comes_from_its_lock_file() {
+    let manifest =
+        r#"{"name": "a", "scripts": {"start": "node i.js"}, "dependencies": {"koa": "3"}}"#;
+    let classic = found(&[
+        ("package.json", manifest),
+        ("yarn.lock", "# yarn lockfile v1\n"),
+        ("i.js", "app.listen(3000)"),
+    ]);
+    assert_eq!(classic.spec("a").build.packages, ["nodejs-24", "yarn"]);
+    assert_eq!(
+        classic.spec("a").build.install.commands,
+        ["yarn install --frozen-lockfile --non-interactive"]
+    );
+    let berry = found(&[
+        ("package.json", manifest),
+        ("yarn.lock", "__metadata:\n  version: 8\n"),
+        ("i.js", "app.listen(3000)"),
+    ]);
+    assert_eq!(berry.spec("a").build.packages, ["nodejs-24", "yarn-berry"]);
+    assert_eq!(
+        berry.spec("a").build.env["YARN_NODE_LINKER"],
+        "node-modules"
+    );
+    assert_eq!(
+        berry.spec("a").build.commands[0],
+        "yarn workspaces focus --production"
+    );
+}
+
+#[test]
+fn two_lock_files_are_told_and_the_declared_manager_wins() {
+    let found = app(
+        r#"{"name": "a", "packageManager": "npm@11.0.0", "scripts": {"start": "node i.js"}}"#,
+        &[("pnpm-lock.yaml", "lockfileVersion: '9.0'"), ("i.js", "")],
+    );
+    assert_eq!(
+        found.spec("a").metadata.build_system.as_deref(),
+        Some("npm")
+    );
+    assert_eq!(
+        found.messages(),
+        ["pnpm-lock.yaml: is a lock file of pnpm, but npm is used"]
+    );
+}
+
+#[test]
+fn development_servers_start_nothing() {
+    for script in [
+        "nodemon server.js",
+        "next dev -p 3000",
+        "vite --host 0.0.0.0",
+        "node --watch server.js",
+        "ng serve --port 80",
+        "npm run dev",
+        "NODE_ENV=production nest start",
+        "npx tsx watch a.ts",
+        "react-scripts start",
+    ] {
+        let manifest = format!(
+            r#"{{"name": "a", "scripts": {{"start": "{script}", "dev": "nodemon x.js"}}}}"#
+        );
+        let found = app(&manifest, &[]);
+        assert_eq!(found.names(), [""; 0], "{script}");
+        assert!(
+            found.reason(".").contains("development server"),
+            "{script}: {}",
+            found.reason(".")
+        );
+    }
+}
+
+#[test]
+fn scripts_are_followed_to_their_program() {
+    for (script, expected) in [
+        (
+            "npm run serve",
+            "node --enable-source-maps server.js --flag",
+        ),
+        (
+            "npm run serve -- --more",
+            "node --enable-source-maps server.js --flag --more",
+        ),
+        ("yarn serve", "node --enable-source-maps server.js --flag"),
+        ("exec node 'server.js'", "node server.js"),
+        ("dotenv -e .env -- node server.js", "node server.js"),
+        ("npm run build && node server.js", "node server.js"),
+        (
+            "node -r dotenv/config server",
+            "node -r dotenv/config server",
+        ),
+    ] {
+        let manifest = format!(
+            r#"{{"name": "a", "scripts": {{"start": "{script}", "build": "tsc", "serve": "A=1 node --enable-source-maps server.js --flag"}}}}"#
+        );
+        let found = app(&manifest, &[("server.js", "")]);
+        assert_eq!(command(found.spec("a")), expected, "{script}");
+    }
+    let nested = app(
+        r#"{"name": "a", "scripts": {"start": "cd server && A=2 npm run x", "x": "A=1 B=3 node server.js"}}"#,
+        &[("server.js", ""), ("server/server.js", "")],
+    );
+    let spec = nested.spec("a");
+    assert_eq!(
+        (
+            spec.runtime.env["A"].as_str(),
+            spec.runtime.env["B"].as_str()
+        ),
+        ("1", "3")
+    );
+    assert_eq!(spec.runtime.workdir.as_deref(), Some("/app/server"));
+}
+
+#[test]
+fn a_script_that_needs_a_shell_is_refused_with_its_text() {
+    for (script, text) in [
+        (
+            "node migrate.js && node server.js",
+            "`node migrate.js` runs before the start, which needs a shell",
+        ),
+        ("node server.js | pino", "a pipe needs a shell: `| pino`"),
+        ("npm run start", "scripts call each other without an end"),
+        (
+            "concurrently-x a b",
+            "`concurrently-x` is no program whose place in the image is known",
+        ),
+        (
+            "npm run missing",
+            "`npm run missing` calls the script `missing`, which does not exist",
+        ),
+    ] {
+        let manifest = format!("{{\"name\": \"a\",\n\"scripts\": {{\n\"start\": \"{script}\"}}}}");
+        let found = app(&manifest, &[("server.js", ""), ("migrate.js", "")]);
+        assert_eq!(
+            found.messages(),
+            [format!(
+                "package.json:3: the start script cannot become a command: {text}"
+            )]
+        );
+    }
+}
+
+#[test]
+fn a_vite_build_is_served_as_files() {
+    let found = app(
+        r#"{"name": "shop", "scripts": {"dev": "vite", "build": "vite build", "start": "vite preview"}, "devDependencies": {"vite": "7"}}"#,
+        &[
+            ("index.html", "<div id=root>"),
+            (
+                "vite.config.ts",
+                "export default { other: { outDir: 'no' }, /* outDir: 'x' */ build: { outDir: './www' } }",
+            ),
+            ("public/robots.txt", ""),
+        ],
+    );
+    let spec = found.spec("shop");
+    assert_eq!(spec.metadata.kind, Some(Kind::Static));
+    assert_eq!(spec.build.commands, ["npm run build"]);
+    assert_eq!(copies(spec), ["www -> /app"]);
+    assert_eq!(spec.runtime.packages, ["nginx-mainline"]);
+    assert_eq!(spec.runtime.ports, [8080]);
+    assert!(spec.runtime.command.is_empty());
+}
+
+#[test]
+fn next_is_a_server_a_bundle_or_files_by_its_configuration() {
+    let manifest = r#"{"name": "site", "scripts": {"build": "next build", "start": "next start", "dev": "next dev"}, "dependencies": {"next": "16"}}"#;
+    let page = ("app/page.tsx", "");
+    let plain = app(
+        manifest,
+        &[
+            page,
+            (
+                "next.config.js",
+                "module.exports = { /* output: 'export' */ }",
+            ),
+        ],
+    );
+    let spec = plain.spec("site");
+    assert_eq!(command(spec), "node node_modules/next/dist/bin/next start");
+    assert_eq!(spec.runtime.ports, [3000]);
+    assert!(
+        spec.build
+            .commands
+            .contains(&"rm -rf .next/cache".to_owned())
+    );
+    assert_eq!(spec.runtime.writable, [".next/cache"]);
+
+    let standalone = app(
+        manifest,
+        &[
+            page,
+            ("public/a.png", ""),
+            (
+                "next.config.mjs",
+                "export default { output: \"standalone\" }",
+            ),
+        ],
+    );
+    let spec = standalone.spec("site");
+    assert_eq!(command(spec), "node server.js");
+    assert_eq!(
+        copies(spec),
+        [
+            ".next/standalone -> /app",
+            ".next/static -> /app/.next/static",
+            "public -> /app/public"
+        ]
+    );
+    assert_eq!(spec.runtime.env["HOSTNAME"], "0.0.0.0");
+    assert_eq!(spec.build.commands, ["npm run build"]);
+
+    let export = app(
+        manifest,
+        &[
+            page,
+            (
+                "next.config.ts",
+                "const c: NextConfig = { output: 'export' }",
+            ),
+        ],
+    );
+    assert_eq!(copies(export.spec("site")), ["out -> /app"]);
+}
+
+#[test]
+fn frameworks_decide_what_is_served() {
+    let cases: &[(&str, &str, &[(&str, &str)], &str)] = &[
+        (
+            r#""dependencies": {"nuxt": "4"}"#,
+            "nuxt build",
+            &[],
+            "node server/index.mjs | .output -> /app",
+        ),
+        (
+            r#""dependencies": {"nuxt": "4"}"#,
+            "nuxt generate",
+            &[],
+            " | .output/public -> /app",
+        ),
+        (
+            r#""devDependencies": {"@sveltejs/kit": "2", "@sveltejs/adapter-static": "3"}"#,
+            "vite build",
+            &[],
+            " | build -> /app",
+        ),
+        (
+            r#""devDependencies": {"@sveltejs/kit": "2", "@sveltejs/adapter-node": "5"}"#,
+            "vite build",
+            &[],
+            "node build/index.js | build -> /app/build, package.json -> /app/package.json",
+        ),
+        (
+            r#""dependencies": {"astro": "5"}"#,
+            "astro build",
+            &[("astro.config.mjs", "export default {}")],
+            " | dist -> /app",
+        ),
+        (
+            r#""dependencies": {"react-scripts": "5"}"#,
+            "react-scripts build",
+            &[],
+            " | build -> /app",
+        ),
+        (
+            r#""dependencies": {"@docusaurus/core": "3"}"#,
+            "docusaurus build",
+            &[],
+            " | build -> /app",
+        ),
+        (
+            r#""devDependencies": {"vitepress": "1"}"#,
+            "vitepress build docs",
+            &[],
+            " | docs/.vitepress/dist -> /app",
+        ),
+    ];
+    for (dependencies, build, files, expected) in cases {
+        let manifest =
+            format!(r#"{{"name": "site", "scripts": {{"build": "{build}"}}, {dependencies}}}"#);
+        let found = app(&manifest, files);
+        let spec = found.spec("site");
+        assert_eq!(
+            format!("{} | {}", command(spec), copies(spec).join(", ")),
+            *expected,
+            "{dependencies} {build}"
+        );
+    }
+}
+
+#[test]
+fn angular_is_served_from_the_directory_that_its_builder_writes() {
+    let found = app(
+        r#"{"name": "a", "scripts": {"build": "ng build", "start": "ng serve"}, "dependencies": {"@angular/core": "20"}}"#,
+        &[(
+            "angular.json",
+            r#"{"projects": {"shop": {"projectType": "application",
+            "architect": {"build": {"builder": "@angular/build:application", "options": {"outputPath": "dist/shop"}}}}}}"#,
+        )],
+    );
+    assert_eq!(copies(found.spec("a")), ["dist/shop/browser -> /app"]);
+}
+
+#[test]
+fn the_engine_range_is_a_range_and_the_best_maintained_stream_wins() {
+    for (engines, expected) in [
+        (">=18", "nodejs-24"),
+        (">=22 <25", "nodejs-24"),
+        ("^26", "nodejs-26"),
+        ("*", "nodejs-24"),
+        ("24.x", "nodejs-24"),
+        ("^22 || ^26", "nodejs-26"),
+    ] {
+        let manifest = format!(
+            r#"{{"name": "a", "engines": {{"node": "{engines}"}}, "scripts": {{"start": "node i.js"}}}}"#
+        );
+        let found = app(&manifest, &[("i.js", "")]);
+        assert_eq!(found.spec("a").build.packages[0], expected, "{engines}");
+    }
+}
+
+#[test]
+fn a_version_file_is_read_with_comments_and_wins_over_engines() {
+    let found = app(
+        "{\"name\": \"a\",\n\"engines\": {\"node\": \">=24\"}, \"scripts\": {\"start\": \"node i.js\"}}",
+        &[("i.js", ""), (".nvmrc", "# ours\n\nv22.1.0\n")],
+    );
+    assert_eq!(found.spec("a").build.packages[0], "nodejs-22");
+    assert_eq!(
+        found.messages(),
+        [
+            ".nvmrc:3: Node.js `v22.1.0` is not packaged; `nodejs-22` 22.23.2 of the same stream is used",
+            "package.json:2: Node.js `>=24` contradicts `v22.1.0` in `.nvmrc`, which wins",
+        ]
+    );
+}
+
+#[test]
+fn a_version_that_is_not_packaged_costs_only_its_own_app() {
+    let found = found(&[
+        (
+            "old/package.json",
+            r#"{"name": "old", "engines": {"node": "18"}, "scripts": {"start": "node i.js"}}"#,
+        ),
+        ("old/i.js", ""),
+        (
+            "new/package.json",
+            r#"{"name": "new", "scripts": {"start": "node i.js"}}"#,
+        ),
+        ("new/i.js", ""),
+    ]);
+    assert_eq!(found.names(), ["new"]);
+    assert_eq!(found.reason("old"), "Node.js `18` is not packaged");
+}
+
+#[test]
+fn native_addons_bring_a_compiler_and_may_run_their_scripts() {
+    let found = found(&[
+        (
+            "package.json",
+            r#"{"name": "a", "scripts": {"start": "node i.js"}, "dependencies": {"bcrypt": "5"}}"#,
+        ),
+        (
+            "package-lock.json",
+            r#"{"packages": {"node_modules/bcrypt": {"hasInstallScript": true}, "node_modules/node-addon-api": {}}}"#,
+        ),
+        ("i.js", ""),
+        (".npmrc", "//npm.acme.test/:_authToken=${NPM_TOKEN}\n"),
+    ]);
+    let spec = found.spec("a");
+    assert_eq!(
+        spec.build.packages,
+        ["build-base", "nodejs-24", "npm-12", "python-3.13"]
+    );
+    assert!(
+        !spec
+            .build
+            .env
+            .contains_key("NPM_CONFIG_DANGEROUSLY_ALLOW_ALL_SCRIPTS")
+    );
+    assert_eq!(spec.build.secrets[0].env.as_deref(), Some("NPM_TOKEN"));
+}
+
+#[test]
+fn assets_of_a_back_end_are_no_app_of_their_own() {
+    let found = app(
+        r#"{"name": "assets", "scripts": {"build": "vite build"}, "devDependencies": {"vite": "7"}}"#,
+        &[("index.html", ""), ("manage.py", "")],
+    );
+    assert_eq!(
+        found.reason("."),
+        "beside `manage.py` it builds the assets of the Django app"
+    );
+}
+
+#[test]
+fn fastify_without_a_host_is_told() {
+    let found = app(
+        r#"{"name": "a", "scripts": {"start": "node i.js"}, "dependencies": {"fastify": "5"}}"#,
+        &[("i.js", "\nawait app.listen({ port: 3000 });")],
+    );
+    assert_eq!(
+        found.messages(),
+        ["i.js:2: listens on the loopback address, which nothing outside the container reaches"]
+    );
+}

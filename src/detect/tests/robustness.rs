@@ -1,0 +1,194 @@
+use std::path::Path;
+
+use super::{found, index, write};
+use crate::detect::{Repo, detect};
+
+const FILES: &[(&str, &str)] = &[
+    (
+        "a/package.json",
+        r#"{"name": "same", "scripts": {"start": "node i.js"}}"#,
+    ),
+    ("a/i.js", "app.listen(3000)"),
+    (
+        "b/package.json",
+        r#"{"name": "same", "scripts": {"start": "node i.js"}}"#,
+    ),
+    ("b/i.js", ""),
+    ("apps/x/go.mod", "module x\ngo 1.26\n"),
+    ("apps/x/main.go", "package main\nfunc main() {}\n"),
+    ("services/x/requirements.txt", "flask\ngunicorn\n"),
+    ("services/x/app.py", "app = Flask(__name__)\n"),
+    ("Cargo.toml", "[package]\nname = \"r\"\n"),
+    ("src/main.rs", "fn main() {}"),
+    ("site/index.html", ""),
+];
+
+fn explained(files: &[(&str, &str)]) -> (String, String) {
+    let found = found(files);
+    (found.explain_json(), found.explain_text())
+}
+
+#[test]
+fn the_order_of_files_on_the_disk_changes_nothing() {
+    let mut files = FILES.to_vec();
+    let expected = explained(&files);
+    files.reverse();
+    assert_eq!(explained(&files), expected);
+    files.rotate_left(4);
+    files.swap(0, 5);
+    assert_eq!(explained(&files), expected);
+}
+
+#[test]
+fn names_come_from_paths_and_are_unique() {
+    assert_eq!(
+        found(FILES).names(),
+        ["r", "a", "apps-x", "b", "services-x"]
+    );
+}
+
+#[test]
+fn one_broken_manifest_is_one_diagnostic_and_the_other_apps_stay() {
+    let found = found(&[
+        ("bad/package.json", "{\n  \"name\": \"bad\",\n  oops\n}"),
+        ("worse/Cargo.toml", "[package]\nname = \n"),
+        (
+            "good/package.json",
+            "\u{feff}{\r\n // comment\r\n \"name\": \"good\", /* x */\r\n \"scripts\": {\"start\": \"node i.js\",},\r\n}",
+        ),
+        ("good/i.js", ""),
+    ]);
+    assert_eq!(found.names(), ["good"]);
+    let errors: Vec<String> = found
+        .messages()
+        .into_iter()
+        .filter(|message| message.contains("valid"))
+        .collect();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(
+        errors[0].starts_with("bad/package.json:3: is not valid JSON: "),
+        "{}",
+        errors[0]
+    );
+    assert!(
+        errors[1].starts_with("worse/Cargo.toml:2: is not valid TOML: "),
+        "{}",
+        errors[1]
+    );
+}
+
+fn opened(make: impl Fn(&Path)) -> super::Detection {
+    let root = tempfile::tempdir().unwrap();
+    make(root.path());
+    detect(&Repo::open(root.path()).unwrap(), &index())
+}
+
+#[test]
+fn what_cannot_be_text_is_a_diagnostic() {
+    let found = opened(|root| {
+        write(root, &[("x/y", ""), ("a/y", "")]);
+        std::fs::write(root.join("x/package.json"), b"{\n\"name\": \"\xff\"}").unwrap();
+        std::fs::write(root.join("a/package.json"), vec![b' '; (2 << 20) + 1]).unwrap();
+    });
+    assert_eq!(
+        found.messages(),
+        [
+            "a/package.json: is larger than 2 MiB",
+            "x/package.json:2: is not valid UTF-8"
+        ]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_lead_neither_around_in_circles_nor_out_of_the_repository() {
+    let outside = tempfile::tempdir().unwrap();
+    write(
+        outside.path(),
+        &[(
+            "package.json",
+            r#"{"name": "secret", "scripts": {"start": "node i.js"}}"#,
+        )],
+    );
+    let found = opened(|root| {
+        write(
+            root,
+            &[
+                (
+                    "a/package.json",
+                    r#"{"name": "a", "scripts": {"start": "node i.js"}}"#,
+                ),
+                ("a/i.js", ""),
+            ],
+        );
+        std::os::unix::fs::symlink(root, root.join("a/loop")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.join("out")).unwrap();
+        std::fs::create_dir(root.join("b")).unwrap();
+        std::os::unix::fs::symlink(
+            outside.path().join("package.json"),
+            root.join("b/package.json"),
+        )
+        .unwrap();
+    });
+    assert_eq!(found.names(), ["a"]);
+    assert!(found.rejected.is_empty(), "{:?}", found.rejected);
+}
+
+#[test]
+fn ignored_and_generated_directories_are_not_looked_at_without_git() {
+    let app = r#"{"name": "a", "scripts": {"start": "node i.js"}}"#;
+    let found = found(&[
+        (".gitignore", "generated/\n"),
+        (".dockerignore", "private\n**/*.tmp\n"),
+        ("generated/package.json", app),
+        ("private/package.json", app),
+        ("deep/private/package.json", app),
+        ("deep/private/i.js", ""),
+        ("node_modules/x/package.json", app),
+        ("py/pyvenv.cfg", ""),
+        ("py/lib/package.json", app),
+        ("build/package.json", app),
+        ("build/i.js", ""),
+        ("go.mod", "module m\ngo 1.26\n"),
+        ("vendor/x/main.go", "package main\nfunc main() {}\n"),
+    ]);
+    assert_eq!(found.names(), ["build", "deep-private"]);
+}
+
+#[test]
+fn an_empty_repository_holds_nothing() {
+    let found = found(&[]);
+    assert!(found.apps.is_empty() && found.rejected.is_empty() && found.diagnostics.is_empty());
+    assert_eq!(found.explain_text(), "");
+}
+
+#[test]
+fn hostile_names_stay_words() {
+    let found = found(&[
+        (
+            "package.json",
+            r#"{"private": true, "workspaces": ["apps/*"]}"#,
+        ),
+        ("package-lock.json", "{}"),
+        (
+            "apps/a b'; rm -rf $HOME/package.json",
+            "{\"name\": \"x; touch /tmp/y\\n\", \"scripts\": {\"build\": \"tsc\", \"start\": \"node i.js\"}}",
+        ),
+        ("apps/a b'; rm -rf $HOME/i.js", ""),
+    ]);
+    let spec = &found.apps[0].spec;
+    assert_eq!(spec.metadata.project_name, "a-b-rm-rf-home");
+    for command in spec
+        .build
+        .commands
+        .iter()
+        .chain(&spec.build.install.commands)
+    {
+        let words = shlex::split(command).unwrap();
+        assert!(
+            !words.contains(&"touch".to_owned()) && !words.contains(&"rm".to_owned()),
+            "{command}"
+        );
+    }
+    assert!(!found.explain_text().contains("\n\n\n"));
+}

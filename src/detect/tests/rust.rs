@@ -1,0 +1,126 @@
+use super::{command, copies, found};
+use crate::spec::Kind;
+
+#[test]
+fn every_binary_target_of_a_workspace_is_an_app() {
+    let found = found(&[
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"crates/*\"]\nexclude = [\"crates/old\"]\n[workspace.package]\nrust-version = \"1.90\"\n[workspace.dependencies]\ncore = { path = \"crates/core\" }\n",
+        ),
+        (
+            "Cargo.lock",
+            "[[package]]\nname = \"openssl-sys\"\ndependencies = [\n \"pkg-config\",\n]\n",
+        ),
+        (
+            "crates/api/Cargo.toml",
+            "[package]\nname = \"api\"\nrust-version.workspace = true\n[dependencies]\naxum = \"0.8\"\ncore.workspace = true\n",
+        ),
+        (
+            "crates/api/src/main.rs",
+            "// \"0.0.0.0:1\"\nfn main() { let l = TcpListener::bind(\"0.0.0.0:7000\"); app.route(\"/healthz\", get(ok)); }",
+        ),
+        ("crates/api/src/bin/tool.rs", "fn main() {}"),
+        ("crates/core/Cargo.toml", "[package]\nname = \"core\"\n"),
+        ("crates/core/src/lib.rs", ""),
+        (
+            "crates/cli/Cargo.toml",
+            "[package]\nname = \"cli\"\nautobins = false\n[[bin]]\nname = \"acme\"\npath = \"src/run.rs\"\nrequired-features = [\"full\"]\n[dependencies]\nclap = \"4\"\n",
+        ),
+        ("crates/cli/src/run.rs", "fn main() {}"),
+        ("xtask/Cargo.toml", "[package]\nname = \"xtask\"\n"),
+        ("xtask/src/main.rs", "fn main() {}"),
+    ]);
+    assert_eq!(found.names(), ["api", "api-tool", "cli-acme"]);
+    let spec = found.spec("api");
+    assert_eq!(spec.metadata.framework.as_deref(), Some("axum"));
+    assert_eq!(
+        spec.build.packages,
+        ["build-base", "openssl-dev", "pkgconf", "rust-1.97"]
+    );
+    assert_eq!(
+        spec.build.commands,
+        ["cargo build --release --locked -p api --bin api"]
+    );
+    assert_eq!(
+        spec.build.cache,
+        ["/root/.cargo/git", "/root/.cargo/registry", "/target"]
+    );
+    assert_eq!(copies(spec), ["/target/release/api -> api"]);
+    assert_eq!(command(spec), "/app/api");
+    assert_eq!(spec.runtime.ports, [7000]);
+    assert_eq!(spec.runtime.health.as_ref().unwrap().endpoint, "/healthz");
+    assert_eq!(
+        spec.build.context,
+        [
+            "Cargo.lock",
+            "Cargo.toml",
+            "crates/api/**",
+            "crates/cli/Cargo.toml",
+            "crates/cli/src/**",
+            "crates/core/**"
+        ]
+    );
+    let cli = found.spec("cli-acme");
+    assert_eq!(cli.metadata.kind, Some(Kind::Cli));
+    assert_eq!(
+        cli.build.commands,
+        ["cargo build --release --locked -p cli --bin acme --features full"]
+    );
+    assert_eq!(found.spec("api-tool").metadata.kind, Some(Kind::Worker));
+    assert_eq!(
+        found.reason("crates/core"),
+        "`core` has no binary target: it is a library"
+    );
+    assert_eq!(found.reason("xtask"), "`xtask` directories hold tooling");
+}
+
+#[test]
+fn a_channel_is_a_pin_and_a_rust_version_a_minimum() {
+    let files = [
+        (
+            "Cargo.toml",
+            "[package]\nname = \"a\"\nrust-version = \"1.80\"\n",
+        ),
+        ("Cargo.lock", ""),
+        ("src/main.rs", "fn main() {}"),
+    ];
+    assert_eq!(
+        found(&files).spec("a").build.packages,
+        ["build-base", "rust-1.97"]
+    );
+    let mut pinned = files.to_vec();
+    pinned.push(("rust-toolchain.toml", "[toolchain]\nchannel = \"1.96.0\"\n"));
+    let pinned = found(&pinned);
+    assert_eq!(pinned.spec("a").build.packages, ["build-base", "rust-1.96"]);
+    assert_eq!(
+        pinned.messages(),
+        [
+            "rust-toolchain.toml:2: Rust `1.96.0` is not packaged; `rust-1.96` 1.96.1 of the same stream is used"
+        ]
+    );
+    let mut nightly = files.to_vec();
+    nightly.push(("rust-toolchain", "nightly-2026-01-01\n"));
+    assert_eq!(
+        found(&nightly).messages(),
+        [
+            "rust-toolchain:1: `nightly-2026-01-01` is not a Rust version: only releases are packaged"
+        ]
+    );
+}
+
+#[test]
+fn no_lock_file_is_told() {
+    let found = found(&[
+        ("Cargo.toml", "[package]\nname = \"a\"\n"),
+        ("src/main.rs", "fn main() {}"),
+    ]);
+    assert_eq!(
+        found.spec("a").build.commands,
+        ["cargo build --release -p a --bin a"]
+    );
+    assert_eq!(
+        found.messages(),
+        ["Cargo.toml: has no `Cargo.lock`: the build takes whatever versions are newest"]
+    );
+}

@@ -1,0 +1,59 @@
+use super::{command, copies, found};
+use crate::spec::Kind;
+
+#[test]
+fn pages_that_belong_to_nothing_are_a_site() {
+    let found = found(&[
+        ("sites/shop/index.html", ""),
+        ("sites/shop/css/a.css", ""),
+        ("sites/shop/.env", ""),
+        ("sites/shop/README.md", ""),
+        ("landing/public/index.html", ""),
+        (
+            "app/package.json",
+            r#"{"name": "app", "scripts": {"test": "x"}}"#,
+        ),
+        ("app/public/index.html", ""),
+        ("examples/page/index.html", ""),
+    ]);
+    assert_eq!(found.names(), ["landing", "shop"]);
+    let spec = found.spec("shop");
+    assert_eq!(spec.metadata.kind, Some(Kind::Static));
+    assert_eq!(copies(spec), ["css -> css", "index.html -> index.html"]);
+    assert_eq!(spec.runtime.packages, ["nginx-mainline"]);
+    assert_eq!(spec.runtime.ports, [8080]);
+    assert_eq!(command(spec), "");
+    assert_eq!(spec.build.context, ["sites/shop/**"]);
+    assert_eq!(found.reason("app/public"), "it belongs to `app`");
+    assert_eq!(
+        found.reason("examples/page"),
+        "`examples` directories hold examples"
+    );
+}
+
+#[test]
+fn manifests_of_other_languages_are_named() {
+    let found = found(&[
+        ("java/pom.xml", ""),
+        ("java/module/pom.xml", ""),
+        ("web/composer.json", "{}"),
+        ("dot/Shop.csproj", ""),
+        ("gem/Gemfile", ""),
+        ("fixtures/x/pom.xml", ""),
+    ]);
+    let rejected: Vec<String> = found
+        .rejected
+        .iter()
+        .map(|r| format!("{}: {}: {}", r.path, r.looked_like, r.reason))
+        .collect();
+    assert_eq!(
+        rejected,
+        [
+            "dot: a .NET project: `Shop.csproj` is recognised, but this build system is not supported",
+            "fixtures/x: a Maven project: `fixtures` directories hold test data",
+            "gem: a Ruby project: `Gemfile` is recognised, but this build system is not supported",
+            "java: a Maven project: `pom.xml` is recognised, but this build system is not supported",
+            "web: a PHP project: `composer.json` is recognised, but this build system is not supported",
+        ]
+    );
+}
