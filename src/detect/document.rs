@@ -320,7 +320,7 @@ fn toml_value(
 
 fn yaml(text: &str) -> Result<Value, Malformed> {
     serde_yaml::from_str(text).map_err(|error| Malformed {
-        line: error.location().map(|location| location.line() as u64),
+        line: error.location().map(|location| location.line()),
         message: "is not valid YAML".to_owned(),
     })
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::spec::{Kind, Metadata, Spec};
+use crate::spec::{Health, Kind, Metadata, Spec};
 
 use super::catalog::Catalog;
 use super::document::{Document, Syntax};
 use super::explain::{Diagnostic, Evidence, Rejected, Severity};
 use super::repo::{Dir, Repo, is_within};
+use super::source::Fact;
 use super::version::{Chosen, Source, Tool, Unavailable};
 
 /// The rules for one language.
@@ -59,6 +60,45 @@ impl Draft {
             spec,
             evidence: Vec::new(),
         }
+    }
+}
+
+impl Draft {
+    /// Declares a port; one that stands on no line is the default of its framework.
+    pub(crate) fn listens_on(&mut self, port: &Fact<u16>, rule: &str) {
+        self.spec.runtime.ports = vec![port.value];
+        let rule = if port.line == 0 {
+            "port.framework-default"
+        } else {
+            rule
+        };
+        let found = Evidence::new("port", port.value.to_string(), rule);
+        self.evidence.push(if port.line == 0 {
+            found
+        } else {
+            found.at(&port.file, Some(port.line))
+        });
+    }
+
+    /// Gives an app that reads `PORT`, without a default that could be found, the usual one.
+    pub(crate) fn is_given_port(&mut self, port: u16) {
+        self.spec.runtime.ports = vec![port];
+        self.spec
+            .runtime
+            .env
+            .insert("PORT".to_owned(), port.to_string());
+        self.evidence
+            .push(Evidence::new("port", port.to_string(), "port.default"));
+    }
+
+    /// Declares the route that answers whether the app is well.
+    pub(crate) fn answers(&mut self, health: &Fact<String>) {
+        self.spec.runtime.health = Some(Health {
+            endpoint: health.value.clone(),
+        });
+        let found = Evidence::new("health", &health.value, "health.route");
+        self.evidence
+            .push(found.at(&health.file, Some(health.line)));
     }
 }
 

@@ -43,8 +43,7 @@ pub(crate) fn expand(repo: &Repo, base: &str, patterns: &[&str], marker: &str) -
         .filter(|dir| {
             rules
                 .iter()
-                .filter(|(_, glob)| glob.is_match(dir.path()))
-                .next_back()
+                .rfind(|(_, glob)| glob.is_match(dir.path()))
                 .is_some_and(|(take, _)| *take)
         })
         .map(|dir| dir.path().to_owned())

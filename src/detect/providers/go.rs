@@ -11,7 +11,7 @@ use crate::detect::repo::{is_within, join, relative, resolve, split, upwards};
 use crate::detect::source::{self, Family, File, Source};
 use crate::detect::version::{self, Tool};
 use crate::detect::workspace::{self, directives};
-use crate::spec::{Copy, Health, Kind};
+use crate::spec::{Copy, Kind};
 
 pub(crate) struct Go;
 
@@ -431,33 +431,20 @@ fn app(
     };
     let mut draft = Draft::new(path, kind, "go", "go");
     let below = relative(path, main);
-    let target = if main == path {
-        module
-            .name
-            .rsplit('/')
-            .find(|part| !is_major(part))
-            .unwrap_or("app")
-            .to_owned()
+    let target = target_name(module, main);
+    let place = if main == path {
+        &mut draft.fallback
     } else {
-        split(main).1.to_owned()
+        &mut draft.target
     };
-    if main == path {
-        draft.fallback = Some(target.clone());
-    } else {
-        draft.target = Some(target.clone());
-    }
-    let entry = package
-        .files
-        .iter()
-        .find(|file| file.source.find("func main()").is_some());
-    if let Some(file) = entry {
-        let line = file
-            .source
-            .find("func main()")
-            .map(|at| file.source.line(at));
-        draft
-            .evidence
-            .push(Evidence::new("entry", &below, "go.package-main").at(&file.path, line));
+    *place = Some(target.clone());
+    for file in &package.files {
+        if let Some(at) = file.source.find("func main()") {
+            let entry = Evidence::new("entry", &below, "go.package-main");
+            draft
+                .evidence
+                .push(entry.at(&file.path, Some(file.source.line(at))));
+        }
     }
     draft.evidence.push(chosen.evidence.clone());
     build(
@@ -490,6 +477,18 @@ fn app(
         module.name
     ));
     Ok(draft)
+}
+
+/// The name of a program: its directory's, or the module's.
+fn target_name(module: &Module, main: &str) -> String {
+    if main != module.dir {
+        return split(main).1.to_owned();
+    }
+    let mut parts = module.name.rsplit('/');
+    parts
+        .find(|part| !is_major(part))
+        .unwrap_or("app")
+        .to_owned()
 }
 
 /// Whether a part of a module path is a major version, `v2`, and no name.
@@ -582,24 +581,18 @@ fn build(
         quoted(&format!("/out/{}", target.name)),
         quoted(&below)
     )];
-    build.env.insert(
-        "CGO_ENABLED".to_owned(),
-        if facts.needs_cgo { "1" } else { "0" }.to_owned(),
-    );
-    build
-        .env
-        .insert("GOCACHE".to_owned(), "/root/.cache/go-build".to_owned());
-    build
-        .env
-        .insert("GOMODCACHE".to_owned(), "/root/go/pkg/mod".to_owned());
-    build
-        .env
-        .insert("GOTOOLCHAIN".to_owned(), "local".to_owned());
-    if vendored {
-        build
-            .env
-            .insert("GOFLAGS".to_owned(), "-mod=vendor".to_owned());
-    }
+    let cgo = if facts.needs_cgo { "1" } else { "0" };
+    let mut env = vec![
+        ("CGO_ENABLED", cgo),
+        ("GOCACHE", "/root/.cache/go-build"),
+        ("GOMODCACHE", "/root/go/pkg/mod"),
+        ("GOTOOLCHAIN", "local"),
+    ];
+    env.extend(vendored.then_some(("GOFLAGS", "-mod=vendor")));
+    build.env = env
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     build.cache = vec![
         "/root/.cache/go-build".to_owned(),
         "/root/go/pkg/mod".to_owned(),
@@ -663,28 +656,12 @@ fn run(scan: &mut Scan<'_>, draft: &mut Draft, facts: &Facts, name: &str) {
             .evidence
             .push(Evidence::new("kind", call, "go.listens").at(file, Some(*line)));
         match &facts.port {
-            Some(port) => {
-                runtime.ports = vec![port.value];
-                let found = Evidence::new("port", port.value.to_string(), "go.address")
-                    .at(&port.file, Some(port.line));
-                draft.evidence.push(found);
-            }
-            None if facts.reads_port => {
-                runtime.ports = vec![8080];
-                runtime.env.insert("PORT".to_owned(), "8080".to_owned());
-                draft
-                    .evidence
-                    .push(Evidence::new("port", "8080", "port.default"));
-            }
+            Some(port) => draft.listens_on(port, "go.address"),
+            None if facts.reads_port => draft.is_given_port(8080),
             None => {}
         }
         if let Some(health) = &facts.health {
-            runtime.health = Some(Health {
-                endpoint: health.value.clone(),
-            });
-            let found = Evidence::new("health", &health.value, "health.route")
-                .at(&health.file, Some(health.line));
-            draft.evidence.push(found);
+            draft.answers(health);
         }
     }
 }

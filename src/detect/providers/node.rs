@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::detect::document::{Document, Syntax};
-use crate::detect::explain::Evidence;
 use crate::detect::passed_over;
 use crate::detect::provider::{
     Draft, Problem, Provider, Scan, literal_glob, shown, tree_glob, unavailable,
@@ -19,7 +18,7 @@ use crate::detect::repo::{is_within, join, relative, resolve};
 use crate::detect::source;
 use crate::detect::version::{self, Tool};
 use crate::detect::workspace::{self, Workspace};
-use crate::spec::{Copy, Health, Kind, Secret};
+use crate::spec::{Copy, Kind, Secret};
 
 use entry::Server;
 use framework::Output;
@@ -184,7 +183,7 @@ fn detect_package(
     let output = match framework::output(scan, &project)? {
         Some(output) => Some(output),
         None => match entry::server(scan, &project)? {
-            entry::Found::Server(server) => Some(Output::Server(server)),
+            entry::Found::Server(server) => Some(Output::Server(*server)),
             entry::Found::Files(dir) => Some(Output::files("serve", &dir, "node.serves-files")),
             entry::Found::Nothing(reason) => match framework::bundle(scan, &project)? {
                 Some(output) => Some(output),
@@ -752,34 +751,13 @@ fn own_names(scan: &Scan<'_>, project: &Project<'_>, server: &Server) -> Vec<Str
 
 /// Fills in ports and health from the app's own sources.
 fn facts(scan: &mut Scan<'_>, draft: &mut Draft, server: &Server) {
-    let runtime = &mut draft.spec.runtime;
-    if let Some(port) = &server.port {
-        runtime.ports = vec![port.value];
-        let rule = if port.line == 0 {
-            "port.framework-default"
-        } else {
-            "node.port"
-        };
-        let mut found = Evidence::new("port", port.value.to_string(), rule);
-        if port.line > 0 {
-            found = found.at(&port.file, Some(port.line));
-        }
-        draft.evidence.push(found);
-    } else if server.reads_port {
-        runtime.ports = vec![3000];
-        runtime.env.insert("PORT".to_owned(), "3000".to_owned());
-        draft
-            .evidence
-            .push(Evidence::new("port", "3000", "port.default"));
+    match &server.port {
+        Some(port) => draft.listens_on(port, "node.port"),
+        None if server.reads_port => draft.is_given_port(3000),
+        None => {}
     }
     if let Some(health) = &server.health {
-        runtime.health = Some(Health {
-            endpoint: health.value.clone(),
-        });
-        let found = Evidence::new("health", &health.value, "health.route");
-        draft
-            .evidence
-            .push(found.at(&health.file, Some(health.line)));
+        draft.answers(health);
     }
     for (file, line) in &server.loopback {
         let message =

@@ -12,11 +12,11 @@ use crate::detect::passed_over;
 use crate::detect::provider::{
     Draft, Problem, Provider, Scan, literal_glob, quoted, tree_glob, unavailable,
 };
-use crate::detect::repo::{is_within, join, resolve, upwards};
+use crate::detect::repo::{Dir, is_within, join, resolve, upwards};
 use crate::detect::source;
 use crate::detect::version::{self, Chosen, Tool};
 use crate::detect::workspace::{self, Workspace};
-use crate::spec::{Copy, Health, Kind};
+use crate::spec::{Copy, Kind};
 
 use entry::Start;
 
@@ -45,6 +45,16 @@ const MANIFESTS: &[&str] = &[
     "pdm.lock",
     "poetry.lock",
     "pyproject.toml",
+    "requirements.txt",
+    "setup.py",
+    "uv.lock",
+];
+
+/// Of those, the ones that say so without being read.
+const TRIGGERS: &[&str] = &[
+    "Pipfile",
+    "manage.py",
+    "poetry.lock",
     "requirements.txt",
     "setup.py",
     "uv.lock",
@@ -139,7 +149,7 @@ impl Provider for Python {
                 }
                 Ok(None) => {}
                 Err(problem) if !is_passed_over(scan, dir, &workspaces) => {
-                    scan.abstain(dir, LOOKS_LIKE, problem)
+                    scan.abstain(dir, LOOKS_LIKE, problem);
                 }
                 Err(_) => {}
             }
@@ -229,18 +239,7 @@ fn project(
     let is_project = pyproject.as_ref().is_some_and(|document| {
         document.get(&["project"]).is_some() || document.get(&["tool", "poetry"]).is_some()
     });
-    if !is_project
-        && at
-            .first(&[
-                "Pipfile",
-                "manage.py",
-                "poetry.lock",
-                "requirements.txt",
-                "setup.py",
-                "uv.lock",
-            ])
-            .is_none()
-    {
+    if !is_project && at.first(TRIGGERS).is_none() {
         // A pyproject.toml of settings for tools, or one that cannot be read.
         return Ok(None);
     }
@@ -256,53 +255,12 @@ fn project(
         .as_ref()
         .map(|workspace| workspace.root.clone())
         .filter(|root| scan.repo.has(&join(root, "uv.lock")));
-    let manager = if at.has("uv.lock") || locked_root.is_some() {
-        Manager::Uv(Some(locked_root.unwrap_or_else(|| dir.to_owned())))
-    } else if at.has("poetry.lock")
-        || pyproject
-            .as_ref()
-            .is_some_and(|d| d.get(&["tool", "poetry", "dependencies"]).is_some())
-    {
-        Manager::Poetry
-    } else if at.has("pdm.lock") {
-        return Err(Problem::new(
-            &at.join("pdm.lock"),
-            None,
-            "is a lock file of PDM, which is not supported",
-        ));
-    } else if at.has("Pipfile") {
-        return Err(Problem::new(
-            &at.join("Pipfile"),
-            None,
-            "installs with Pipenv, which is not supported",
-        ));
-    } else if let Some(file) = at.first(&["requirements.txt"]) {
-        Manager::Requirements(file.to_owned())
-    } else if is_project
-        && pyproject
-            .as_ref()
-            .is_some_and(|d| d.get(&["tool", "uv"]).is_some())
-    {
-        Manager::Uv(None)
-    } else if is_project || at.has("setup.py") {
-        Manager::Project
-    } else {
-        Manager::Nothing
-    };
-    let several = [
-        ("uv.lock", "uv"),
-        ("poetry.lock", "poetry"),
-        ("pdm.lock", "pdm"),
-    ];
-    for (lock, tool) in several {
-        if at.has(lock) && tool != manager.name() {
-            scan.warn(
-                &at.join(lock),
-                None,
-                format!("is a lock file of {tool}, but {} is used", manager.name()),
-            );
-        }
-    }
+    let manager = manager(
+        scan,
+        at,
+        pyproject.as_deref().filter(|_| is_project),
+        locked_root,
+    )?;
     let mut found = Project {
         dir: dir.to_owned(),
         pyproject,
@@ -315,6 +273,45 @@ fn project(
     };
     dependencies::read(scan, &mut found);
     Ok(Some(found))
+}
+
+/// What installs the project in `at`; `locked_root` is that of a workspace with a lock file.
+fn manager(
+    scan: &mut Scan<'_>,
+    at: Dir<'_>,
+    project: Option<&Document>,
+    locked_root: Option<String>,
+) -> Result<Manager, Problem> {
+    let has = |keys: &[&str]| project.is_some_and(|document| document.get(keys).is_some());
+    let refused = |name: &str, message: &str| Err(Problem::new(&at.join(name), None, message));
+    let manager = if at.has("uv.lock") || locked_root.is_some() {
+        Manager::Uv(Some(locked_root.unwrap_or_else(|| at.path().to_owned())))
+    } else if at.has("poetry.lock") || has(&["tool", "poetry", "dependencies"]) {
+        Manager::Poetry
+    } else if at.has("pdm.lock") {
+        return refused("pdm.lock", "is a lock file of PDM, which is not supported");
+    } else if at.has("Pipfile") {
+        return refused("Pipfile", "installs with Pipenv, which is not supported");
+    } else if at.has("requirements.txt") {
+        Manager::Requirements("requirements.txt".to_owned())
+    } else if has(&["tool", "uv"]) {
+        Manager::Uv(None)
+    } else if project.is_some() || at.has("setup.py") {
+        Manager::Project
+    } else {
+        Manager::Nothing
+    };
+    for (lock, tool) in [
+        ("uv.lock", "uv"),
+        ("poetry.lock", "poetry"),
+        ("pdm.lock", "pdm"),
+    ] {
+        if at.has(lock) && tool != manager.name() {
+            let message = format!("is a lock file of {tool}, but {} is used", manager.name());
+            scan.warn(&at.join(lock), None, message);
+        }
+    }
+    Ok(manager)
 }
 
 /// Finds the projects of the repository that each one depends on, transitively.
@@ -755,32 +752,17 @@ fn run(
     runtime.command = start.command.clone();
     runtime.processes = start.processes.clone();
     if let Some(port) = &start.port {
-        runtime.ports = vec![port.value];
-        let rule = if port.line == 0 {
-            "port.framework-default"
-        } else {
-            "python.port"
-        };
-        let mut found = Evidence::new("port", port.value.to_string(), rule);
-        if port.line > 0 {
-            found = found.at(&port.file, Some(port.line));
-        }
-        draft.evidence.push(found);
+        draft.listens_on(port, "python.port");
     }
     if let Some(health) = start
         .health
         .as_ref()
         .filter(|_| start.kind == Some(Kind::Web))
     {
-        runtime.health = Some(Health {
-            endpoint: health.value.clone(),
-        });
-        let found = Evidence::new("health", &health.value, "health.route");
-        draft
-            .evidence
-            .push(found.at(&health.file, Some(health.line)));
+        draft.answers(health);
     }
     draft.evidence.extend(start.evidence);
+    let spec = &mut draft.spec;
     spec.metadata.framework = start.framework;
     spec.metadata.confidence = Some(start.confidence);
     spec.metadata.reasoning = Some(start.reason);

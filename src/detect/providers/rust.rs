@@ -13,7 +13,7 @@ use crate::detect::repo::{Dir, is_within, join, split, upwards};
 use crate::detect::source::{self, Family, File};
 use crate::detect::version::{self, Chosen, Tool};
 use crate::detect::workspace;
-use crate::spec::{Copy, Health, Kind};
+use crate::spec::{Copy, Kind};
 
 pub(crate) struct Rust;
 
@@ -640,38 +640,23 @@ fn run(scan: &mut Scan<'_>, draft: &mut Draft, facts: &Facts, bin: &Bin) {
             .push(Evidence::new("kind", call, "rust.listens").at(file, Some(*line)));
         let default = facts.framework.and_then(|(_, port)| port);
         match (&facts.port, default) {
-            (Some(port), _) => {
-                runtime.ports = vec![port.value];
-                let found = Evidence::new("port", port.value.to_string(), "rust.address");
-                draft.evidence.push(found.at(&port.file, Some(port.line)));
-            }
-            (None, Some(port)) => {
-                runtime.ports = vec![port];
-                draft.evidence.push(Evidence::new(
-                    "port",
-                    port.to_string(),
-                    "port.framework-default",
-                ));
-            }
-            (None, None) if facts.reads_port => {
-                runtime.ports = vec![8080];
-                runtime.env.insert("PORT".to_owned(), "8080".to_owned());
-                draft
-                    .evidence
-                    .push(Evidence::new("port", "8080", "port.default"));
-            }
+            (Some(port), _) => draft.listens_on(port, "rust.address"),
+            (None, Some(value)) => draft.listens_on(
+                &source::Fact {
+                    value,
+                    file: String::new(),
+                    line: 0,
+                },
+                "",
+            ),
+            (None, None) if facts.reads_port => draft.is_given_port(8080),
             (None, None) => {}
         }
         if let Some(health) = &facts.health {
-            runtime.health = Some(Health {
-                endpoint: health.value.clone(),
-            });
-            let found = Evidence::new("health", &health.value, "health.route");
-            draft
-                .evidence
-                .push(found.at(&health.file, Some(health.line)));
+            draft.answers(health);
         }
     }
+    let runtime = &mut draft.spec.runtime;
     if facts.framework.is_some_and(|(name, _)| name == "rocket") {
         runtime
             .env

@@ -44,11 +44,17 @@ pub(super) struct Server {
 
 /// What a package starts.
 pub(super) enum Found {
-    Server(Server),
+    Server(Box<Server>),
     /// A directory of files that its script would serve.
     Files(String),
     /// Nothing: the reason.
     Nothing(String),
+}
+
+impl Found {
+    fn server(server: Server) -> Self {
+        Self::Server(Box::new(server))
+    }
 }
 
 /// Scripts that start an app in production, best first.
@@ -118,7 +124,7 @@ fn found(
     match resolved {
         Resolved::Node(program) => {
             let server = node(scan, project, program, &evidence)?;
-            Ok(Found::Server(complete(scan, project, server, evidence)))
+            Ok(Found::server(complete(scan, project, server, evidence)))
         }
         Resolved::Bin {
             package,
@@ -141,7 +147,7 @@ fn found(
                 reason: "the start script".to_owned(),
                 ..Server::default()
             };
-            Ok(Found::Server(complete(scan, project, server, evidence)))
+            Ok(Found::server(complete(scan, project, server, evidence)))
         }
         Resolved::Files(dir) => Ok(Found::Files(dir)),
         Resolved::Development(text) => {
@@ -520,7 +526,7 @@ fn by_file(
             reason: "a file that listens beside the manifest".to_owned(),
             ..Server::default()
         };
-        return Ok(Found::Server(complete(scan, project, server, evidence)));
+        return Ok(Found::server(complete(scan, project, server, evidence)));
     }
     Ok(Found::Nothing(reason))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::detect::document::Syntax;
 use crate::detect::explain::Evidence;
-use crate::detect::provider::{Problem, Scan};
+use crate::detect::provider::{Problem, Scan, quoted};
 use crate::detect::repo::{join, relative};
 use crate::detect::source::{Fact, Family, Source};
 use crate::spec::{Copy, Kind};
@@ -190,14 +190,15 @@ fn listening(
     Output::Server(complete(scan, project, server, evidence))
 }
 
+/// Whether there are pages, without which `next` in the dependencies is a tool or belongs to another member.
+fn has_pages(scan: &Scan<'_>, project: &Project<'_>) -> bool {
+    ["app", "pages", "src/app", "src/pages"]
+        .iter()
+        .any(|name| scan.repo.dir(&join(&project.package.dir, name)).is_some())
+}
+
 fn next(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Problem> {
-    let dir = scan.repo.dir(&project.package.dir);
-    let has_pages = dir.is_some_and(|dir| {
-        ["app", "pages", "src/app", "src/pages"]
-            .iter()
-            .any(|name| dir.below(name).is_some())
-    });
-    if !has_pages {
+    if !has_pages(scan, project) {
         return Ok(None);
     }
     let config = config(scan, project, "next.config");
@@ -216,6 +217,12 @@ fn next(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Pr
         ("HOSTNAME".to_owned(), "0.0.0.0".to_owned()),
         ("PORT".to_owned(), "3000".to_owned()),
     ]);
+    let server = Server {
+        env,
+        build_env: telemetry.clone(),
+        writable: vec![format!("{dist}/cache")],
+        ..Server::default()
+    };
     match found {
         Some(("export", file, line)) => {
             let dir = if dist == ".next" { "out" } else { &dist };
@@ -226,34 +233,7 @@ fn next(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Pr
             Ok(Some(output))
         }
         Some(("standalone", file, line)) => {
-            let place = relative(&project.manager.root, &project.package.dir);
-            let place = if place == "." { String::new() } else { place };
-            let to = |name: &str| join("/app", &join(&place, name));
-            let mut copies = vec![
-                Copy {
-                    from: format!("{dist}/standalone"),
-                    to: "/app".to_owned(),
-                },
-                Copy {
-                    from: format!("{dist}/static"),
-                    to: to(&format!("{dist}/static")),
-                },
-            ];
-            if dir.is_some_and(|dir| dir.has_dir("public")) {
-                copies.push(Copy {
-                    from: "public".to_owned(),
-                    to: to("public"),
-                });
-            }
-            let server = Server {
-                arguments: vec!["server.js".to_owned()],
-                directory: Some(place),
-                bundle: Some(copies),
-                env,
-                build_env: telemetry,
-                writable: vec![format!("{dist}/cache")],
-                ..Server::default()
-            };
+            let server = standalone(scan, project, &dist, server);
             let output = listening(
                 scan,
                 project,
@@ -265,32 +245,7 @@ fn next(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Pr
             Ok(Some(output.at(&file, Some(line))))
         }
         _ => {
-            if !project.package.dependencies.contains("next") {
-                let message = "`next` is a development dependency, but it is what serves the app";
-                return Err(Problem::new(
-                    &project.package.document.file,
-                    project.package.document.line(&["devDependencies", "next"]),
-                    message,
-                )
-                .help("move `next` to `dependencies`, or set `output: 'standalone'`"));
-            }
-            let bin = join(&module(scan, project, "next"), "dist/bin/next");
-            let server = Server {
-                arguments: vec![bin, "start".to_owned()],
-                env,
-                output: Some(dist.clone()),
-                extra: ["cjs", "js", "mjs", "ts"]
-                    .map(|ending| format!("next.config.{ending}"))
-                    .to_vec(),
-                build_env: telemetry,
-                // The cache of the bundler is of no use at run time, and differs from build to build.
-                after: vec![format!(
-                    "rm -rf {}",
-                    crate::detect::provider::quoted(&format!("{dist}/cache"))
-                )],
-                writable: vec![format!("{dist}/cache")],
-                ..Server::default()
-            };
+            let server = next_start(scan, project, &dist, server)?;
             Ok(Some(listening(
                 scan,
                 project,
@@ -301,6 +256,64 @@ fn next(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Pr
             )))
         }
     }
+}
+
+/// The server that a standalone build brings along, at its place in the workspace.
+fn standalone(scan: &Scan<'_>, project: &Project<'_>, dist: &str, server: Server) -> Server {
+    let place = relative(&project.manager.root, &project.package.dir);
+    let place = if place == "." { String::new() } else { place };
+    let copy = |from: &str, to: String| Copy {
+        from: from.to_owned(),
+        to,
+    };
+    let to = |name: &str| join("/app", &join(&place, name));
+    let files = format!("{dist}/static");
+    let mut copies = vec![
+        copy(&format!("{dist}/standalone"), "/app".to_owned()),
+        copy(&files, to(&files)),
+    ];
+    if scan
+        .repo
+        .dir(&join(&project.package.dir, "public"))
+        .is_some()
+    {
+        copies.push(copy("public", to("public")));
+    }
+    Server {
+        arguments: vec!["server.js".to_owned()],
+        directory: Some(place),
+        bundle: Some(copies),
+        ..server
+    }
+}
+
+fn next_start(
+    scan: &Scan<'_>,
+    project: &Project<'_>,
+    dist: &str,
+    server: Server,
+) -> Result<Server, Problem> {
+    let document = &project.package.document;
+    if !project.package.dependencies.contains("next") {
+        let message = "`next` is a development dependency, but it is what serves the app";
+        return Err(Problem::new(
+            &document.file,
+            document.line(&["devDependencies", "next"]),
+            message,
+        )
+        .help("move `next` to `dependencies`, or set `output: 'standalone'`"));
+    }
+    let bin = join(&module(scan, project, "next"), "dist/bin/next");
+    Ok(Server {
+        arguments: vec![bin, "start".to_owned()],
+        output: Some(dist.to_owned()),
+        extra: ["cjs", "js", "mjs", "ts"]
+            .map(|ending| format!("next.config.{ending}"))
+            .to_vec(),
+        // The cache of the bundler is of no use at run time, and differs from build to build.
+        after: vec![format!("rm -rf {}", quoted(&format!("{dist}/cache")))],
+        ..server
+    })
 }
 
 fn nuxt(scan: &mut Scan<'_>, project: &Project<'_>) -> Output {

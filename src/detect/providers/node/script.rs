@@ -210,7 +210,6 @@ fn words_of(package: &Package, words: &[String], mut program: Program, depth: u8
         .strip_prefix("./node_modules/.bin/")
         .or_else(|| name.strip_prefix("node_modules/.bin/"))
         .unwrap_or(name);
-    let first = rest.first().map(String::as_str).unwrap_or_default();
     match name {
         "npm" | "pnpm" | "yarn" | "bun" => return manager(package, name, rest, program, depth),
         "npx" | "pnpx" | "bunx" => return words_of(package, after_options(rest), program, depth),
@@ -240,6 +239,12 @@ fn words_of(package: &Package, words: &[String], mut program: Program, depth: u8
         }
         _ => {}
     }
+    tool(name, rest, program, text)
+}
+
+/// A program of an installed package.
+fn tool(name: &str, rest: &[String], mut program: Program, text: String) -> Resolved {
+    let first = rest.first().map(String::as_str).unwrap_or_default();
     if DELEGATES.contains(&name) {
         return Resolved::Delegates(text);
     }

@@ -255,77 +255,10 @@ fn call(line: &str, constructor: &str) -> Option<usize> {
 
 /// Serves an application object with the server that the dependencies have.
 fn served(project: &Project, files: &[File], object: Object) -> Result<Start, Problem> {
-    let is_asgi = !matches!(object.framework, "flask");
     let port = port(files);
     let number = port.as_ref().map_or(PORT, |port| port.value);
     let target = format!("{}:{}", object.module, object.name);
-    let has = |name: &str| project.all.contains(name);
-    let command = if object.framework == "sanic" {
-        let mut command = python(&[
-            "-m",
-            "sanic",
-            &target,
-            "--host",
-            "0.0.0.0",
-            "--port",
-            &number.to_string(),
-        ]);
-        command.extend(object.is_factory.then(|| "--factory".to_owned()));
-        command
-    } else if is_asgi && has("uvicorn") {
-        let mut command = python(&[
-            "-m",
-            "uvicorn",
-            &target,
-            "--host",
-            "0.0.0.0",
-            "--port",
-            &number.to_string(),
-        ]);
-        command.extend(object.is_factory.then(|| "--factory".to_owned()));
-        command
-    } else if is_asgi && has("hypercorn") {
-        python(&[
-            "-m",
-            "hypercorn",
-            &callable(&target, object.is_factory),
-            "--bind",
-            &format!("0.0.0.0:{number}"),
-        ])
-    } else if is_asgi && has("granian") {
-        let mut command = python(&[
-            "-m",
-            "granian",
-            "--interface",
-            "asgi",
-            "--host",
-            "0.0.0.0",
-            "--port",
-            &number.to_string(),
-        ]);
-        command.extend(object.is_factory.then(|| "--factory".to_owned()));
-        command.push(target.clone());
-        command
-    } else if !is_asgi && has("gunicorn") {
-        gunicorn(&callable(&target, object.is_factory), number)
-    } else if !is_asgi && has("waitress") {
-        let mut command = python(&["-m", "waitress", "--listen", &format!("0.0.0.0:{number}")]);
-        command.extend(object.is_factory.then(|| "--call".to_owned()));
-        command.push(target.clone());
-        command
-    } else {
-        let (what, server) = if is_asgi {
-            ("ASGI", "uvicorn")
-        } else {
-            ("WSGI", "gunicorn")
-        };
-        let message = format!(
-            "`{target}` is a {} application, but no {what} server is among the dependencies",
-            object.framework
-        );
-        return Err(Problem::new(&object.file, Some(object.line), message)
-            .help(format!("add `{server}` to the dependencies")));
-    };
+    let command = server(project, &object, &target, number)?;
     let evidence = Evidence::new("start", &target, &format!("python.{}", object.framework))
         .at(&object.file, Some(object.line));
     Ok(Start {
@@ -343,6 +276,70 @@ fn served(project: &Project, files: &[File], object: Object) -> Result<Start, Pr
         ),
         ..Start::default()
     })
+}
+
+/// The command of the server that runs an application, the best of those that the dependencies have.
+fn server(
+    project: &Project,
+    object: &Object,
+    target: &str,
+    port: u16,
+) -> Result<Vec<String>, Problem> {
+    let is_asgi = object.framework != "flask";
+    let has = |name: &str| project.all.contains(name);
+    let number = port.to_string();
+    let address = format!("0.0.0.0:{port}");
+    let callable = callable(target, object.is_factory);
+    let listen = ["--host", "0.0.0.0", "--port", &number];
+    let with = |arguments: &[&str], factory: &str| {
+        let mut command = python(&["-m"]);
+        command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        command.extend(object.is_factory.then(|| factory.to_owned()));
+        command
+    };
+    if object.framework == "sanic" {
+        return Ok(with(
+            &[&["sanic", target][..], &listen].concat(),
+            "--factory",
+        ));
+    }
+    match (
+        is_asgi,
+        ["uvicorn", "hypercorn", "granian", "gunicorn", "waitress"].map(has),
+    ) {
+        (true, [true, ..]) => Ok(with(
+            &[&["uvicorn", target][..], &listen].concat(),
+            "--factory",
+        )),
+        (true, [_, true, ..]) => Ok(python(&["-m", "hypercorn", &callable, "--bind", &address])),
+        (true, [_, _, true, ..]) => {
+            let mut command = with(
+                &[&["granian", "--interface", "asgi"][..], &listen].concat(),
+                "--factory",
+            );
+            command.push(target.to_owned());
+            Ok(command)
+        }
+        (false, [_, _, _, true, _]) => Ok(gunicorn(&callable, port)),
+        (false, [_, _, _, _, true]) => {
+            let mut command = with(&["waitress", "--listen", &address], "--call");
+            command.push(target.to_owned());
+            Ok(command)
+        }
+        _ => {
+            let (what, name) = if is_asgi {
+                ("ASGI", "uvicorn")
+            } else {
+                ("WSGI", "gunicorn")
+            };
+            let message = format!(
+                "`{target}` is a {} application, but no {what} server is among the dependencies",
+                object.framework
+            );
+            Err(Problem::new(&object.file, Some(object.line), message)
+                .help(format!("add `{name}` to the dependencies")))
+        }
+    }
 }
 
 fn callable(target: &str, is_factory: bool) -> String {
@@ -428,12 +425,6 @@ fn script(project: &Project, files: &[File]) -> Option<Start> {
     let keys: Vec<&str> = table.iter().copied().chain([name]).collect();
     let target = document.str(&keys)?;
     let (module_name, function) = target.split_once(':')?;
-    let is_path = |text: &str| {
-        !text.is_empty()
-            && text
-                .chars()
-                .all(|c| c == '_' || c == '.' || c.is_alphanumeric())
-    };
     if !is_path(module_name) || !is_path(function) {
         return None;
     }
@@ -475,6 +466,14 @@ fn script(project: &Project, files: &[File]) -> Option<Start> {
         reason: format!("`{}` names the script `{name}`", document.file),
         ..Start::default()
     })
+}
+
+/// Whether a text is names with dots between, safe to stand in code.
+fn is_path(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c == '_' || c == '.' || c.is_alphanumeric())
 }
 
 fn framework(project: &Project) -> Option<String> {
@@ -610,45 +609,14 @@ fn django(project: &Project, files: &[File]) -> Result<Start, Problem> {
     let wsgi = find("wsgi.py", "application");
     let asgi = find("asgi.py", "application");
     let has = |name: &str| project.all.contains(name);
-    let port = PORT.to_string();
-    let target = |file: &File| {
-        module(project, &file.path).map(|(module, _)| format!("{module}:application"))
-    };
-    let (file, command) = match (wsgi, asgi) {
-        (Some(file), _) if has("gunicorn") => {
-            (file, target(file).map(|target| gunicorn(&target, PORT)))
-        }
-        (_, Some(file)) if has("uvicorn") => (
-            file,
-            target(file).map(|target| {
-                python(&[
-                    "-m", "uvicorn", &target, "--host", "0.0.0.0", "--port", &port,
-                ])
-            }),
-        ),
-        (_, Some(file)) if has("daphne") => (
-            file,
-            target(file)
-                .map(|target| python(&["-m", "daphne", "-b", "0.0.0.0", "-p", &port, &target])),
-        ),
-        (Some(file), _) if has("waitress") => (
-            file,
-            target(file).map(|target| {
-                python(&[
-                    "-m",
-                    "waitress",
-                    "--listen",
-                    &format!("0.0.0.0:{port}"),
-                    &target,
-                ])
-            }),
-        ),
+    let (file, server) = match (wsgi, asgi) {
+        (Some(file), _) if has("gunicorn") => (file, "gunicorn"),
+        (_, Some(file)) if has("uvicorn") => (file, "uvicorn"),
+        (_, Some(file)) if has("daphne") => (file, "daphne"),
+        (Some(file), _) if has("waitress") => (file, "waitress"),
         (None, None) => {
-            return Err(Problem::new(
-                &manage,
-                None,
-                "belongs to a Django project without `wsgi.py` and `asgi.py`",
-            ));
+            let message = "belongs to a Django project without `wsgi.py` and `asgi.py`";
+            return Err(Problem::new(&manage, None, message));
         }
         _ => {
             let message =
@@ -658,13 +626,11 @@ fn django(project: &Project, files: &[File]) -> Result<Start, Problem> {
             );
         }
     };
-    let Some(command) = command else {
-        return Err(Problem::new(
-            &file.path,
-            None,
-            "lies in a directory whose name is no module name",
-        ));
+    let Some((module, _)) = module(project, &file.path) else {
+        let message = "lies in a directory whose name is no module name";
+        return Err(Problem::new(&file.path, None, message));
     };
+    let command = django_server(server, &format!("{module}:application"));
     let (build, built) = static_files(project, files);
     let line = file
         .source
@@ -691,6 +657,16 @@ fn django(project: &Project, files: &[File]) -> Result<Start, Problem> {
         ),
         ..Start::default()
     })
+}
+
+fn django_server(server: &str, target: &str) -> Vec<String> {
+    let port = PORT.to_string();
+    match server {
+        "uvicorn" => python(&["-m", server, target, "--host", "0.0.0.0", "--port", &port]),
+        "daphne" => python(&["-m", server, "-b", "0.0.0.0", "-p", &port, target]),
+        "waitress" => python(&["-m", server, "--listen", &format!("0.0.0.0:{port}"), target]),
+        _ => gunicorn(target, PORT),
+    }
 }
 
 /// What collects the static files, where the settings name a place inside the project for them.
