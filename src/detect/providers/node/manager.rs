@@ -210,7 +210,7 @@ fn yarn(scan: &Scan<'_>, root: &str) -> Tool {
     let berry = scan.repo.has(&join(root, ".yarnrc.yml"))
         || scan
             .repo
-            .head(&join(root, "yarn.lock"), 4096)
+            .lock(&join(root, "yarn.lock"))
             .is_some_and(|head| head.contains("__metadata:"));
     if berry {
         Tool::YarnBerry
@@ -518,9 +518,12 @@ fn scripted(scan: &Scan<'_>, project: &Project<'_>) -> BTreeSet<String> {
     let Some(lock) = project.manager.lock.as_deref() else {
         return BTreeSet::new();
     };
-    let Some(text) = scan.repo.head(lock, LOCK_LIMIT) else {
+    let Some(text) = scan.repo.lock(lock) else {
         return BTreeSet::new();
     };
+    if !text.contains("\"hasInstallScript\"") {
+        return BTreeSet::new();
+    }
     let Ok(lock) = serde_json::from_str::<serde_json::Value>(&text) else {
         return BTreeSet::new();
     };
@@ -541,9 +544,6 @@ fn scripted(scan: &Scan<'_>, project: &Project<'_>) -> BTreeSet<String> {
         .collect()
 }
 
-/// Bytes of a lock file that are read at most.
-pub(super) const LOCK_LIMIT: u64 = 16 << 20;
-
 /// Packages that are compiled on installation, or compile those that depend on them.
 const NATIVE: &[&str] = &[
     "@mapbox/node-pre-gyp",
@@ -560,7 +560,7 @@ fn native(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
     let Some(text) = manager
         .lock
         .as_deref()
-        .and_then(|lock| scan.repo.head(lock, LOCK_LIMIT))
+        .and_then(|lock| scan.repo.lock(lock))
     else {
         return;
     };
