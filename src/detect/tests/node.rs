@@ -167,6 +167,7 @@ fn a_workspace_member_is_built_after_what_it_depends_on_and_shipped_with_it() {
             "cd ../.. && npm run build -w @acme/ui",
             "cd ../.. && npm run build -w @acme/web",
             "cd ../.. && npm ci --omit=dev --ignore-scripts --prefer-offline -w @acme/web",
+            "cd ../.. && rm -f node_modules/@acme/config",
             "mkdir -p ../../node_modules node_modules",
         ]
     );

@@ -484,6 +484,7 @@ fn prune(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
             let install = if manager.lock.is_some() { "npm ci" } else { "npm install" };
             let only = format!("{install} --omit=dev --ignore-scripts --prefer-offline -w {}", quoted(&name));
             steps.prune.push(in_root(project, only));
+            steps.prune.extend(unlink(project));
             let scripted = scripted(scan, project);
             if !scripted.is_empty() {
                 let names: Vec<String> = scripted.iter().map(|name| quoted(name)).collect();
@@ -511,6 +512,19 @@ fn prune(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
         Tool::YarnBerry => steps.prune.push("yarn workspaces focus --production".to_owned()),
         Tool::Bun => {}
     }
+}
+
+/// Removes the links to members that only the build needs, which would lead nowhere in the image.
+fn unlink(project: &Project<'_>) -> Option<String> {
+    let build_only = project
+        .internal
+        .iter()
+        .filter(|dir| !project.shipped.contains(dir));
+    let links: Vec<String> = build_only
+        .filter_map(|dir| project.packages.get(dir)?.name.clone())
+        .map(|name| quoted(&format!("node_modules/{name}")))
+        .collect();
+    (!links.is_empty()).then(|| in_root(project, format!("rm -f {}", links.join(" "))))
 }
 
 /// Locked production packages whose own scripts have to run: native addons and the like.
