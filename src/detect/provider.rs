@@ -11,6 +11,7 @@ use super::explain::{Diagnostic, Evidence, Rejected, Severity};
 use super::repo::{Dir, Repo, is_within};
 use super::source::Fact;
 use super::version::{Chosen, Source, Tool, Unavailable};
+use super::workspace::Workspace;
 
 /// The rules for one language.
 pub(crate) trait Provider: Sync {
@@ -110,6 +111,8 @@ pub(crate) struct Scan<'a> {
     pub(crate) rejected: BTreeSet<Rejected>,
     pub(crate) diagnostics: BTreeSet<Diagnostic>,
     documents: BTreeMap<String, Option<Rc<Document>>>,
+    /// The Cargo workspaces that were asked for, by root.
+    pub(crate) cargo: BTreeMap<String, Option<Rc<Workspace>>>,
 }
 
 impl<'a> Scan<'a> {
@@ -121,6 +124,7 @@ impl<'a> Scan<'a> {
             rejected: BTreeSet::new(),
             diagnostics: BTreeSet::new(),
             documents: BTreeMap::new(),
+            cargo: BTreeMap::new(),
         }
     }
 

@@ -12,6 +12,9 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 /// Bytes of a manifest or source file that are read at most; a larger one is a diagnostic.
 const TEXT_LIMIT: u64 = 2 << 20;
 
+/// Bytes of a lock file that are read at most.
+const LOCK_LIMIT: u64 = 16 << 20;
+
 /// Directories that never hold an app's own source, wherever they stand.
 const PRUNED: &[&str] = &[
     ".bzr",
@@ -120,6 +123,7 @@ pub struct Repo {
     dirs: BTreeMap<String, Listing>,
     skipped: Vec<Skipped>,
     texts: Mutex<BTreeMap<String, Result<Arc<str>, Unreadable>>>,
+    locks: Mutex<BTreeMap<String, Option<Arc<str>>>>,
 }
 
 enum Found {
@@ -183,6 +187,7 @@ impl Repo {
             dirs,
             skipped,
             texts: Mutex::default(),
+            locks: Mutex::default(),
         })
     }
 
@@ -254,14 +259,17 @@ impl Repo {
         text
     }
 
-    /// The first `limit` bytes of a file as text, with what is no UTF-8 replaced; for lock files, of which a part says enough.
-    pub(crate) fn head(&self, path: &str, limit: u64) -> Option<String> {
-        let (bytes, _) = self.read(path, limit).ok()?;
-        Some(
-            String::from_utf8_lossy(&bytes)
-                .trim_start_matches('\u{feff}')
-                .to_owned(),
-        )
+    /// The first 16 MiB of a lock file, read once, with what is no UTF-8 replaced: a part of one says enough.
+    pub(crate) fn lock(&self, path: &str) -> Option<Arc<str>> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = locks.get(path) {
+            return text.clone();
+        }
+        let text = self.read(path, LOCK_LIMIT).ok().map(|(bytes, _)| {
+            Arc::from(String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}'))
+        });
+        locks.insert(path.to_owned(), text.clone());
+        text
     }
 
     fn read(&self, path: &str, limit: u64) -> Result<(Vec<u8>, bool), Unreadable> {

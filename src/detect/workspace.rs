@@ -82,7 +82,16 @@ pub(crate) fn node(scan: &mut Scan<'_>, dir: &str) -> Option<Workspace> {
 }
 
 /// The Cargo workspace whose root is `dir`: literal and globbed members, path dependencies of the root, less `exclude`.
-pub(crate) fn cargo(scan: &mut Scan<'_>, dir: &str) -> Option<Workspace> {
+pub(crate) fn cargo(scan: &mut Scan<'_>, dir: &str) -> Option<Rc<Workspace>> {
+    if let Some(known) = scan.cargo.get(dir) {
+        return known.clone();
+    }
+    let workspace = find_cargo(scan, dir).map(Rc::new);
+    scan.cargo.insert(dir.to_owned(), workspace.clone());
+    workspace
+}
+
+fn find_cargo(scan: &mut Scan<'_>, dir: &str) -> Option<Workspace> {
     let document = scan.document(&super::repo::join(dir, "Cargo.toml"), Syntax::Toml)?;
     document.get(&["workspace"])?;
     let patterns = document.strings(&["workspace", "members"]);

@@ -197,6 +197,13 @@ fn detect_package(
     if let Some((name, what)) = backend
         && !matches!(output, Output::Server(_))
     {
+        let message =
+            format!("builds assets of the {what}, which its image will lack: they are not built");
+        scan.warn(
+            &package.document.file,
+            package.script_line("build"),
+            message,
+        );
         return Ok(Err(format!(
             "beside `{name}` it builds the assets of the {what}"
         )));
@@ -660,11 +667,11 @@ fn ship(
             let up = relative(&package.dir, &project.manager.root);
             wanted.push(format!("{up}/node_modules"));
             copies.push(Copy {
-                from: format!("{up}/node_modules"),
+                from: join("/src", &join(&project.manager.root, "node_modules")),
                 to: "/app/node_modules".to_owned(),
             });
             for dir in &project.shipped {
-                let from = relative(&package.dir, dir);
+                let from = join("/src", dir);
                 let to = format!("/app/{}", relative(&project.manager.root, dir));
                 copies.push(Copy { from, to });
             }

@@ -28,9 +28,6 @@ const TOOL: Tool = Tool {
 
 const LOOKS_LIKE: &str = "a Rust program";
 
-/// Bytes of a Cargo.lock that are read for crate names.
-const LOCK_LIMIT: u64 = 8 << 20;
-
 /// Frameworks by crate, with the port that they listen on by themselves.
 const FRAMEWORKS: &[(&str, Option<u16>)] = &[
     ("actix-web", None),
@@ -558,7 +555,7 @@ fn build(
 
 /// The names of all locked crates.
 fn locked_crates(scan: &Scan<'_>, lock: Option<&str>) -> BTreeSet<String> {
-    let Some(text) = lock.and_then(|lock| scan.repo.head(lock, LOCK_LIMIT)) else {
+    let Some(text) = lock.and_then(|lock| scan.repo.lock(lock)) else {
         return BTreeSet::new();
     };
     let mut names = BTreeSet::new();
@@ -599,7 +596,7 @@ fn context(scan: &mut Scan<'_>, member: &Crate, lock: Option<&str>) -> Vec<Strin
     }
     let mut globs: BTreeSet<String> = used.iter().map(|dir| tree_glob(dir)).collect();
     let members = workspace::cargo(scan, &member.root)
-        .map(|workspace| workspace.members)
+        .map(|workspace| workspace.members.clone())
         .unwrap_or_default();
     for other in members.iter().filter(|other| !used.contains(*other)) {
         // Cargo loads the manifest of every member, and asks that its targets exist.

@@ -167,15 +167,16 @@ fn a_workspace_member_is_built_after_what_it_depends_on_and_shipped_with_it() {
             "cd ../.. && npm run build -w @acme/ui",
             "cd ../.. && npm run build -w @acme/web",
             "cd ../.. && npm ci --omit=dev --ignore-scripts --prefer-offline -w @acme/web",
+            "cd ../.. && rm -f node_modules/@acme/config",
             "mkdir -p ../../node_modules node_modules",
         ]
     );
     assert_eq!(
         copies(spec),
         [
-            "../../node_modules -> /app/node_modules",
-            "../../packages/core -> /app/packages/core",
-            "../../packages/ui -> /app/packages/ui",
+            "/src/node_modules -> /app/node_modules",
+            "/src/packages/core -> /app/packages/core",
+            "/src/packages/ui -> /app/packages/ui",
             "dist -> /app/apps/web/dist",
             "node_modules -> /app/apps/web/node_modules",
             "package.json -> /app/apps/web/package.json",
@@ -671,4 +672,44 @@ fn vitepress_writes_below_the_directory_that_its_script_names() {
         copies(app(manifest, &[]).spec("site")),
         ["docs/.vitepress/dist -> /app"]
     );
+}
+
+#[test]
+fn a_hook_around_the_start_that_does_more_than_build_is_refused() {
+    let manifest = |hook: &str| {
+        format!(
+            "{{\"name\": \"a\", \"scripts\": {{\n\"prestart\": \"{hook}\",\n\"start\": \"node i.js\", \"build\": \"tsc\"}}}}"
+        )
+    };
+    let builds = app(&manifest("npm run build"), &[("i.js", "")]);
+    assert_eq!(command(builds.spec("a")), "node i.js");
+    let migrates = app(&manifest("node migrate.js"), &[("i.js", "")]);
+    assert_eq!(
+        migrates.messages(),
+        [
+            "package.json:2: `prestart` runs `node migrate.js` around the start, which nothing does in an image"
+        ]
+    );
+}
+
+#[test]
+fn the_port_is_followed_through_a_function_of_a_shared_library() {
+    let found = found(&[
+        ("package.json", r#"{"private": true, "workspaces": ["*"]}"#),
+        ("package-lock.json", "{}"),
+        ("run/package.json", r#"{"name": "run", "main": "i.js"}"#),
+        (
+            "run/i.js",
+            "export function run(name, server, fallback) {\n  server.listen(process.env.PORT ?? fallback);\n}",
+        ),
+        (
+            "web/package.json",
+            r#"{"name": "web", "scripts": {"start": "node m.js"}, "dependencies": {"run": "*"}}"#,
+        ),
+        (
+            "web/m.js",
+            "run('web', make({ timeout: 9999 }, () => 5), 3001);",
+        ),
+    ]);
+    assert_eq!(found.spec("web").runtime.ports, [3001]);
 }

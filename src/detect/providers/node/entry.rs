@@ -10,7 +10,7 @@ use crate::detect::source::{self, Fact, Family, File};
 use crate::spec::Copy;
 
 use super::Project;
-use super::manager::{LOCK_LIMIT, Tool};
+use super::manager::Tool;
 use super::port;
 use super::script::{self, Program, Resolved};
 
@@ -93,9 +93,29 @@ pub(super) fn server(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Found
         let rule = format!("node.script.{name}");
         let mut evidence = Evidence::new("start", text, &rule).at(&package.document.file, line);
         evidence.losing = losing;
+        hooks(project, name)?;
         return found(scan, project, resolved, evidence);
     }
     by_file(scan, project, losing)
+}
+
+/// Refuses a start whose hooks do more than build: nothing would run them in the image.
+fn hooks(project: &Project<'_>, name: &str) -> Result<(), Problem> {
+    let document = &project.package.document;
+    for hook in [format!("pre{name}"), format!("post{name}")] {
+        let Some(text) = project.package.script(&hook) else {
+            continue;
+        };
+        if !script::only_builds(text) {
+            let message =
+                format!("`{hook}` runs `{text}` around the start, which nothing does in an image");
+            return Err(
+                Problem::new(&document.file, project.package.script_line(&hook), message)
+                    .help("move it into the app, or into a process of its own"),
+            );
+        }
+    }
+    Ok(())
 }
 
 fn procfile(scan: &Scan<'_>, dir: &str) -> Option<(String, u64, String)> {
@@ -454,7 +474,7 @@ pub(super) fn module(scan: &Scan<'_>, project: &Project<'_>, name: &str) -> Stri
         && manager
             .lock
             .as_deref()
-            .and_then(|lock| scan.repo.head(lock, LOCK_LIMIT))
+            .and_then(|lock| scan.repo.lock(lock))
             .is_some_and(|text| text.contains(&format!("\"{below}/{own}\"")));
     if is_nested {
         own

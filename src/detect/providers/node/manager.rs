@@ -210,7 +210,7 @@ fn yarn(scan: &Scan<'_>, root: &str) -> Tool {
     let berry = scan.repo.has(&join(root, ".yarnrc.yml"))
         || scan
             .repo
-            .head(&join(root, "yarn.lock"), 4096)
+            .lock(&join(root, "yarn.lock"))
             .is_some_and(|head| head.contains("__metadata:"));
     if berry {
         Tool::YarnBerry
@@ -484,6 +484,7 @@ fn prune(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
             let install = if manager.lock.is_some() { "npm ci" } else { "npm install" };
             let only = format!("{install} --omit=dev --ignore-scripts --prefer-offline -w {}", quoted(&name));
             steps.prune.push(in_root(project, only));
+            steps.prune.extend(unlink(project));
             let scripted = scripted(scan, project);
             if !scripted.is_empty() {
                 let names: Vec<String> = scripted.iter().map(|name| quoted(name)).collect();
@@ -513,14 +514,30 @@ fn prune(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
     }
 }
 
+/// Removes the links to members that only the build needs, which would lead nowhere in the image.
+fn unlink(project: &Project<'_>) -> Option<String> {
+    let build_only = project
+        .internal
+        .iter()
+        .filter(|dir| !project.shipped.contains(dir));
+    let links: Vec<String> = build_only
+        .filter_map(|dir| project.packages.get(dir)?.name.clone())
+        .map(|name| quoted(&format!("node_modules/{name}")))
+        .collect();
+    (!links.is_empty()).then(|| in_root(project, format!("rm -f {}", links.join(" "))))
+}
+
 /// Locked production packages whose own scripts have to run: native addons and the like.
 fn scripted(scan: &Scan<'_>, project: &Project<'_>) -> BTreeSet<String> {
     let Some(lock) = project.manager.lock.as_deref() else {
         return BTreeSet::new();
     };
-    let Some(text) = scan.repo.head(lock, LOCK_LIMIT) else {
+    let Some(text) = scan.repo.lock(lock) else {
         return BTreeSet::new();
     };
+    if !text.contains("\"hasInstallScript\"") {
+        return BTreeSet::new();
+    }
     let Ok(lock) = serde_json::from_str::<serde_json::Value>(&text) else {
         return BTreeSet::new();
     };
@@ -541,9 +558,6 @@ fn scripted(scan: &Scan<'_>, project: &Project<'_>) -> BTreeSet<String> {
         .collect()
 }
 
-/// Bytes of a lock file that are read at most.
-pub(super) const LOCK_LIMIT: u64 = 16 << 20;
-
 /// Packages that are compiled on installation, or compile those that depend on them.
 const NATIVE: &[&str] = &[
     "@mapbox/node-pre-gyp",
@@ -560,7 +574,7 @@ fn native(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
     let Some(text) = manager
         .lock
         .as_deref()
-        .and_then(|lock| scan.repo.head(lock, LOCK_LIMIT))
+        .and_then(|lock| scan.repo.lock(lock))
     else {
         return;
     };

@@ -135,6 +135,11 @@ fn line_of(package: &Package, script: &str, extra: &[String], depth: u8) -> Reso
     command(package, last, extra, depth)
 }
 
+/// Whether all that a script does is to build.
+pub(super) fn only_builds(script: &str) -> bool {
+    start::parse(script).is_ok_and(|commands| commands.iter().all(is_build_step))
+}
+
 /// Whether a command before the start only builds, which the build has done already.
 fn is_build_step(command: &Command) -> bool {
     let words = command.literals();

@@ -9,9 +9,6 @@ use crate::wolfi::Stream;
 
 use super::{Manager, Project, internal_path};
 
-/// Bytes of a lock file that are read at most.
-const LOCK_LIMIT: u64 = 16 << 20;
-
 /// A name as the package index compares it (PEP 503).
 pub(super) fn normal(name: &str) -> String {
     let mut normal = String::new();
@@ -89,7 +86,7 @@ pub(super) fn read(scan: &mut Scan<'_>, project: &mut Project) {
         _ => None,
     };
     project.direct = direct;
-    if let Some(text) = lock.and_then(|lock| scan.repo.head(&lock, LOCK_LIMIT)) {
+    if let Some(text) = lock.and_then(|lock| scan.repo.lock(&lock)) {
         let names = text
             .lines()
             .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
@@ -250,7 +247,7 @@ pub(super) fn native(
 
 /// The locked distributions that have no wheel for this Python on Linux.
 fn without_wheel(scan: &Scan<'_>, lock: &str, stream: &str) -> Vec<String> {
-    let Some(text) = scan.repo.head(lock, LOCK_LIMIT) else {
+    let Some(text) = scan.repo.lock(lock) else {
         return Vec::new();
     };
     let tag = format!("-cp{}-", stream.replace('.', ""));
