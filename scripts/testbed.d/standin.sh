@@ -91,4 +91,8 @@ standin_environment() {
   print_variable PEELBOX_APK_REPOSITORY "http://127.0.0.1:$(port_of standin)"
   print_variable PEELBOX_APK_KEY "$CACHE/standin-$(cat "$dir/set")/keys/standin.rsa.pub"
   print_variable PEELBOX_TESTBED_ACCESS_LOG "$dir/access.log"
+  # What peelbox remembers of one stand-in says nothing of the next.
+  local index
+  index=$(sha256sum "$CACHE/standin-$(cat "$dir/set")/repo/x86_64/APKINDEX.tar.gz")
+  print_variable PEELBOX_CACHE_DIR "$CACHE/peelbox-${index:0:12}"
 }

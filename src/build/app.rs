@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::buildkit::fsutil::Sent;
 use crate::buildkit::llb::{FileOp, Mkfile, Proxy, State};
 use crate::buildkit::{
-    Attestation, BuildError, BuildReference, Client, Error, Export, Gateway, Job, Outcome,
-    Received, Session, StatusResponse,
+    Attestation, BuildError, BuildReference, Client, Export, Gateway, Job, Outcome, Received,
+    Session, StatusResponse,
 };
 use crate::image::{
     Certificates, Context, Origin, PinnedPackage, Plan, RootFiles, Steps, config, lower_build,
@@ -327,15 +327,16 @@ impl Run<'_> {
     /// The packages of the image: what the plan asks for, and what the built files need.
     fn closure(&self, plan: &Plan<'_>, files: &Files) -> Result<Closure<'_>, Cause> {
         let mut world = plan.world.clone();
-        for (library, file) in &files.sonames {
+        for (library, wanted) in &files.sonames {
             let atom = format!("so:{library}");
-            if self.index.check(&atom).is_err() {
+            if self.index.check(&atom).is_ok() {
+                world.push(Atom::any(&atom));
+            } else if !wanted.is_brought {
                 return Err(Cause::Library {
-                    file: file.clone(),
+                    file: wanted.file.clone(),
                     library: library.clone(),
                 });
             }
-            world.push(Atom::any(&atom));
         }
         Ok(resolve(self.index, &world)?)
     }

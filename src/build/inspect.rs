@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::buildkit::{BuildReference, Error, FileStat, Gateway};
-use crate::image::{Needs, Pages};
+use crate::image::{Needs, NeedsError, Pages, section};
 
 use super::failure::Cause;
 
@@ -14,16 +14,28 @@ use super::failure::Cause;
 pub(super) struct Files {
     /// All of them by absolute path.
     pub(super) all: BTreeMap<String, FileStat>,
-    /// The sonames that they need and do not bring, each with a file that needs it.
-    pub(super) sonames: BTreeMap<String, String>,
+    /// The sonames that they need and do not find in their own directories.
+    pub(super) sonames: BTreeMap<String, Wanted>,
     /// The ELF programs.
     pub(super) programs: Vec<String>,
+}
+
+/// A library that a built file needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// A file that needs it.
+    pub(super) file: String,
+    /// Whether the build made a library of that name, if not where the loader looks by itself: a program may load it
+    /// before it is needed.
+    pub(super) is_brought: bool,
 }
 
 // The daemon answers one call in well under a millisecond; this keeps it busy without a queue of its own.
 const CALLS: usize = 16;
 const ELF: &[u8] = b"\x7fELF";
 const HEAD: u64 = 4 << 10;
+// A list of modules is some kilobytes.
+const SECTION_LIMIT: u64 = 8 << 20;
 // Wolfi's loaders live here; everything else is another system's.
 const LOADERS: [&str; 4] = [
     "/lib64/ld-linux-x86-64.so.2",
@@ -118,34 +130,64 @@ async fn read_needs(
     }
     let mut pages = Pages::new(size);
     pages.insert(0, head);
+    read_pages(gateway, reference, path, &mut pages, Needs::read)
+        .await
+        .map(Some)
+}
+
+/// Reads what `parse` asks for until it is content.
+async fn read_pages<T>(
+    gateway: &Gateway,
+    reference: &BuildReference,
+    path: &str,
+    pages: &mut Pages,
+    parse: impl Fn(&Pages) -> Result<T, NeedsError>,
+) -> Result<T, Cause> {
+    let malformed = |reason: String| Cause::Elf {
+        file: path.to_owned(),
+        reason,
+    };
     loop {
-        let (offset, length) = match Needs::read(&pages) {
-            Ok(needs) => return Ok(Some(needs)),
-            Err(error) => match error.missing() {
-                Some(range) => range,
-                None => {
-                    return Err(Cause::Elf {
-                        file: path.to_owned(),
-                        reason: error.to_string(),
-                    });
-                }
-            },
+        let (offset, length) = match parse(pages) {
+            Ok(parsed) => return Ok(parsed),
+            Err(error) => error
+                .missing()
+                .ok_or_else(|| malformed(error.to_string()))?,
         };
         let page = gateway.read_range(reference, path, offset, length).await?;
         if page.is_empty() {
-            return Err(Cause::Elf {
-                file: path.to_owned(),
-                reason: "it is shorter than it says".to_owned(),
-            });
+            return Err(malformed("it is shorter than it says".to_owned()));
         }
         pages.insert(offset, page);
     }
 }
 
+/// The bytes of the section `name` of a program; empty where it has none.
+pub(super) async fn read_section(
+    gateway: &Gateway,
+    reference: &BuildReference,
+    path: &str,
+    size: u64,
+    name: &str,
+) -> Result<Vec<u8>, Cause> {
+    let mut pages = Pages::new(size);
+    let found = read_pages(gateway, reference, path, &mut pages, |pages| {
+        section(pages, name)
+    })
+    .await?;
+    let Some(range) = found else {
+        return Ok(Vec::new());
+    };
+    let length = range.end.saturating_sub(range.start).min(SECTION_LIMIT);
+    Ok(gateway
+        .read_range(reference, path, range.start, length)
+        .await?)
+}
+
 fn missing(
     all: &BTreeMap<String, FileStat>,
     needs: &[(String, Needs)],
-) -> Result<BTreeMap<String, String>, Cause> {
+) -> Result<BTreeMap<String, Wanted>, Cause> {
     let brought: BTreeSet<&str> = all
         .keys()
         .map(|path| file_name(path))
@@ -174,14 +216,21 @@ fn missing(
                 loader: loader.clone(),
             });
         }
-        for library in needs
-            .libraries
-            .iter()
-            .filter(|library| !brought.contains(library.as_str()))
-        {
-            sonames
-                .entry(library.clone())
-                .or_insert_with(|| file.clone());
+        let origin = file
+            .rsplit_once('/')
+            .map_or("/", |(directory, _)| directory);
+        let directories = needs.directories(origin);
+        let is_found = |library: &str| {
+            directories
+                .iter()
+                .any(|directory| all.contains_key(&format!("{directory}/{library}")))
+        };
+        for library in needs.libraries.iter().filter(|library| !is_found(library)) {
+            let wanted = || Wanted {
+                file: file.clone(),
+                is_brought: brought.contains(library.as_str()),
+            };
+            sonames.entry(library.clone()).or_insert_with(wanted);
         }
     }
     Ok(sonames)

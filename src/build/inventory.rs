@@ -11,12 +11,11 @@ use crate::sbom::Library;
 use crate::sbom::lockfile::{self, DistInfo, Kind, Selector};
 
 use super::failure::Cause;
-use super::inspect::Files;
+use super::inspect::{Files, read_section};
 
 const CALLS: usize = 16;
 const RECORD_LIMIT: u64 = 64 << 20;
 const METADATA_LIMIT: u64 = 4 << 20;
-const BINARY_LIMIT: u64 = 1 << 30;
 const NPM_RECORD: &str = "/node_modules/.package-lock.json";
 // The lock files of each language, the one that decides first.
 const NODE_LOCKS: [&str; 4] = [
@@ -110,7 +109,12 @@ async fn go(
 ) -> Result<Vec<Library>, Cause> {
     let mut libraries = Vec::new();
     for path in &files.programs {
-        let bytes = gateway.read_file(output, path, BINARY_LIMIT).await?;
+        let size = files
+            .all
+            .get(path)
+            .map(|stat| stat.size)
+            .unwrap_or_default();
+        let bytes = read_section(gateway, output, path, size, ".go.buildinfo").await?;
         libraries.extend(lockfile::go_buildinfo(&bytes).map_err(|error| unreadable(path, &error))?);
     }
     Ok(libraries)
@@ -145,7 +149,11 @@ fn node(plan: &Plan<'_>, repository: &Path) -> Result<Vec<Library>, Cause> {
     };
     let manifest = read(&repository.join(&plan.path).join("package.json")).unwrap_or_default();
     let selector = Selector {
-        member: (!below.is_empty()).then_some(below.as_str()),
+        member: Some(if below.is_empty() {
+            "."
+        } else {
+            below.as_str()
+        }),
         manifests: vec![&manifest],
         platform: Some(&plan.platform),
     };

@@ -32,14 +32,22 @@ pub(super) async fn check(
             });
         };
         let head = gateway.read_range(image, &path, 0, HEAD).await?;
-        if let Some(script) = shebang(&head)
-            && gateway.stat(image, &script.interpreter).await?.is_none()
+        let Some(script) = shebang(&head) else {
+            continue;
+        };
+        let missing = |interpreter: &str| Cause::Interpreter {
+            process: process.to_owned(),
+            program: program.clone(),
+            interpreter: interpreter.to_owned(),
+        };
+        if gateway.stat(image, &script.interpreter).await?.is_none() {
+            return Err(missing(&script.interpreter));
+        }
+        // `env` looks for what it runs as a shell would.
+        if let Some(name) = script.program()
+            && find(gateway, image, plan, &name).await?.is_none()
         {
-            return Err(Cause::Interpreter {
-                process: process.to_owned(),
-                program: program.clone(),
-                interpreter: script.interpreter,
-            });
+            return Err(missing(&name));
         }
     }
     Ok(())

@@ -19,7 +19,7 @@ use super::index::Source;
 use super::interrupt::Interrupt;
 use super::outputs::{self, Files};
 use super::setup::Ready;
-use super::{detect, index, inputs, outcome, print, say, setup, write};
+use super::{index, inputs, outcome, print, say, setup, write};
 
 /// Builds.
 pub(super) async fn run(arguments: &Ci, environment: &Environment) -> Result<ExitCode, Failure> {
@@ -29,11 +29,7 @@ pub(super) async fn run(arguments: &Ci, environment: &Environment) -> Result<Exi
     let source = index::open(environment, architecture).await?;
     source.warn();
     let building = &arguments.building;
-    let specs = match inputs::spec_file(&repository, building.spec.as_deref()) {
-        Some(file) => inputs::load(&file)?,
-        None => detect::specs(&repository, &source.index)?,
-    };
-    let specs = inputs::select(specs, &building.app)?;
+    let specs = inputs::specs(&repository, building, &source.index)?;
     let mut plans = inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
     setup::label(&mut plans, &building.label)?;
     let tags = tags(&arguments.tag, &plans)?;
@@ -173,7 +169,8 @@ fn broken(plan: &Plan<'_>, started: Instant, reason: String) -> report::App {
     app
 }
 
-fn mode(progress: Progress, is_quiet: bool) -> Mode {
+/// How much progress is shown.
+pub(super) fn mode(progress: Progress, is_quiet: bool) -> Mode {
     if is_quiet || progress == Progress::Quiet {
         Mode::Quiet
     } else {

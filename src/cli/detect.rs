@@ -113,7 +113,7 @@ fn tell(detection: &Detection) {
             "warning: {}\n",
             place(&diagnostic.file, diagnostic.line, &diagnostic.message)
         );
-        for help in &diagnostic.help {
+        if let Some(help) = &diagnostic.help {
             let _ = writeln!(text, "hint: {}", escape(help)); // writing to a String cannot fail
         }
         say(&text);

@@ -111,7 +111,10 @@ mod tests {
             cache([("HOME", "/h"), ("XDG_CACHE_HOME", "c")].into()).as_deref(),
             Some("/h/.cache/peelbox")
         );
-        assert_eq!(cache([("HOME", "/h"), ("PEELBOX_CACHE_DIR", "/p")].into()).as_deref(), Some("/p"));
+        assert_eq!(
+            cache([("HOME", "/h"), ("PEELBOX_CACHE_DIR", "/p")].into()).as_deref(),
+            Some("/p")
+        );
         assert_eq!(cache(Environment::default()), None);
     }
 }

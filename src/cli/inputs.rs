@@ -9,6 +9,8 @@ use crate::oci::Platform;
 use crate::spec::{self, Spec};
 use crate::wolfi::{Index, UnknownPackage};
 
+use super::args::Building;
+use super::detect;
 use super::failure::{Exit, Failure, Problem};
 
 /// The spec files that are looked for in a repository's root.
@@ -29,6 +31,19 @@ pub(super) fn spec_file(repository: &Path, named: Option<&Path>) -> Option<PathB
             .map(|name| repository.join(name))
             .find(|path| path.is_file()),
     }
+}
+
+/// The specs of a run: from the spec file, else by detection, and of those the ones that `--app` names.
+pub(super) fn specs(
+    repository: &Path,
+    building: &Building,
+    index: &Index,
+) -> Result<Vec<Spec>, Failure> {
+    let specs = match spec_file(repository, building.spec.as_deref()) {
+        Some(file) => load(&file)?,
+        None => detect::specs(repository, index)?,
+    };
+    select(specs, &building.app)
 }
 
 /// Reads a spec file.

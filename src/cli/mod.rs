@@ -1,6 +1,7 @@
 //! The program: flags and environment become options, options become a run, a run becomes an exit code.
 
 mod args;
+mod build;
 mod ci;
 mod detect;
 mod dial;
@@ -72,7 +73,7 @@ fn run(command: Command, environment: &Environment) -> Result<ExitCode, Failure>
         Command::Detect(arguments) => runtime.block_on(detect::run(&arguments, environment)),
         Command::Packages(question) => runtime.block_on(packages::run(&question, environment)),
         Command::Doctor(arguments) => runtime.block_on(doctor::run(&arguments, environment)),
-        Command::Build(_) => Err(Failure::input("not there yet")),
+        Command::Build(arguments) => runtime.block_on(build::run(&arguments, environment)),
     }
 }
 

@@ -1,0 +1,317 @@
+//! `peelbox build`: the images of a spec file, or of detection, loaded into the Engine or written to files.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::build::Run;
+use crate::buildkit::DockerApi;
+use crate::image::Plan;
+use crate::oci::Archive;
+use crate::progress::{Mode, escape};
+
+use super::args::Build;
+use super::ci::{mode, tags};
+use super::display::Display;
+use super::environment::Environment;
+use super::failure::{Exit, Failure, Problem};
+use super::interrupt::Interrupt;
+use super::setup::Ready;
+use super::{discover, index, inputs, outcome, outputs, print, say, setup};
+
+/// Where images go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Output {
+    /// Into the images of the Engine.
+    Engine,
+    /// Into a file, `{app}` in its name.
+    File {
+        exporter: &'static str,
+        path: String,
+    },
+}
+
+const FORMS: &str =
+    "write type=docker, type=docker,dest=FILE, type=tar,dest=FILE or type=oci,dest=FILE";
+
+impl Output {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let wrong =
+            |reason: String| Failure::input(format!("--output {text}: {reason}")).hint(FORMS);
+        let mut kind = None;
+        let mut file = None;
+        for field in text.split(',') {
+            match field.split_once('=') {
+                Some(("type", value)) => kind = Some(value),
+                Some(("dest", value)) if !value.is_empty() => file = Some(value.to_owned()),
+                _ => return Err(wrong(format!("`{field}` is not understood"))),
+            }
+        }
+        match (kind, file) {
+            (Some("docker"), None) => Ok(Self::Engine),
+            (Some("docker" | "tar"), Some(path)) => Ok(Self::File {
+                exporter: "docker",
+                path,
+            }),
+            (Some("oci"), Some(path)) => Ok(Self::File {
+                exporter: "oci",
+                path,
+            }),
+            (Some("oci" | "tar"), None) => Err(wrong("it needs dest=FILE".to_owned())),
+            (Some(other), _) => Err(wrong(format!("there is no output of type `{other}`"))),
+            (None, _) => Err(wrong("it has no type".to_owned())),
+        }
+    }
+
+    fn check(&self, plans: &[Plan<'_>]) -> Result<(), Failure> {
+        match self {
+            Self::File { path, .. } if plans.len() > 1 && !path.contains("{app}") => {
+                Err(Failure::input(format!(
+                    "--output: `{path}` would hold the images of {} apps",
+                    plans.len()
+                ))
+                .hint("put {app} into it, which stands for the app's name"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Builds.
+pub(super) async fn run(arguments: &Build, environment: &Environment) -> Result<ExitCode, Failure> {
+    if arguments.context_name.is_some() {
+        return Err(Failure::input("there is no --context-name any more")
+            .hint("--repo names the directory of the sources"));
+    }
+    let output = Output::parse(&arguments.output)?;
+    let interrupt = Interrupt::listen()?;
+    let repository = setup::repository(&arguments.repo)?;
+    let (platform, architecture) = setup::target()?;
+    let source = index::open(environment, architecture).await?;
+    source.warn();
+    let building = &arguments.building;
+    let specs = inputs::specs(&repository, building, &source.index)?;
+    let mut plans = inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
+    setup::label(&mut plans, &building.label)?;
+    output.check(&plans)?;
+    let tags = tags(&arguments.tag, &plans)?;
+    let mut ready = setup::prepare(building, environment, &repository, &platform, None).await?;
+    if matches!(
+        output,
+        Output::File {
+            exporter: "docker",
+            ..
+        }
+    ) {
+        // A Docker archive has no place for them.
+        ready.options.sbom = false;
+        ready.options.provenance = None;
+    }
+    let engine = engine(&output, &mut ready).await?;
+    let packages = setup::packages(&source, &plans).await?;
+    let run = ready.run(&source, &packages);
+    let mut failures = Vec::new();
+    for (plan, names) in plans.iter().zip(&tags) {
+        if interrupt.is_raised() {
+            break;
+        }
+        let job = Job {
+            run: &run,
+            ready: &ready,
+            mode: mode(building.progress, building.quiet),
+            interrupt: &interrupt,
+        };
+        if let Err((problem, exit)) = job.app(plan, names, &output, engine.as_ref()).await? {
+            failures.push((problem, exit));
+        }
+    }
+    drop(run);
+    ready.session.close().await;
+    let Some(exit) = failures.iter().map(|(_, exit)| *exit).max() else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    Err(Failure {
+        exit,
+        problems: failures.into_iter().map(|(problem, _)| problem).collect(),
+    })
+}
+
+/// The Engine that images are loaded into.
+struct Engine {
+    api: DockerApi,
+    has_containerd_store: bool,
+}
+
+async fn engine(output: &Output, ready: &mut Ready) -> Result<Option<Engine>, Failure> {
+    if *output != Output::Engine {
+        return Ok(None);
+    }
+    let failed =
+        |error| discover::unreachable(&error).hint("--output type=oci,dest=FILE needs no Engine");
+    let api = DockerApi::new(&ready.found.docker).map_err(failed)?;
+    let engine = api.engine().await.map_err(failed)?;
+    if !engine.has_containerd_store && (ready.options.sbom || ready.options.provenance.is_some()) {
+        say(
+            "warning: this Engine keeps its images outside of containerd and cannot hold attestations: they are left out\n",
+        );
+        ready.options.sbom = false;
+        ready.options.provenance = None;
+    }
+    Ok(Some(Engine {
+        api,
+        has_containerd_store: engine.has_containerd_store,
+    }))
+}
+
+struct Job<'a> {
+    run: &'a Run<'a>,
+    ready: &'a Ready,
+    mode: Mode,
+    interrupt: &'a Interrupt,
+}
+
+impl Job<'_> {
+    async fn app(
+        &self,
+        plan: &Plan<'_>,
+        names: &[String],
+        output: &Output,
+        engine: Option<&Engine>,
+    ) -> Result<Result<(), (Problem, Exit)>, Failure> {
+        let (exporter, target) = match output {
+            Output::File { exporter, path } => (
+                *exporter,
+                Some(PathBuf::from(path.replace("{app}", &plan.name))),
+            ),
+            Output::Engine if engine.is_some_and(|engine| engine.has_containerd_store) => {
+                ("oci", None)
+            }
+            Output::Engine => ("docker", None),
+        };
+        let partial = partial(target.as_deref())?;
+        let rewrites = self.ready.capabilities.can_rewrite_timestamps();
+        let export = outputs::archive(
+            exporter,
+            names,
+            self.ready.options.epoch,
+            rewrites,
+            partial.path(),
+        );
+        let display = Display::new(self.mode, None);
+        let shown = display.clone();
+        let built = self
+            .run
+            .build(plan, vec![export], self.interrupt.raised(), move |event| {
+                shown.feed(event)
+            })
+            .await;
+        display.finish();
+        if let Err(failure) = built {
+            return Ok(Err((problem(plan, &failure), outcome::exit(&failure))));
+        }
+        let digest = match exporter {
+            "oci" => {
+                let archive = Archive::read(partial.path())
+                    .map_err(|error| Failure::environment(error.to_string()))?;
+                let image = outputs::image(&archive).map_err(Failure::environment)?;
+                Some(image.descriptor.digest)
+            }
+            _ => None,
+        };
+        match (&target, engine) {
+            (Some(path), _) => {
+                partial.persist(path).map_err(|error| {
+                    Failure::environment(format!(
+                        "cannot write `{}`: {}",
+                        path.display(),
+                        error.error
+                    ))
+                })?;
+            }
+            (None, Some(engine)) => engine
+                .api
+                .load(partial.path())
+                .await
+                .map_err(|error| discover::unreachable(&error))?,
+            (None, None) => {}
+        }
+        for name in names {
+            let digest = digest
+                .map(|digest| format!(" {digest}"))
+                .unwrap_or_default();
+            print(&format!("{name}{digest}\n"))?;
+        }
+        Ok(Ok(()))
+    }
+}
+
+// The file gets its final name when it is whole.
+fn partial(target: Option<&Path>) -> Result<tempfile::NamedTempFile, Failure> {
+    let directory = target
+        .and_then(Path::parent)
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let made = match (target, directory) {
+        (Some(_), Some(directory)) => tempfile::NamedTempFile::new_in(directory),
+        (Some(_), None) => tempfile::NamedTempFile::new_in("."),
+        (None, _) => tempfile::NamedTempFile::new(),
+    };
+    made.map_err(|error| Failure::environment(format!("cannot write the image: {error}")))
+}
+
+fn problem(plan: &Plan<'_>, failure: &crate::build::Failure) -> Problem {
+    let told = outcome::failed(failure);
+    let step = told
+        .step
+        .map(|step| format!(" in {step}"))
+        .unwrap_or_default();
+    let mut message = format!(
+        "app `{}` failed{}: {}",
+        plan.name,
+        escape(&step),
+        escape(&told.message)
+    );
+    if let Some(command) = &told.command {
+        message.push_str(&format!("\ncommand: {}", escape(command)));
+    }
+    for line in &told.log {
+        message.push_str(&format!("\n| {line}"));
+    }
+    told.hint
+        .iter()
+        .fold(Problem::new(message), |problem, hint| problem.hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_is_one_of_a_few_forms() {
+        let file = |exporter, path: &str| Output::File {
+            exporter,
+            path: path.to_owned(),
+        };
+        assert_eq!(Output::parse("type=docker"), Ok(Output::Engine));
+        assert_eq!(
+            Output::parse("type=tar,dest=a.tar"),
+            Ok(file("docker", "a.tar"))
+        );
+        assert_eq!(
+            Output::parse("dest={app}.tar,type=oci"),
+            Ok(file("oci", "{app}.tar"))
+        );
+        for (text, message) in [
+            ("type=oci", "--output type=oci: it needs dest=FILE"),
+            (
+                "type=zip,dest=a",
+                "--output type=zip,dest=a: there is no output of type `zip`",
+            ),
+            ("oci", "--output oci: `oci` is not understood"),
+            ("dest=a", "--output dest=a: it has no type"),
+        ] {
+            assert_eq!(
+                Output::parse(text).unwrap_err().problems[0].message,
+                message
+            );
+        }
+    }
+}
