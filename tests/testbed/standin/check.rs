@@ -33,6 +33,13 @@ pub(crate) fn repository(made: &BTreeMap<String, Made>) -> Result<()> {
     dependencies(&names, &mut problems);
     owners(made, &names, &mut problems);
     for (name, one) in made {
+        if !one
+            .record
+            .lines()
+            .any(|line| is_version(line.strip_prefix("V:")))
+        {
+            problems.push(format!("`{name}` has no version"));
+        }
         for path in MERGED {
             let is_real = one.directories.contains(path);
             let is_link = one.files.contains(path) && name != "wolfi-baselayout";
@@ -45,6 +52,15 @@ pub(crate) fn repository(made: &BTreeMap<String, Made>) -> Result<()> {
         return Ok(());
     }
     Err(format!("the repository is not sound:\n  {}", problems.join("\n  ")).into())
+}
+
+/// Whether a version is a number with a release.
+fn is_version(version: Option<&str>) -> bool {
+    version
+        .and_then(|version| version.split_once("-r"))
+        .is_some_and(|(number, release)| {
+            number.starts_with(|c: char| c.is_ascii_digit()) && release.parse::<u32>().is_ok()
+        })
 }
 
 fn names(record: &str) -> Names {
@@ -157,6 +173,21 @@ mod tests {
     fn a_dependency_that_nothing_provides_is_refused() {
         let error = repository(&made(&[("a", "D:so:libb.so.1\n", &[])])).unwrap_err();
         assert!(error.to_string().contains("`a` needs `so:libb.so.1`"));
+    }
+
+    #[test]
+    fn a_package_has_a_version() {
+        let mut packages = made(&[("a", "", &[])]);
+        repository(&packages).unwrap();
+        if let Some(one) = packages.get_mut("a") {
+            one.record = "P:a\nV:-r0\n".to_owned();
+        }
+        assert!(
+            repository(&packages)
+                .unwrap_err()
+                .to_string()
+                .contains("`a` has no version")
+        );
     }
 
     #[test]

@@ -73,10 +73,12 @@ impl Inputs {
     /// Reads what an earlier run left.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir.join("files"))?;
-        let known: BTreeMap<String, Input> = match fs::read(dir.join("inputs.json")) {
+        let mut known: BTreeMap<String, Input> = match fs::read(dir.join("inputs.json")) {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
             Err(_) => BTreeMap::new(),
         };
+        // One whose version was not understood is fetched again.
+        known.retain(|_, input| input.version.starts_with(|c: char| c.is_ascii_digit()));
         Ok(Self {
             dir: dir.to_owned(),
             known,
@@ -379,7 +381,11 @@ fn fetch_packs(
             .current_dir(&part);
         run(&mut npm)?;
         let file = files(&part)?.pop().ok_or("npm brought nothing")?;
-        let stem = name["npm:".len()..].split('@').next().unwrap_or_default();
+        // `@oven/bun-linux-x64@1` comes as `oven-bun-linux-x64-1.3.1.tgz`.
+        let stem = name["npm:".len()..]
+            .trim_start_matches('@')
+            .replace('/', "-");
+        let stem = stem.split('@').next().unwrap_or_default();
         let version = file
             .trim_end_matches(".tgz")
             .trim_start_matches(stem)

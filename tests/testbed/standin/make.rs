@@ -179,7 +179,14 @@ impl Workshop {
             files,
             directories,
         };
-        write(&self.state(recipe), &serde_json::to_vec(&made)?)?;
+        let state = self.state(recipe);
+        let old = fs::read(&state)
+            .ok()
+            .and_then(|old| serde_json::from_slice::<Made>(&old).ok());
+        if let Some(old) = old.filter(|old| old.file != made.file) {
+            let _ = fs::remove_file(self.folders.repository.join(old.file)); // it may be gone
+        }
+        write(&state, &serde_json::to_vec(&made)?)?;
         Ok(made)
     }
 
