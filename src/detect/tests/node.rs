@@ -243,7 +243,7 @@ fn a_member_of_a_pnpm_workspace_is_deployed() {
         spec.build.commands,
         [
             "cd ../../.. && pnpm --filter api... run --if-present build",
-            "cd ../../.. && pnpm --filter api deploy --prod --legacy /out && rm -f /out/node_modules/.modules.yaml",
+            "cd ../../.. && pnpm --filter api deploy --prod --legacy /out && rm -f /out/node_modules/.modules.yaml /out/node_modules/.pnpm-workspace-state-v1.json",
         ]
     );
     assert_eq!(
@@ -712,4 +712,23 @@ fn the_port_is_followed_through_a_function_of_a_shared_library() {
         ),
     ]);
     assert_eq!(found.spec("web").runtime.ports, [3001]);
+}
+
+#[test]
+fn a_start_in_the_directory_of_another_package_is_its_start() {
+    let found = app(
+        r#"{"name": "root", "scripts": {"start": "cd server && npm start"}}"#,
+        &[
+            (
+                "server/package.json",
+                r#"{"name": "s", "scripts": {"start": "node i.js"}}"#,
+            ),
+            ("server/i.js", ""),
+        ],
+    );
+    assert_eq!(found.names(), ["server"]);
+    assert_eq!(
+        found.reason("."),
+        "its start script starts other packages: `npm start`"
+    );
 }

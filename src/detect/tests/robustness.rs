@@ -192,3 +192,50 @@ fn hostile_names_stay_words() {
     }
     assert!(!found.explain_text().contains("\n\n\n"));
 }
+
+#[test]
+fn the_example_holds_eight_apps_and_none_of_its_look_alikes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/monorepo");
+    let found = detect(&Repo::open(root).unwrap(), &index());
+    let apps: Vec<String> = found
+        .apps
+        .iter()
+        .map(|app| {
+            let (metadata, runtime) = (&app.spec.metadata, &app.spec.runtime);
+            let health = runtime
+                .health
+                .as_ref()
+                .map_or("", |health| &health.endpoint);
+            format!(
+                "{} {:?} {health} {}",
+                metadata.project_name,
+                runtime.ports,
+                runtime.command.join(" ")
+            )
+        })
+        .collect();
+    assert_eq!(
+        apps,
+        [
+            "catalog [8000] /healthz /app/.venv/bin/python -m uvicorn app.main:app --host 0.0.0.0 --port 8000",
+            "gateway [3000] /healthz node src/main.js",
+            "ledger []  /app/.venv/bin/ledger",
+            "orders-api [8080] /healthz /app/api",
+            "orders-worker []  /app/worker",
+            "pricing [3001] /healthz node dist/main.js",
+            "search [8080] /healthz /app/search",
+            "storefront [8080]  ",
+        ]
+    );
+    assert_eq!(found.messages(), [""; 0]);
+    for path in [
+        "packages/server",
+        "packages/tsconfig",
+        "crates/terms",
+        "e2e",
+        "docs/snippets/client",
+        "templates/service",
+    ] {
+        assert!(!found.reason(path).is_empty());
+    }
+}

@@ -290,6 +290,7 @@ fn env(tool: Tool) -> BTreeMap<String, String> {
         // Whatever `packageManager` names, the packaged pnpm is the one that runs, without downloading another.
         Tool::Pnpm => &[
             ("npm_config_manage_package_manager_versions", "false"),
+            ("pnpm_config_confirm_modules_purge", "false"),
             ("pnpm_config_deploy_all_files", "true"),
             ("pnpm_config_pm_on_fail", "ignore"),
             ("pnpm_config_store_dir", "/root/.local/share/pnpm/store"),
@@ -495,13 +496,15 @@ fn prune(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
         Tool::Pnpm if is_member => {
             steps.prune.push(in_root(
                 project,
-                format!("pnpm --filter {} deploy --prod --legacy /out && rm -f /out/node_modules/.modules.yaml", quoted(&name)),
+                format!("pnpm --filter {} deploy --prod --legacy /out && {}",
+                    quoted(&name),
+                    without_times("/out/node_modules")),
             ));
             steps.deployed = Some("/out".to_owned());
         }
         Tool::Pnpm => steps
             .prune
-            .push("pnpm prune --prod --ignore-scripts && rm -f node_modules/.modules.yaml".to_owned()),
+            .push(format!("pnpm prune --prod --ignore-scripts && {}", without_times("node_modules"))),
         Tool::YarnClassic => steps.prune.push(in_root(
             project,
             "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline --non-interactive".to_owned(),
@@ -512,6 +515,11 @@ fn prune(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
         Tool::YarnBerry => steps.prune.push("yarn workspaces focus --production".to_owned()),
         Tool::Bun => {}
     }
+}
+
+/// Removes the files in which pnpm notes when it ran.
+fn without_times(modules: &str) -> String {
+    format!("rm -f {modules}/.modules.yaml {modules}/.pnpm-workspace-state-v1.json")
 }
 
 /// Removes the links to members that only the build needs, which would lead nowhere in the image.
