@@ -592,6 +592,7 @@ fn a_version_file_is_read_with_comments_and_wins_over_engines() {
         found.messages(),
         [
             ".nvmrc:3: Node.js `v22.1.0` is not packaged; `nodejs-22` 22.23.2 of the same stream is used",
+            ".nvmrc:3: `nodejs-22` is no longer built: it stays in the index and gets no fixes; maintained are `nodejs-24`",
             "package.json:2: Node.js `>=24` contradicts `v22.1.0` in `.nvmrc`, which wins",
         ]
     );
