@@ -359,6 +359,14 @@ fn context(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
                 .iter()
                 .map(|dir| literal_glob(&join(dir, "package.json"))),
         );
+        // The installation runs the scripts of every member, whoever needs it.
+        let scripted = project.members.iter().filter(|dir| {
+            project
+                .packages
+                .get(*dir)
+                .is_some_and(manager::runs_on_install)
+        });
+        globs.extend(scripted.map(|dir| tree_glob(dir)));
         if let Some(dir) = scan.repo.dir(root) {
             // Configuration that members extend lies at the root: tsconfig.base.json, turbo.json, .npmrc …
             let configs = dir.files().iter().filter(|name| is_config(name));

@@ -733,3 +733,31 @@ fn a_start_in_the_directory_of_another_package_is_its_start() {
         "its start script starts other packages: `npm start`"
     );
 }
+
+#[test]
+fn scripts_that_run_on_installation_get_the_source_of_their_members() {
+    let found = found(&[
+        (
+            "package.json",
+            r#"{"private": true, "workspaces": ["*"], "scripts": {"prepare": "husky"}}"#,
+        ),
+        ("package-lock.json", "{}"),
+        (
+            "a/package.json",
+            r#"{"name": "a", "scripts": {"start": "node i.js"}}"#,
+        ),
+        ("a/i.js", ""),
+        (
+            "b/package.json",
+            r#"{"name": "b", "scripts": {"prepare": "tsc"}}"#,
+        ),
+        (
+            "c/package.json",
+            r#"{"name": "c", "scripts": {"prepare": "husky install"}}"#,
+        ),
+    ]);
+    let spec = found.spec("a");
+    assert_eq!(spec.build.install.files, spec.build.context);
+    assert!(spec.build.context.contains(&"b/**".to_owned()));
+    assert!(!spec.build.context.contains(&"c/**".to_owned()));
+}

@@ -7,7 +7,7 @@ use crate::detect::explain::{Candidate, Evidence};
 use crate::detect::provider::{Problem, Scan, literal_glob, quoted};
 use crate::detect::repo::{join, relative, upwards};
 
-use super::Project;
+use super::{Package, Project};
 
 /// A package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -375,54 +375,56 @@ fn files(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
     files.into_iter().collect()
 }
 
-/// Whether a script that runs on installation may read any file.
-fn needs_source(project: &Project<'_>) -> bool {
-    let mut packages = vec![project.package];
-    packages.extend(
-        project
-            .members
-            .iter()
-            .filter_map(|dir| project.packages.get(dir)),
-    );
-    packages.extend(project.packages.get(&project.manager.root));
-    packages.iter().any(|package| {
-        ["preinstall", "install", "postinstall", "prepare"]
-            .iter()
-            .any(|name| {
-                package
-                    .document
-                    .str(&["scripts", name])
-                    .is_some_and(|script| {
-                        let harmless = [
-                            "husky",
-                            "patch-package",
-                            "prisma generate",
-                            "lefthook install",
-                            "simple-git-hooks",
-                            "is-ci",
-                            "only-allow",
-                            "npx only-allow",
-                        ];
-                        !harmless
-                            .iter()
-                            .any(|known| script.trim().starts_with(known))
-                    })
-            })
-    }) || project
-        .package
-        .document
-        .keys(&["dependencies"])
+/// Scripts that run on installation and read nothing but what is installed.
+const HARMLESS: &[&str] = &[
+    "husky",
+    "is-ci",
+    "lefthook install",
+    "npx only-allow",
+    "only-allow",
+    "patch-package",
+    "prisma generate",
+    "simple-git-hooks",
+];
+
+/// Whether a package has a script that runs on installation and may read any of its files.
+pub(super) fn runs_on_install(package: &Package) -> bool {
+    ["preinstall", "install", "postinstall", "prepare"]
         .iter()
         .any(|name| {
-            let from = project
-                .package
-                .document
-                .str(&["dependencies", name])
-                .unwrap_or_default();
-            ["file:", "link:", "portal:"]
-                .iter()
-                .any(|prefix| from.starts_with(prefix))
+            let script = package.script(name);
+            script.is_some_and(|script| {
+                !HARMLESS
+                    .iter()
+                    .any(|known| script.trim().starts_with(known))
+            })
         })
+}
+
+/// Whether the installation reads more than manifests: scripts, or packages by path.
+fn needs_source(project: &Project<'_>) -> bool {
+    let members = project
+        .members
+        .iter()
+        .filter_map(|dir| project.packages.get(dir));
+    let root = project.packages.get(&project.manager.root);
+    let mut packages = members.chain(root).chain([project.package]);
+    packages.any(runs_on_install)
+        || project
+            .package
+            .document
+            .keys(&["dependencies"])
+            .iter()
+            .any(|name| {
+                let from = project
+                    .package
+                    .document
+                    .str(&["dependencies", name])
+                    .unwrap_or_default();
+                ["file:", "link:", "portal:"]
+                    .iter()
+                    .any(|prefix| from.starts_with(prefix))
+            })
 }
 
 fn build(project: &Project<'_>) -> Vec<String> {
