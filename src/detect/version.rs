@@ -264,6 +264,12 @@ fn substitute(
             stream.newest.upstream()
         );
         warnings.push((file.unwrap_or_default(), line, message));
+        let newest = stream.newest.upstream();
+        if let Some(choice) = catalog.choose(&tool.pattern(), &|version| version == newest)
+            && !choice.alternatives.is_empty()
+        {
+            warnings.push(unmaintained(&choice, source));
+        }
         return Ok(stream.clone());
     }
     let known: Vec<String> = streams

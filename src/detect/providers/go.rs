@@ -456,7 +456,6 @@ fn app(
         &Target {
             name: &target,
             below: &below,
-            main,
         },
     );
     draft
@@ -533,7 +532,6 @@ fn toolchain(scan: &mut Scan<'_>, path: &str) -> Result<version::Chosen, version
 struct Target<'a> {
     name: &'a str,
     below: &'a str,
-    main: &'a str,
 }
 
 fn build(
@@ -599,9 +597,10 @@ fn build(
     ];
     if facts.needs_cgo {
         build.packages.push("build-base".to_owned());
-        draft
-            .evidence
-            .push(Evidence::new("cgo", "CGO_ENABLED=1", "go.cgo-import").at(target.main, None));
+        draft.evidence.push(
+            Evidence::new("cgo", "CGO_ENABLED=1", "go.cgo-import")
+                .at(&join(&module.dir, "go.mod"), None),
+        );
     }
 }
 

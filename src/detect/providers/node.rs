@@ -56,6 +56,8 @@ struct Package {
     document: Rc<Document>,
     dependencies: BTreeSet<String>,
     dev_dependencies: BTreeSet<String>,
+    /// The directories of packages below it, relative to it.
+    nested: BTreeSet<String>,
 }
 
 /// A package with what surrounds it.
@@ -122,8 +124,12 @@ impl Provider for Node {
     fn detect(&self, scan: &mut Scan<'_>) {
         let packages = packages(scan);
         let mut workspaces: Vec<Workspace> = Vec::new();
-        for dir in packages.keys() {
-            workspaces.extend(workspace::node(scan, dir));
+        let repo = scan.repo;
+        for dir in repo.dirs().filter(|dir| {
+            dir.first(&["package.json", "pnpm-workspace.yaml"])
+                .is_some()
+        }) {
+            workspaces.extend(workspace::node(scan, dir.path()));
         }
         for package in packages.values() {
             let workspace = workspaces.iter().find(|workspace| {
@@ -161,6 +167,11 @@ fn packages(scan: &mut Scan<'_>) -> BTreeMap<String, Package> {
             name: document.str(&["name"]).map(str::to_owned),
             dependencies: names(&["dependencies", "optionalDependencies"]),
             dev_dependencies: names(&["devDependencies"]),
+            nested: repo
+                .below(dir.path())
+                .filter(|below| below.path() != dir.path() && below.has("package.json"))
+                .map(|below| relative(dir.path(), below.path()))
+                .collect(),
             document,
         };
         packages.insert(package.dir.clone(), package);
@@ -348,6 +359,14 @@ fn context(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
                 .iter()
                 .map(|dir| literal_glob(&join(dir, "package.json"))),
         );
+        // The installation runs the scripts of every member, whoever needs it.
+        let scripted = project.members.iter().filter(|dir| {
+            project
+                .packages
+                .get(*dir)
+                .is_some_and(manager::runs_on_install)
+        });
+        globs.extend(scripted.map(|dir| tree_glob(dir)));
         if let Some(dir) = scan.repo.dir(root) {
             // Configuration that members extend lies at the root: tsconfig.base.json, turbo.json, .npmrc …
             let configs = dir.files().iter().filter(|name| is_config(name));

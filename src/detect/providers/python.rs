@@ -454,6 +454,10 @@ fn build(
                 ));
             };
             build.packages.push(uv);
+            if root.is_none() {
+                let message = "has no `uv.lock`: the build takes whatever versions are newest";
+                scan.warn(&project.manifest, None, message);
+            }
             uv_steps(
                 scan,
                 projects,

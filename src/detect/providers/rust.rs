@@ -494,6 +494,7 @@ fn build(
     draft: &mut Draft,
     chosen: &Chosen,
 ) -> Result<(), Problem> {
+    builds_for_host(scan, member)?;
     let lock = upwards(&member.dir)
         .filter(|above| is_within(above, &member.root))
         .map(|above| join(above, "Cargo.lock"))
@@ -545,11 +546,30 @@ fn build(
     build.cache = ["/root/.cargo/git", "/root/.cargo/registry", "/target"]
         .map(str::to_owned)
         .to_vec();
+    let from = format!("/target/release/{}", bin.name);
     draft.spec.runtime.copy = vec![Copy {
-        from: format!("/target/release/{}", bin.name),
+        from,
         to: bin.name.clone(),
     }];
     draft.spec.build.context = context(scan, member, lock.as_deref());
+    Ok(())
+}
+
+/// Refuses a configuration that fixes the target: it moves the output, and the packaged toolchain holds the standard
+/// library of its own target only.
+fn builds_for_host(scan: &mut Scan<'_>, member: &Crate) -> Result<(), Problem> {
+    for above in upwards(&member.dir) {
+        let file = join(above, ".cargo/config.toml");
+        let Some(config) = scan.document(&file, Syntax::Toml) else {
+            continue;
+        };
+        if let Some(triple) = config.str(&["build", "target"]) {
+            let line = config.line(&["build", "target"]);
+            let message =
+                format!("fixes the target to `{triple}`, whatever the platform of the image is");
+            return Err(Problem::new(&file, line, message).help("remove `build.target`"));
+        }
+    }
     Ok(())
 }
 

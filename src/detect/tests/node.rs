@@ -243,7 +243,7 @@ fn a_member_of_a_pnpm_workspace_is_deployed() {
         spec.build.commands,
         [
             "cd ../../.. && pnpm --filter api... run --if-present build",
-            "cd ../../.. && pnpm --filter api deploy --prod --legacy /out && rm -f /out/node_modules/.modules.yaml",
+            "cd ../../.. && pnpm --filter api deploy --prod --legacy /out && rm -f /out/node_modules/.modules.yaml /out/node_modules/.pnpm-workspace-state-v1.json",
         ]
     );
     assert_eq!(
@@ -592,6 +592,7 @@ fn a_version_file_is_read_with_comments_and_wins_over_engines() {
         found.messages(),
         [
             ".nvmrc:3: Node.js `v22.1.0` is not packaged; `nodejs-22` 22.23.2 of the same stream is used",
+            ".nvmrc:3: `nodejs-22` is no longer built: it stays in the index and gets no fixes; maintained are `nodejs-24`",
             "package.json:2: Node.js `>=24` contradicts `v22.1.0` in `.nvmrc`, which wins",
         ]
     );
@@ -712,4 +713,51 @@ fn the_port_is_followed_through_a_function_of_a_shared_library() {
         ),
     ]);
     assert_eq!(found.spec("web").runtime.ports, [3001]);
+}
+
+#[test]
+fn a_start_in_the_directory_of_another_package_is_its_start() {
+    let found = app(
+        r#"{"name": "root", "scripts": {"start": "cd server && npm start"}}"#,
+        &[
+            (
+                "server/package.json",
+                r#"{"name": "s", "scripts": {"start": "node i.js"}}"#,
+            ),
+            ("server/i.js", ""),
+        ],
+    );
+    assert_eq!(found.names(), ["server"]);
+    assert_eq!(
+        found.reason("."),
+        "its start script starts other packages: `npm start`"
+    );
+}
+
+#[test]
+fn scripts_that_run_on_installation_get_the_source_of_their_members() {
+    let found = found(&[
+        (
+            "package.json",
+            r#"{"private": true, "workspaces": ["*"], "scripts": {"prepare": "husky"}}"#,
+        ),
+        ("package-lock.json", "{}"),
+        (
+            "a/package.json",
+            r#"{"name": "a", "scripts": {"start": "node i.js"}}"#,
+        ),
+        ("a/i.js", ""),
+        (
+            "b/package.json",
+            r#"{"name": "b", "scripts": {"prepare": "tsc"}}"#,
+        ),
+        (
+            "c/package.json",
+            r#"{"name": "c", "scripts": {"prepare": "husky install"}}"#,
+        ),
+    ]);
+    let spec = found.spec("a");
+    assert_eq!(spec.build.install.files, spec.build.context);
+    assert!(spec.build.context.contains(&"b/**".to_owned()));
+    assert!(!spec.build.context.contains(&"c/**".to_owned()));
 }

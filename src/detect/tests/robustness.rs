@@ -192,3 +192,190 @@ fn hostile_names_stay_words() {
     }
     assert!(!found.explain_text().contains("\n\n\n"));
 }
+
+#[test]
+fn the_example_holds_eight_apps_and_none_of_its_look_alikes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/monorepo");
+    let found = detect(&Repo::open(root).unwrap(), &index());
+    let apps: Vec<String> = found
+        .apps
+        .iter()
+        .map(|app| {
+            let (metadata, runtime) = (&app.spec.metadata, &app.spec.runtime);
+            let health = runtime
+                .health
+                .as_ref()
+                .map_or("", |health| &health.endpoint);
+            format!(
+                "{} {:?} {health} {}",
+                metadata.project_name,
+                runtime.ports,
+                runtime.command.join(" ")
+            )
+        })
+        .collect();
+    assert_eq!(
+        apps,
+        [
+            "catalog [8000] /healthz /app/.venv/bin/python -m uvicorn app.main:app --host 0.0.0.0 --port 8000",
+            "gateway [3000] /healthz node src/main.js",
+            "ledger []  /app/.venv/bin/ledger",
+            "orders-api [8080] /healthz /app/api",
+            "orders-worker []  /app/worker",
+            "pricing [3001] /healthz node dist/main.js",
+            "search [8080] /healthz /app/search",
+            "storefront [8080]  ",
+        ]
+    );
+    assert_eq!(found.messages(), [""; 0]);
+    for path in [
+        "packages/server",
+        "packages/tsconfig",
+        "crates/terms",
+        "e2e",
+        "docs/snippets/client",
+        "templates/service",
+    ] {
+        assert!(!found.reason(path).is_empty());
+    }
+}
+
+/// Texts made of the parts that parsers stumble over, the same in every run.
+fn tangles() -> impl Iterator<Item = String> {
+    const PARTS: &[&str] = &[
+        "'",
+        "\"",
+        "`",
+        "\\",
+        "é",
+        "𝄞",
+        "//",
+        "/*",
+        "*/",
+        "#",
+        "\n",
+        "r#\"",
+        "\"\"\"",
+        "PORT",
+        "process.env.PORT",
+        "??",
+        "||",
+        "(",
+        ")",
+        ",",
+        "{",
+        "}",
+        "[",
+        "]",
+        ".listen(",
+        "port:",
+        "3000",
+        ":8080",
+        "FastAPI(",
+        "app = ",
+        "def create_app():",
+        " ",
+        "$",
+        "${",
+        "}",
+        "&&",
+        "name = ",
+        "import \"",
+        "func main()",
+        "uvicorn.run(",
+        "port=",
+        "function f(",
+        "<<",
+        "\u{feff}",
+        "\0",
+    ];
+    let mut state = 7_u64;
+    (0..3000).map(move |length| {
+        let mut text = String::new();
+        for _ in 0..(length % 40) {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            text.push_str(PARTS[(state >> 33) as usize % PARTS.len()]);
+        }
+        text
+    })
+}
+
+#[test]
+fn no_text_makes_a_parser_panic() {
+    use crate::detect::document::{Document, Syntax};
+    for text in tangles() {
+        let _ = crate::detect::start::parse(&text);
+        for syntax in [Syntax::Json, Syntax::Toml, Syntax::Yaml] {
+            let _ = Document::parse("x", &text, syntax);
+        }
+    }
+}
+
+#[test]
+fn no_source_makes_a_language_panic() {
+    let texts: Vec<String> = tangles().collect();
+    for chunk in texts.chunks(500) {
+        let text = chunk.join("\n");
+        found(&[
+            (
+                "js/package.json",
+                r#"{"name": "a", "scripts": {"start": "node i.js"}, "dependencies": {"fastify": "5", "next": "1"}}"#,
+            ),
+            ("js/i.js", &text),
+            (
+                "next/package.json",
+                r#"{"name": "a", "scripts": {"build": "next build"}, "dependencies": {"next": "1"}}"#,
+            ),
+            ("next/next.config.js", &text),
+            ("next/app/p.js", &text),
+            ("py/requirements.txt", "fastapi\nuvicorn\n"),
+            ("py/main.py", &text),
+            ("req/requirements.txt", &text),
+            ("go/go.mod", "module m\n"),
+            (
+                "go/main.go",
+                &format!("package main\nfunc main() {{}}\n{text}"),
+            ),
+            ("mod/go.mod", &text),
+            ("rs/Cargo.toml", "[package]\nname = \"a\"\n"),
+            ("rs/src/main.rs", &text),
+            ("Procfile", &text),
+            (".tool-versions", &text),
+        ]);
+    }
+}
+
+#[test]
+fn the_explanation_names_evidence_and_reasons() {
+    let found = found(&[
+        (
+            "web/package.json",
+            "{\n\"name\": \"web\",\n\"scripts\": {\"start\": \"nodemon i.js\",\n\"start:prod\": \"node i.js\"}}",
+        ),
+        ("web/package-lock.json", "{}"),
+        ("web/.nvmrc", "22\n"),
+        ("web/i.js", "app.listen(3000)"),
+        ("lib/Cargo.toml", "[package]\nname = \"lib\"\n"),
+        ("bad/package.json", "{"),
+    ]);
+    assert_eq!(
+        found.explain_text(),
+        "\
+web (web): node, npm
+  the start script of `web/package.json`
+  toolchain    nodejs-22 from web/.nvmrc:1 [version.file]
+                 `22` is satisfied by 22.23.2
+  build_system npm from web/package-lock.json [node.lock-file]
+  start        node i.js from web/package.json:4 [node.script.start:prod]
+  port         3000 from web/i.js:1 [node.port]
+
+not apps
+  lib  a Rust crate: `lib` has no binary target: it is a library
+
+error: bad/package.json:1: is not valid JSON: EOF while parsing an object
+warning: web/.nvmrc:1: `nodejs-22` is no longer built: it stays in the index and gets no fixes; maintained are `nodejs-24`
+"
+    );
+}

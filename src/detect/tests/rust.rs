@@ -124,3 +124,22 @@ fn no_lock_file_is_told() {
         ["Cargo.toml: has no `Cargo.lock`: the build takes whatever versions are newest"]
     );
 }
+
+#[test]
+fn a_fixed_target_is_refused() {
+    let found = found(&[
+        ("Cargo.toml", "[package]\nname = \"a\"\n"),
+        ("Cargo.lock", ""),
+        ("src/main.rs", "fn main() {}"),
+        (
+            ".cargo/config.toml",
+            "[build]\ntarget = \"wasm32-wasip1\"\n",
+        ),
+    ]);
+    assert_eq!(
+        found.messages(),
+        [
+            ".cargo/config.toml:2: fixes the target to `wasm32-wasip1`, whatever the platform of the image is"
+        ]
+    );
+}

@@ -7,7 +7,7 @@ use crate::detect::explain::{Candidate, Evidence};
 use crate::detect::provider::{Problem, Scan, literal_glob, quoted};
 use crate::detect::repo::{join, relative, upwards};
 
-use super::Project;
+use super::{Package, Project};
 
 /// A package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,6 +290,7 @@ fn env(tool: Tool) -> BTreeMap<String, String> {
         // Whatever `packageManager` names, the packaged pnpm is the one that runs, without downloading another.
         Tool::Pnpm => &[
             ("npm_config_manage_package_manager_versions", "false"),
+            ("pnpm_config_confirm_modules_purge", "false"),
             ("pnpm_config_deploy_all_files", "true"),
             ("pnpm_config_pm_on_fail", "ignore"),
             ("pnpm_config_store_dir", "/root/.local/share/pnpm/store"),
@@ -374,54 +375,56 @@ fn files(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
     files.into_iter().collect()
 }
 
-/// Whether a script that runs on installation may read any file.
-fn needs_source(project: &Project<'_>) -> bool {
-    let mut packages = vec![project.package];
-    packages.extend(
-        project
-            .members
-            .iter()
-            .filter_map(|dir| project.packages.get(dir)),
-    );
-    packages.extend(project.packages.get(&project.manager.root));
-    packages.iter().any(|package| {
-        ["preinstall", "install", "postinstall", "prepare"]
-            .iter()
-            .any(|name| {
-                package
-                    .document
-                    .str(&["scripts", name])
-                    .is_some_and(|script| {
-                        let harmless = [
-                            "husky",
-                            "patch-package",
-                            "prisma generate",
-                            "lefthook install",
-                            "simple-git-hooks",
-                            "is-ci",
-                            "only-allow",
-                            "npx only-allow",
-                        ];
-                        !harmless
-                            .iter()
-                            .any(|known| script.trim().starts_with(known))
-                    })
-            })
-    }) || project
-        .package
-        .document
-        .keys(&["dependencies"])
+/// Scripts that run on installation and read nothing but what is installed.
+const HARMLESS: &[&str] = &[
+    "husky",
+    "is-ci",
+    "lefthook install",
+    "npx only-allow",
+    "only-allow",
+    "patch-package",
+    "prisma generate",
+    "simple-git-hooks",
+];
+
+/// Whether a package has a script that runs on installation and may read any of its files.
+pub(super) fn runs_on_install(package: &Package) -> bool {
+    ["preinstall", "install", "postinstall", "prepare"]
         .iter()
         .any(|name| {
-            let from = project
-                .package
-                .document
-                .str(&["dependencies", name])
-                .unwrap_or_default();
-            ["file:", "link:", "portal:"]
-                .iter()
-                .any(|prefix| from.starts_with(prefix))
+            let script = package.script(name);
+            script.is_some_and(|script| {
+                !HARMLESS
+                    .iter()
+                    .any(|known| script.trim().starts_with(known))
+            })
         })
+}
+
+/// Whether the installation reads more than manifests: scripts, or packages by path.
+fn needs_source(project: &Project<'_>) -> bool {
+    let members = project
+        .members
+        .iter()
+        .filter_map(|dir| project.packages.get(dir));
+    let root = project.packages.get(&project.manager.root);
+    let mut packages = members.chain(root).chain([project.package]);
+    packages.any(runs_on_install)
+        || project
+            .package
+            .document
+            .keys(&["dependencies"])
+            .iter()
+            .any(|name| {
+                let from = project
+                    .package
+                    .document
+                    .str(&["dependencies", name])
+                    .unwrap_or_default();
+                ["file:", "link:", "portal:"]
+                    .iter()
+                    .any(|prefix| from.starts_with(prefix))
+            })
 }
 
 fn build(project: &Project<'_>) -> Vec<String> {
@@ -495,13 +498,15 @@ fn prune(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
         Tool::Pnpm if is_member => {
             steps.prune.push(in_root(
                 project,
-                format!("pnpm --filter {} deploy --prod --legacy /out && rm -f /out/node_modules/.modules.yaml", quoted(&name)),
+                format!("pnpm --filter {} deploy --prod --legacy /out && {}",
+                    quoted(&name),
+                    without_times("/out/node_modules")),
             ));
             steps.deployed = Some("/out".to_owned());
         }
         Tool::Pnpm => steps
             .prune
-            .push("pnpm prune --prod --ignore-scripts && rm -f node_modules/.modules.yaml".to_owned()),
+            .push(format!("pnpm prune --prod --ignore-scripts && {}", without_times("node_modules"))),
         Tool::YarnClassic => steps.prune.push(in_root(
             project,
             "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline --non-interactive".to_owned(),
@@ -512,6 +517,11 @@ fn prune(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
         Tool::YarnBerry => steps.prune.push("yarn workspaces focus --production".to_owned()),
         Tool::Bun => {}
     }
+}
+
+/// Removes the files in which pnpm notes when it ran.
+fn without_times(modules: &str) -> String {
+    format!("rm -f {modules}/.modules.yaml {modules}/.pnpm-workspace-state-v1.json")
 }
 
 /// Removes the links to members that only the build needs, which would lead nowhere in the image.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::detect::repo;
 use crate::detect::start::{self, Command};
 
 use super::{Package, Project};
@@ -216,7 +217,16 @@ fn words_of(package: &Package, words: &[String], mut program: Program, depth: u8
         .or_else(|| name.strip_prefix("node_modules/.bin/"))
         .unwrap_or(name);
     match name {
-        "npm" | "pnpm" | "yarn" | "bun" => return manager(package, name, rest, program, depth),
+        "npm" | "pnpm" | "yarn" | "bun" => {
+            let directory = program
+                .directory
+                .as_deref()
+                .and_then(|dir| repo::resolve("", dir));
+            if directory.is_some_and(|dir| package.nested.contains(&dir)) {
+                return Resolved::Delegates(text);
+            }
+            return manager(package, name, rest, program, depth);
+        }
         "npx" | "pnpx" | "bunx" => return words_of(package, after_options(rest), program, depth),
         "dotenv" | "dotenvx" | "infisical" | "doppler" => {
             let at = rest.iter().position(|word| word == "--").map(|at| at + 1);
