@@ -1,6 +1,6 @@
 //! The two halves of an app's build: what is built, and the image that it becomes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -75,14 +75,25 @@ pub struct Solved {
     pub response: BTreeMap<String, String>,
     /// The packages of the image, name and version.
     pub packages: Vec<(String, String)>,
-    /// The number of libraries that the SBOM lists beside the packages.
-    pub libraries: usize,
+    /// How many libraries of each ecosystem the SBOM lists beside the packages.
+    pub libraries: BTreeMap<String, u64>,
+    /// The number of steps of the build, and of those that were cached.
+    pub steps: StepCount,
     /// The SPDX document.
     pub sbom: Vec<u8>,
     /// What is less complete than it could be.
     pub warnings: Vec<String>,
     /// What was sent of the repository for this app.
     pub sent: Sent,
+}
+
+/// How many steps a build had; fetching what it starts from is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StepCount {
+    /// All.
+    pub total: u64,
+    /// Those whose result the daemon had already.
+    pub cached: u64,
 }
 
 const SPDX: &str = "https://spdx.dev/Document";
@@ -93,8 +104,29 @@ const ACCOUNTS_LIMIT: u64 = 1 << 20;
 
 /// What a build gathers on its way, for error messages.
 struct Journal {
-    steps: Mutex<BTreeMap<Digest, String>>,
-    tail: Arc<Mutex<Tail>>,
+    names: Mutex<BTreeMap<Digest, String>>,
+    steps: Mutex<BTreeSet<Digest>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What the daemon said.
+struct Seen {
+    tail: Tail,
+    /// The operations that ended, and whether their result was there already.
+    ended: BTreeMap<String, bool>,
+}
+
+impl Seen {
+    fn feed(&mut self, event: &StatusResponse) {
+        self.tail.feed(event);
+        for vertex in event
+            .vertexes
+            .iter()
+            .filter(|vertex| vertex.completed.is_some())
+        {
+            self.ended.insert(vertex.digest.clone(), vertex.cached);
+        }
+    }
 }
 
 impl Journal {
@@ -104,14 +136,28 @@ impl Journal {
             .vertices()
             .iter()
             .filter_map(|(digest, name)| Some((*digest, name.clone()?)));
-        lock(&self.steps).extend(named);
+        lock(&self.names).extend(named);
+        lock(&self.steps).extend(definition.steps());
         Ok(gateway.solve(definition.proto().clone()).await?)
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        Failure::new(cause, &lock(&self.steps), |vertex| {
-            lock(&self.tail).lines(&vertex.to_string())
+        Failure::new(cause, &lock(&self.names), |vertex| {
+            lock(&self.seen).tail.lines(&vertex.to_string())
         })
+    }
+
+    fn count(&self) -> StepCount {
+        let seen = lock(&self.seen);
+        let ended: Vec<bool> = lock(&self.steps)
+            .iter()
+            .filter_map(|digest| seen.ended.get(&digest.to_string()).copied())
+            .collect();
+        let cached = ended.iter().filter(|cached| **cached).count();
+        StepCount {
+            total: ended.len() as u64,
+            cached: cached as u64,
+        }
     }
 }
 
@@ -134,13 +180,17 @@ impl Run<'_> {
         mut observe: impl FnMut(&StatusResponse) + Send + 'static,
     ) -> Result<Solved, Failure> {
         let _ = self.session.take_sent(); // what other apps sent is theirs
+        let seen = Arc::new(Mutex::new(Seen {
+            tail: Tail::new(TAIL),
+            ended: BTreeMap::new(),
+        }));
         let journal = Journal {
+            names: Mutex::default(),
             steps: Mutex::default(),
-            tail: Arc::new(Mutex::new(Tail::new(TAIL))),
+            seen: Arc::clone(&seen),
         };
-        let tail = Arc::clone(&journal.tail);
         let watch = move |event: StatusResponse| {
-            lock(&tail).feed(&event);
+            lock(&seen).feed(&event);
             observe(&event);
         };
         let mut attributes = BTreeMap::from([(
@@ -165,6 +215,7 @@ impl Run<'_> {
                 received: self.session.received(),
                 response: response.exporter,
                 sent: self.session.take_sent(),
+                steps: journal.count(),
                 ..solved
             }),
             Err(BuildError::Drive(cause)) => Err(journal.failure(cause)),
@@ -265,7 +316,7 @@ impl Run<'_> {
                 .packages()
                 .map(|package| (package.name.clone(), package.version.to_string()))
                 .collect(),
-            libraries: built.libraries.len(),
+            libraries: ecosystems(&built.libraries),
             sbom: document.json,
             warnings: document.warnings.iter().map(ToString::to_string).collect(),
             ..Solved::default()
@@ -313,6 +364,16 @@ struct Built {
     output: State,
     files: Files,
     libraries: Vec<Library>,
+}
+
+fn ecosystems(libraries: &[Library]) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for library in libraries {
+        *counts
+            .entry(library.ecosystem.name().to_owned())
+            .or_default() += 1;
+    }
+    counts
 }
 
 const ROOT: u32 = 0;

@@ -9,7 +9,7 @@ mod inventory;
 mod packages;
 mod programs;
 
-pub use app::{Options, Run, Solved};
+pub use app::{Options, Run, Solved, StepCount};
 pub use base::{Base, BaseError};
 pub use failure::{Cause, Failure};
 pub use packages::{PackageError, Packages};

@@ -1,110 +1,301 @@
 //! `peelbox ci`: every app of a repository, one after the other.
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use crate::build::{self, Packages, Run};
-use crate::buildkit::Export;
-use crate::oci::Archive;
-use crate::progress::Mode;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime};
+
+use crate::build::Run;
+use crate::image::Plan;
+use crate::oci::Reference;
+use crate::progress::{Mode, escape};
+use crate::report::{self, Outcome, Report};
 
 use super::args::{Ci, Progress};
 use super::display::Display;
 use super::environment::Environment;
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
+use super::index::Source;
 use super::interrupt::Interrupt;
-use super::{index, inputs, say, setup};
+use super::outputs::{self, Files};
+use super::setup::Ready;
+use super::{detect, index, inputs, outcome, print, say, setup, write};
 
-pub(super) async fn ci(arguments: &Ci, environment: &Environment) -> Result<ExitCode, Failure> {
+/// Builds.
+pub(super) async fn run(arguments: &Ci, environment: &Environment) -> Result<ExitCode, Failure> {
     let interrupt = Interrupt::listen()?;
     let repository = setup::repository(&arguments.path)?;
     let (platform, architecture) = setup::target()?;
     let source = index::open(environment, architecture).await?;
-    let file = inputs::spec_file(&repository, arguments.building.spec.as_deref());
-    let specs = match file {
+    source.warn();
+    let building = &arguments.building;
+    let specs = match inputs::spec_file(&repository, building.spec.as_deref()) {
         Some(file) => inputs::load(&file)?,
-        None => super::detect::specs(&repository, &source.index)?,
+        None => detect::specs(&repository, &source.index)?,
     };
-    let specs = inputs::select(specs, &arguments.building.app)?;
-    let plans = inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
-    let ready = setup::prepare(&arguments.building, environment, &repository, &platform).await?;
-    let packages = Packages::new(
-        &source.repository,
-        architecture,
-        source.http.clone(),
-        source.pins.clone(),
-    )
-    .map_err(|e| Failure::environment(e.to_string()))?;
-    let run = Run {
-        client: &ready.found.client,
-        session: &ready.session,
-        index: &source.index,
-        packages: &packages,
-        base: &ready.base,
-        options: &ready.options,
+    let specs = inputs::select(specs, &building.app)?;
+    let mut plans = inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
+    setup::label(&mut plans, &building.label)?;
+    let tags = tags(&arguments.tag, &plans)?;
+    let output = setup::output_directory(&arguments.output_dir)?;
+    let ready =
+        setup::prepare(building, environment, &repository, &platform, Some(&output)).await?;
+    let packages = setup::packages(&source, &plans).await?;
+    let mut report = begin(&ready, &source);
+    let mode = mode(building.progress, building.quiet);
+    let job = Job {
+        run: ready.run(&source, &packages),
+        ready: &ready,
+        output: &output,
+        mode,
+        interrupt: &interrupt,
+        is_quiet: building.quiet,
     };
-    std::fs::create_dir_all(&arguments.output_dir).unwrap();
-    for plan in &plans {
-        let tar = arguments.output_dir.join(format!("{}.oci.tar", plan.name));
-        let exports = vec![oci(
-            &tar,
-            &[format!("{}:latest", plan.name)],
-            ready.options.epoch,
-            ready.capabilities.can_rewrite_timestamps(),
+    let mut exit = None;
+    for (plan, names) in plans.iter().zip(&tags) {
+        let stops = interrupt.is_raised() || (arguments.fail_fast && exit.is_some());
+        let (app, code) = match stops {
+            true => (
+                outcome::app(plan, Outcome::Skipped, std::time::Duration::ZERO),
+                None,
+            ),
+            false => job.app(plan, names).await?,
+        };
+        exit = exit.max(code);
+        report.add(app);
+        save(&report, &output)?;
+    }
+    ready.session.close().await;
+    if interrupt.is_raised() {
+        exit = Some(Exit::Interrupted);
+    }
+    end(report, exit, &output, environment, building.quiet)
+}
+
+/// What it takes to build the apps of a run.
+struct Job<'a> {
+    run: Run<'a>,
+    ready: &'a Ready,
+    output: &'a Path,
+    mode: Mode,
+    interrupt: &'a Interrupt,
+    is_quiet: bool,
+}
+
+impl Job<'_> {
+    /// Builds one app; its failure is part of the answer, only what stops the whole run is an error.
+    async fn app(
+        &self,
+        plan: &Plan<'_>,
+        names: &[String],
+    ) -> Result<(report::App, Option<Exit>), Failure> {
+        let started = Instant::now();
+        let files = Files::new(self.output, &plan.name);
+        files.clear()?;
+        let display = Display::new(self.mode, Some(files.log()?));
+        if self.mode != Mode::Quiet {
+            say(&format!(
+                "building {} ({})\n",
+                plan.name,
+                escape(&plan.path)
+            ));
+        }
+        let rewrites = self.ready.capabilities.can_rewrite_timestamps();
+        let exports = vec![outputs::archive(
+            "oci",
+            names,
+            self.ready.options.epoch,
+            rewrites,
+            &files.partial(),
         )];
-        let display = Display::new(Mode::Full, None);
         let shown = display.clone();
-        let built = run
-            .build(plan, exports, interrupt.raised(), move |event| {
+        let built = self
+            .run
+            .build(plan, exports, self.interrupt.raised(), move |event| {
                 shown.feed(event)
             })
             .await;
         display.finish();
-        match built {
-            Ok(solved) => {
-                say(&format!(
-                    "{} {:?} {:?}\n",
-                    plan.name, solved.received, solved.packages
-                ));
-                let archive =
-                    Archive::read(&tar).map_err(|e| Failure::environment(format!("{e:?}")))?;
-                say(&format!(
-                    "{:?}\n",
-                    archive
-                        .images
-                        .iter()
-                        .map(|i| (
-                            i.descriptor.digest,
-                            i.manifest.layers.len(),
-                            i.attestations
-                                .iter()
-                                .map(|a| a.predicate_type.clone())
-                                .collect::<Vec<_>>()
-                        ))
-                        .collect::<Vec<_>>()
-                ));
+        let (mut app, exit) = match built {
+            Ok(solved) => match files.finish() {
+                Ok(archive) => {
+                    let image = outputs::image(&archive).map_err(Failure::environment)?;
+                    let app = outcome::app(plan, Outcome::Built, started.elapsed());
+                    (outcome::built(app, &solved, &archive, image), None)
+                }
+                Err(reason) => (broken(plan, started, reason), Some(Exit::Environment)),
+            },
+            Err(failure) => {
+                let _ = std::fs::remove_file(files.partial()); // it may never have been made
+                let mut app = outcome::app(plan, Outcome::Failed, started.elapsed());
+                app.error = Some(outcome::failed(&failure));
+                (app, Some(outcome::exit(&failure)))
             }
-            Err(failure) => say(&format!("{failure:?}\n")),
+        };
+        if let Some(image) = &mut app.image {
+            image.tags = names.to_vec();
+        }
+        app.artifacts = files.artifacts()?;
+        self.tell(&app)?;
+        Ok((app, exit))
+    }
+
+    fn tell(&self, app: &report::App) -> Result<(), Failure> {
+        match (&app.image, &app.error) {
+            (Some(image), _) if self.is_quiet => {
+                print(&format!("{} {}\n", app.name, image.manifest)).map(|_| ())
+            }
+            (_, Some(error)) if self.mode != Mode::Quiet => {
+                let step = error
+                    .step
+                    .as_ref()
+                    .map(|step| format!(" in {step}"))
+                    .unwrap_or_default();
+                say(&format!(
+                    "failed: {}{}: {}\n",
+                    app.name,
+                    escape(&step),
+                    escape(&error.message)
+                ));
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
-    ready.session.close().await;
-    Ok(ExitCode::SUCCESS)
 }
 
-fn oci(file: &Path, names: &[String], epoch: i64, rewrites: bool) -> Export {
-    let mut attributes = BTreeMap::from([
-        ("name".to_owned(), names.join(",")),
-        ("oci-mediatypes".to_owned(), "true".to_owned()),
-        ("oci-artifact".to_owned(), "false".to_owned()),
-        ("compression".to_owned(), "gzip".to_owned()),
-        ("source-date-epoch".to_owned(), epoch.to_string()),
-    ]);
-    if rewrites {
-        attributes.insert("rewrite-timestamp".to_owned(), "true".to_owned());
+fn broken(plan: &Plan<'_>, started: Instant, reason: String) -> report::App {
+    let mut app = outcome::app(plan, Outcome::Failed, started.elapsed());
+    app.error = Some(report::Failure {
+        message: format!("the archive is not usable: {reason}"),
+        ..report::Failure::default()
+    });
+    app
+}
+
+fn mode(progress: Progress, is_quiet: bool) -> Mode {
+    if is_quiet || progress == Progress::Quiet {
+        Mode::Quiet
+    } else {
+        Mode::Full
     }
-    Export {
-        kind: "oci".to_owned(),
-        attributes,
-        file: Some(file.to_owned()),
+}
+
+/// The names of each app's image, by `--tag`; without one, the app's own.
+pub(super) fn tags(templates: &[String], plans: &[Plan<'_>]) -> Result<Vec<Vec<String>>, Failure> {
+    let ambiguous = templates
+        .iter()
+        .find(|template| plans.len() > 1 && !template.contains("{app}"));
+    if let Some(template) = ambiguous {
+        return Err(Failure::input(format!(
+            "--tag {template} would name the images of {} apps alike",
+            plans.len()
+        ))
+        .hint("put {app} into it, which stands for the app's name"));
     }
+    plans
+        .iter()
+        .map(|plan| names(templates, &plan.name))
+        .collect()
+}
+
+fn names(templates: &[String], app: &str) -> Result<Vec<String>, Failure> {
+    if templates.is_empty() {
+        return Ok(vec![format!("{app}:latest")]);
+    }
+    templates
+        .iter()
+        .map(|template| {
+            let name = template.replace("{app}", app);
+            let reference: Reference = name.parse().map_err(|error| {
+                Failure::input(format!("--tag: {error}"))
+                    .hint("a name like registry.example/team/{app}:1.0")
+            })?;
+            match reference.digest() {
+                Some(_) => Err(Failure::input(format!(
+                    "--tag: `{name}` has a digest, which only the build can know"
+                ))),
+                None => Ok(name),
+            }
+        })
+        .collect()
+}
+
+fn begin(ready: &Ready, source: &Source) -> Report {
+    let daemon = &ready.found.daemon;
+    let mut report = Report::new(report::Run {
+        peelbox: env!("CARGO_PKG_VERSION").to_owned(),
+        started: now(),
+        finished: None,
+        repository: ready.options.origin.source.clone(),
+        commit: ready.options.origin.revision.clone(),
+        buildkit: Some(report::Buildkit {
+            endpoint: ready.found.client.endpoint().to_string(),
+            version: daemon.version.as_ref().map(ToString::to_string),
+        }),
+        index: Some(report::PackageIndex {
+            digest: source.index.digest(),
+            age: source.age.as_secs(),
+        }),
+    });
+    report.warnings.extend(source.warning.clone());
+    report.warnings.extend(ready.warnings.iter().cloned());
+    report
+}
+
+// A report is about one run: it is the one place that tells when it was.
+fn now() -> String {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or_default();
+    jiff::Timestamp::from_second(seconds)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .to_string()
+}
+
+fn save(report: &Report, output: &Path) -> Result<(), Failure> {
+    report
+        .write(output)
+        .map_err(|error| Failure::environment(error.to_string()))
+}
+
+fn end(
+    mut report: Report,
+    exit: Option<Exit>,
+    output: &Path,
+    environment: &Environment,
+    is_quiet: bool,
+) -> Result<ExitCode, Failure> {
+    report.complete = exit != Some(Exit::Interrupted);
+    report.run.finished = Some(now());
+    save(&report, output)?;
+    let summary = report::summary(&report);
+    write(&output.join("summary.md"), summary.as_bytes())?;
+    if let Some(path) = environment.get("GITHUB_STEP_SUMMARY") {
+        append(Path::new(path), &summary)?;
+    }
+    let failed = report.apps.iter().any(|app| app.error.is_some());
+    if !is_quiet || failed {
+        say(&report::text(&report, None));
+    }
+    if !is_quiet {
+        say(&format!("report and archives: {}\n", output.display()));
+    }
+    Ok(exit.map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit as u8)))
+}
+
+// The runner gives every step a file to which several programs of the step may write.
+fn append(path: &Path, text: &str) -> Result<(), Failure> {
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| {
+            Failure::environment(format!(
+                "GITHUB_STEP_SUMMARY: cannot write `{}`: {error}",
+                path.display()
+            ))
+        })
 }

@@ -21,6 +21,8 @@ pub(super) struct Source {
     pub(super) http: reqwest::Client,
     /// What earlier runs verified.
     pub(super) pins: Option<Pins>,
+    /// How long ago the repository said that this is its index.
+    pub(super) age: Duration,
     /// What the user should know about the index.
     pub(super) warning: Option<String>,
 }
@@ -70,6 +72,7 @@ pub(super) async fn open(
     Ok(Source {
         repository,
         index: fetched.index,
+        age: fetched.age,
         architecture,
         http,
         pins: cache.map(|path| Pins::new(&path.join("packages"))),

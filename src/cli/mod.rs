@@ -13,6 +13,8 @@ mod git;
 mod index;
 mod inputs;
 mod interrupt;
+mod outcome;
+mod outputs;
 mod packages;
 mod setup;
 
@@ -62,7 +64,7 @@ fn run(command: Command, environment: &Environment) -> Result<ExitCode, Failure>
             print(&String::from_utf8_lossy(&script))
         }
         Command::DialStdio(connection) => runtime.block_on(dial::dial(&connection, environment)),
-        Command::Ci(arguments) => runtime.block_on(ci::ci(&arguments, environment)),
+        Command::Ci(arguments) => runtime.block_on(ci::run(&arguments, environment)),
         Command::Frontend { .. } => Err(Failure::input(
             "there is no `peelbox frontend`: peelbox is no BuildKit frontend any more",
         )

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::build;
+use crate::build::{self, PackageError, Packages, Run};
 use crate::buildkit::fsutil::{Filter, Listing};
 use crate::buildkit::{Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session};
-use crate::image::{Certificates, Context, Origin};
+use crate::image::{Certificates, Context, Origin, Plan};
 use crate::oci::{Digest, Platform, Reference};
+use crate::wolfi::Package;
 
 use super::args::{Building, Provenance};
 use super::discover::{self, Found};
 use super::environment::Environment;
 use super::failure::Failure;
-use super::git;
+use super::index::Source;
+use super::{git, outcome, say};
 
 /// A run that is ready to build.
 pub(super) struct Ready {
@@ -84,6 +86,7 @@ pub(super) async fn prepare(
     environment: &Environment,
     repository: &Path,
     platform: &Platform,
+    output: Option<&Path>,
 ) -> Result<Ready, Failure> {
     let certificates = certificates(building, environment)?;
     let mut secrets = secrets(&building.secret, environment)?;
@@ -99,7 +102,7 @@ pub(super) async fn prepare(
             .map(|name| name.to_string_lossy().into_owned())
             .filter(|name| name.is_ascii())
             .unwrap_or_default(),
-        locals: BTreeMap::from([(CONTEXT.to_owned(), Arc::new(listing(repository)?))]),
+        locals: BTreeMap::from([(CONTEXT.to_owned(), Arc::new(listing(repository, output)?))]),
         auth: auth(environment)?,
         secrets: Secrets::new(secrets),
     };
@@ -155,6 +158,85 @@ pub(super) async fn prepare(
         options,
         base,
         warnings,
+    })
+}
+
+impl Ready {
+    /// What all apps of the run share.
+    pub(super) fn run<'a>(&'a self, source: &'a Source, packages: &'a Packages<'a>) -> Run<'a> {
+        Run {
+            client: &self.found.client,
+            session: &self.session,
+            index: &source.index,
+            packages,
+            base: &self.base,
+            options: &self.options,
+        }
+    }
+}
+
+/// The packages of the run; those of the plans are verified before anything is built.
+pub(super) async fn packages<'a>(
+    source: &'a Source,
+    plans: &[Plan<'_>],
+) -> Result<Packages<'a>, Failure> {
+    let failed = |error: PackageError| {
+        Failure::environment(error.to_string()).hint(outcome::package_hint(&error))
+    };
+    let packages = Packages::new(
+        &source.repository,
+        source.architecture,
+        source.http.clone(),
+        source.pins.clone(),
+    )
+    .map_err(failed)?;
+    let needed: BTreeMap<String, &Package> = plans
+        .iter()
+        .flat_map(|plan| {
+            plan.build_packages
+                .packages()
+                .chain(plan.runtime_packages.packages())
+        })
+        .map(|package| (package.identity.to_string(), package))
+        .collect();
+    let unknown = packages.unknown(needed.values().copied());
+    if unknown > 0 {
+        say(&format!(
+            "verifying {unknown} packages that were not used before\n"
+        ));
+    }
+    packages
+        .verify(needed.into_values())
+        .await
+        .map_err(failed)?;
+    Ok(packages)
+}
+
+/// Adds the labels of the command line to every plan.
+pub(super) fn label(plans: &mut [Plan<'_>], labels: &[String]) -> Result<(), Failure> {
+    for label in labels {
+        let (key, value) = label
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or_else(|| {
+                Failure::input(format!("--label {label} has no `=`"))
+                    .hint("write --label KEY=VALUE")
+            })?;
+        for plan in plans.iter_mut() {
+            plan.labels.insert(key.to_owned(), value.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Makes the output directory and gives its absolute path.
+pub(super) fn output_directory(path: &Path) -> Result<PathBuf, Failure> {
+    let made = std::fs::create_dir_all(path).and_then(|()| path.canonicalize());
+    made.map_err(|error| {
+        Failure::environment(format!(
+            "cannot make the directory `{}`: {error}",
+            path.display()
+        ))
     })
 }
 
@@ -262,9 +344,15 @@ pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
     Ok(Auth::new(Arc::new(config)))
 }
 
-fn listing(repository: &Path) -> Result<Listing, Failure> {
-    let filter =
+// What earlier runs left is no source.
+fn listing(repository: &Path, output: Option<&Path>) -> Result<Listing, Failure> {
+    let mut filter =
         Filter::for_context(repository).map_err(|error| Failure::input(error.to_string()))?;
+    if let Some(output) =
+        output.filter(|output| output.starts_with(repository) && *output != repository)
+    {
+        filter = filter.without(output);
+    }
     Listing::read(repository, &filter).map_err(|error| {
         Failure::input(error.to_string())
             .hint("a line in .dockerignore leaves a file or directory out")

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use buildkit_proto::pb;
+use prost::Message as _;
 
 use super::vertex::encode;
 use super::{Location, Metadata, SourceFile, State, Vertex};
@@ -69,6 +70,21 @@ impl Definition {
     #[must_use]
     pub fn head(&self) -> Digest {
         self.head
+    }
+
+    /// The digests of the operations that do work: everything but sources and the end.
+    #[must_use]
+    pub fn steps(&self) -> BTreeSet<Digest> {
+        let is_step = |bytes: &&Vec<u8>| {
+            let op = pb::Op::decode(bytes.as_slice()).ok().and_then(|op| op.op);
+            op.is_some_and(|op| !matches!(op, pb::op::Op::Source(_)))
+        };
+        self.proto
+            .def
+            .iter()
+            .filter(is_step)
+            .map(|bytes| Digest::of(bytes))
+            .collect()
     }
 
     /// The digests of all operations, as status and errors name them, each with the name it was given.

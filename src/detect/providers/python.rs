@@ -514,9 +514,13 @@ fn uv_steps(
     set(
         build,
         &[
-            ("PYC_INVALIDATION_MODE", "unchecked-hash"),
+            // Debug information would hold the name of uv's temporary directory.
+            ("CFLAGS", "-g0"),
+            ("PYC_INVALIDATION_MODE", "UNCHECKED_HASH"),
             ("UV_COMPILE_BYTECODE", "1"),
             ("UV_LINK_MODE", "copy"),
+            // Else uv writes the times of source files into the environment.
+            ("UV_NO_INSTALLER_METADATA", "1"),
             ("UV_NO_PROGRESS", "1"),
             ("UV_PROJECT_ENVIRONMENT", VENV),
             ("UV_PYTHON", interpreter),

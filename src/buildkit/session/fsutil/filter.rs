@@ -17,6 +17,7 @@ const MAX_IGNORE_FILE: u64 = 1 << 20;
 pub struct Filter {
     skips_git: bool,
     excluded: Patterns,
+    left_out: Vec<PathBuf>,
 }
 
 /// An ignore file that cannot be used.
@@ -72,7 +73,15 @@ impl Filter {
         Ok(Self {
             skips_git: true,
             excluded,
+            left_out: Vec::new(),
         })
+    }
+
+    /// Leaves out the file or directory at `path`, which is given as the walk will meet it: below the root that is listed.
+    #[must_use]
+    pub fn without(mut self, path: impl Into<PathBuf>) -> Self {
+        self.left_out.push(path.into());
+        self
     }
 
     pub(super) fn excluded(&self) -> &Patterns {
@@ -87,10 +96,17 @@ impl Filter {
             .sort_by_file_name(std::ffi::OsStr::cmp)
             .git_ignore(self.skips_git)
             .require_git(false);
-        let (skips_git, excluded, base) =
-            (self.skips_git, self.excluded.clone(), root.to_path_buf());
+        let Self {
+            skips_git,
+            excluded,
+            left_out,
+        } = self.clone();
+        let base = root.to_path_buf();
         builder.filter_entry(move |entry| {
             if skips_git && entry.file_name() == ".git" && entry.depth() > 0 {
+                return false;
+            }
+            if left_out.iter().any(|path| path == entry.path()) {
                 return false;
             }
             let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());

@@ -1,0 +1,176 @@
+//! The files of an app: where they go, and what is read back from the archive.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::buildkit::Export;
+use crate::oci::{Archive, ArchivedImage, Digest, Hasher};
+use crate::report::{Artifact, Kind};
+
+use super::failure::Failure;
+use super::write;
+
+/// The files of one app in the output directory.
+pub(super) struct Files {
+    directory: PathBuf,
+    name: String,
+}
+
+const SPDX: &str = "https://spdx.dev/Document";
+const SLSA: &str = "https://slsa.dev/provenance/";
+
+impl Files {
+    pub(super) fn new(directory: &Path, name: &str) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn file_name(&self, kind: Kind) -> String {
+        let ending = match kind {
+            Kind::Image => "oci.tar",
+            Kind::Sbom => "spdx.json",
+            Kind::Provenance => "provenance.json",
+            Kind::Log => "log",
+        };
+        format!("{}.{ending}", self.name)
+    }
+
+    fn path(&self, kind: Kind) -> PathBuf {
+        self.directory.join(self.file_name(kind))
+    }
+
+    /// Where the archive is written until it was checked.
+    pub(super) fn partial(&self) -> PathBuf {
+        self.directory
+            .join(format!(".{}.oci.tar.partial", self.name))
+    }
+
+    /// Removes what an earlier run left, so that nothing of it is taken for this one's.
+    pub(super) fn clear(&self) -> Result<(), Failure> {
+        let kinds = [Kind::Image, Kind::Sbom, Kind::Provenance, Kind::Log];
+        for path in kinds
+            .map(|kind| self.path(kind))
+            .into_iter()
+            .chain([self.partial()])
+        {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Failure::environment(format!(
+                        "cannot remove `{}`: {error}",
+                        path.display()
+                    )));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The log file, new.
+    pub(super) fn log(&self) -> Result<File, Failure> {
+        let path = self.path(Kind::Log);
+        File::create(&path).map_err(|error| {
+            Failure::environment(format!("cannot write `{}`: {error}", path.display()))
+        })
+    }
+
+    /// Checks the archive, takes SBOM and provenance out of it, and gives everything its final name.
+    pub(super) fn finish(&self) -> Result<Archive, String> {
+        let archive = Archive::read(&self.partial()).map_err(|error| error.to_string())?;
+        let image = image(&archive)?;
+        let put = |kind, bytes: &[u8]| {
+            write(&self.path(kind), bytes).map_err(|failure| {
+                failure
+                    .problems
+                    .first()
+                    .map(|p| p.message.clone())
+                    .unwrap_or_default()
+            })
+        };
+        if let Some(document) = image.attestation(SPDX) {
+            put(Kind::Sbom, document.predicate())?;
+        }
+        let provenance = image
+            .attestations
+            .iter()
+            .find(|attestation| attestation.predicate_type.starts_with(SLSA));
+        if let Some(provenance) = provenance {
+            put(Kind::Provenance, &provenance.statement)?;
+        }
+        std::fs::rename(self.partial(), self.path(Kind::Image))
+            .map_err(|error| error.to_string())?;
+        Ok(archive)
+    }
+
+    /// The artifacts that are there, with their digests.
+    pub(super) fn artifacts(&self) -> Result<Vec<Artifact>, Failure> {
+        let mut artifacts = Vec::new();
+        for kind in [Kind::Image, Kind::Sbom, Kind::Provenance, Kind::Log] {
+            let path = self.path(kind);
+            if path.is_file() {
+                let sha256 = digest(&path).map_err(|error| {
+                    Failure::environment(format!("cannot read `{}`: {error}", path.display()))
+                })?;
+                artifacts.push(Artifact {
+                    kind,
+                    file: self.file_name(kind),
+                    sha256,
+                });
+            }
+        }
+        Ok(artifacts)
+    }
+}
+
+fn digest(path: &Path) -> io::Result<Digest> {
+    let mut file = File::open(path)?;
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let length = file.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(&buffer[..length]);
+    }
+}
+
+/// The one image of an archive.
+pub(super) fn image(archive: &Archive) -> Result<&ArchivedImage, String> {
+    archive
+        .images
+        .first()
+        .ok_or_else(|| "the archive holds no image".to_owned())
+}
+
+/// An exporter of the image as an archive, with everything set that digests depend on.
+pub(super) fn archive(
+    kind: &str,
+    names: &[String],
+    epoch: i64,
+    rewrites_times: bool,
+    file: &Path,
+) -> Export {
+    let mut attributes = BTreeMap::from(
+        [
+            ("name", names.join(",")),
+            ("oci-mediatypes", "true".to_owned()),
+            ("oci-artifact", "false".to_owned()),
+            ("compression", "gzip".to_owned()),
+            ("source-date-epoch", epoch.to_string()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value)),
+    );
+    if rewrites_times {
+        attributes.insert("rewrite-timestamp".to_owned(), "true".to_owned());
+    }
+    Export {
+        kind: kind.to_owned(),
+        attributes,
+        file: Some(file.to_owned()),
+    }
+}
