@@ -7,10 +7,10 @@ container_up() {
   local version
   mkdir -p "$RUN/container"
   container_dials && return
-  version=$(newest_built 'v*')
+  version=$(newest_built)
   if [[ -z $version ]]; then
     buildkit_up latest
-    version=$(newest_built 'v*')
+    version=$(newest_built)
   fi
   docker_of engine image inspect "$CONTAINER:$version" >/dev/null 2>&1 ||
     step "making an image with BuildKit $version" make_container_image "$version"
@@ -51,7 +51,7 @@ start_container() { # VERSION
 container_dials() { docker_of engine exec "$CONTAINER" buildctl debug workers >/dev/null 2>&1; }
 
 container_down() {
-  [[ -f $RUN/container/about ]] || return 0
+  [[ -d $RUN/container ]] || return 0
   step "removing the container" remove_container
 }
 

@@ -80,16 +80,17 @@ TEXT
 
 # A piece keeps its bridge and its subnet: the daemon has them in its own records too.
 bridge_up() { # PIECE
-  local dir=$RUN/$1 routes number=0
+  local dir=$RUN/$1 routes bridge number=0
   routes=$(ip -4 route)
   if [[ ! -s $dir/bridge ]]; then
     while [[ -e /sys/class/net/pbtb$number || $routes == *"10.213.$number."* ]]; do ((++number)); done
     echo "10.213.$number" >"$dir/subnet"
     echo "pbtb$number" >"$dir/bridge"
   fi
-  ip link show "$(cat "$dir/bridge")" >/dev/null 2>&1 || ip link add "$(cat "$dir/bridge")" type bridge
-  ip addr replace "$(cat "$dir/subnet").1/24" dev "$(cat "$dir/bridge")"
-  ip link set "$(cat "$dir/bridge")" up
+  bridge=$(cat "$dir/bridge")
+  [[ -e /sys/class/net/$bridge ]] || ip link add "$bridge" type bridge
+  ip addr replace "$(cat "$dir/subnet").1/24" dev "$bridge"
+  ip link set "$bridge" up
   [[ -s $RUN/ip_forward ]] || cat /proc/sys/net/ipv4/ip_forward >"$RUN/ip_forward"
   echo 1 >/proc/sys/net/ipv4/ip_forward
   bridge_rules "$dir" add
@@ -143,26 +144,16 @@ stop_engine() { # PIECE
 # Ends what a killed dockerd leaves: its containerd, and the shims, which name that one's socket. A new
 # dockerd would look for them for 20 seconds.
 end_leftovers() { # PIECE
-  local program pid
-  for program in '*/containerd' '*/containerd-shim-runc-v2'; do
-    for pid in /proc/[0-9]*; do
-      ! belongs_to "$pid" "$program" "$RUN/$1/exec/containerd/" || end_tree "${pid#/proc/}"
-    done
-  done
+  local exec=$RUN/$1/exec/containerd pid
+  while read -r pid; do
+    [[ $(readlink "/proc/$pid/exe") != */containerd* ]] || end_tree "$pid"
+  done < <(grep -lsaF "$exec/" /proc/[0-9]*/cmdline | cut -d/ -f3)
   # The pids in there may by now be somebody else's.
-  rm -f "$RUN/$1/docker.pid" "$RUN/$1/exec/containerd/containerd.pid"
-}
-
-# Whether a process runs such a program with an argument in that folder.
-belongs_to() { # /proc/PID PROGRAM FOLDER
-  local arguments
-  mapfile -d '' -t arguments 2>/dev/null <"$1/cmdline" || return 1
-  # shellcheck disable=SC2053 # PROGRAM is a pattern
-  [[ ${arguments[0]-} == $2 && " ${arguments[*]}" == *" $3"* ]]
+  rm -f "$RUN/$1/docker.pid" "$exec/containerd.pid"
 }
 
 end_tree() { # PID
-  local child children
+  local child children=()
   read -ra children 2>/dev/null <"/proc/$1/task/$1/children" || true
   for child in "${children[@]}"; do end_tree "$child"; done
   kill -KILL "$1" 2>/dev/null || true

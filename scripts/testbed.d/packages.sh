@@ -23,12 +23,11 @@ install_packages() {
 # The archive that apt is configured with for the machine's own release.
 debian_archive() {
   local codename sites
-  [[ -z ${PEELBOX_TESTBED_ARCHIVE-} ]] || { echo "$PEELBOX_TESTBED_ARCHIVE" && return; }
   codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
   # shellcheck disable=SC2016 # apt's own placeholders
   sites=$(apt-get indextargets --format '$(SITE) $(RELEASE)')
   awk -v release="$codename" '$2 == release { print $1; found = 1; exit } END { exit !found }' <<<"$sites" ||
-    die "apt names no archive for \`$codename\`: set PEELBOX_TESTBED_ARCHIVE"
+    die "apt names no archive of \`$codename\`"
 }
 
 # apt-get with lists, cache and package state of its own, but the machine's proxies and logins.

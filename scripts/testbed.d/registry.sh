@@ -5,8 +5,7 @@ registry_up() {
   mkdir -p "$RUN/registry/data"
   is_running registry && registry_get >/dev/null && return
   stop registry
-  # The port of a registry that has gone may be taken.
-  [[ ! -s $RUN/registry/port ]] || ! port_is_taken "$(cat "$RUN/registry/port")" || rm "$RUN/registry/port"
+  choose_port registry
   write_registry_configuration "$(port_of registry)"
   step "starting the registry" run_registry
   echo "registry at 127.0.0.1:$(port_of registry)" >"$RUN/registry/about"
@@ -20,10 +19,11 @@ run_registry() {
 registry_get() { curl -sSf --max-time 5 -u "$(cat "$RUN/registry/login")" "http://127.0.0.1:$(port_of registry)/v2/"; }
 
 write_registry_configuration() { # PORT
-  local dir=$RUN/registry salt password
+  local dir=$RUN/registry salt password umask
+  umask=$(umask) && umask 077
   if [[ ! -s $dir/login ]]; then
     password=$(random_letters 24)
-    (umask 077 && echo "peelbox:$password" >"$dir/login")
+    echo "peelbox:$password" >"$dir/login"
     salt=$(random_letters 22)
     # libcrypt knows bcrypt, the only kind of hash the registry takes.
     # shellcheck disable=SC2016 # perl's variables
@@ -45,11 +45,10 @@ TEXT
   "cliPluginsExtraDirs": ["$CACHE/$ENGINE_SUITE/usr/libexec/docker/cli-plugins"]
 }
 TEXT
+  umask "$umask"
 }
 
 random_letters() { head -c 512 /dev/urandom | base64 -w 0 | tr -dc 'A-Za-z0-9' | cut -c "1-$1"; }
-
-port_is_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 registry_environment() {
   print_variable DOCKER_CONFIG "$RUN/registry/docker-config"

@@ -32,7 +32,7 @@ make_standin() { # SET
   # Serves the set as it is now: one made anew may have other packages.
   is_running standin && [[ $(cat "$dir/set") == "$set" ]] && standin_get >/dev/null && return
   stop standin
-  [[ ! -s $dir/port ]] || ! port_is_taken "$(cat "$dir/port")" || rm "$dir/port"
+  choose_port standin
   rm -f "$dir"/base.*
   echo "$set" >"$dir/set"
   step "serving the Wolfi stand-in" serve_standin "$out"
