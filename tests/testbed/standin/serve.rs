@@ -173,3 +173,87 @@ fn read(reader: &mut BufReader<&TcpStream>) -> io::Result<Option<Request>> {
         is_last,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Mutex;
+
+    use super::{File, Site, fs};
+
+    /// What the server answers to a text, and what it notes.
+    fn exchange(request: &str) -> (String, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("repo");
+        fs::create_dir(&root).unwrap();
+        fs::write(root.join("index"), "hello").unwrap();
+        fs::write(dir.path().join("secret"), "secret").unwrap();
+        std::os::unix::fs::symlink("../secret", root.join("link")).unwrap();
+        let log = dir.path().join("log");
+        let site = Site {
+            root: root.canonicalize().unwrap(),
+            log: Mutex::new(File::create(&log).unwrap()),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.write_all(request.as_bytes()).unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        site.talk(&server).unwrap();
+        drop(server);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        (answer, fs::read_to_string(log).unwrap())
+    }
+
+    #[test]
+    fn a_file_comes_with_its_length() {
+        let (answer, log) = exchange("GET /index HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert!(answer.contains("\r\nContent-Length: 5\r\n") && answer.ends_with("\r\n\r\nhello"));
+        assert_eq!(log, "GET /index 200 5\n");
+    }
+
+    #[test]
+    fn a_head_request_gets_no_body() {
+        let (answer, log) = exchange("HEAD /index HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert!(answer.contains("\r\nContent-Length: 5\r\n") && answer.ends_with("\r\n\r\n"));
+        assert_eq!(log, "HEAD /index 200 0\n");
+    }
+
+    #[test]
+    fn a_file_that_the_client_knows_is_not_sent_again() {
+        let (answer, log) = exchange("GET /index HTTP/1.1\r\nIf-None-Match: *\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 304 ") && answer.contains("\r\nETag: \""));
+        assert_eq!(log, "GET /index 304 0\n");
+    }
+
+    #[test]
+    fn nothing_outside_of_the_folder_is_served() {
+        for path in ["/../secret", "/link", "//etc/passwd", "/", "/./index"] {
+            let (answer, _) = exchange(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
+            assert!(
+                !answer.contains("secret") && !answer.contains("root:"),
+                "{path}: {answer}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_connection_is_kept_for_the_next_request() {
+        let request = "GET /index HTTP/1.1\r\nHost: x\r\n\r\n".repeat(2);
+        assert_eq!(exchange(&request).1, "GET /index 200 5\nGET /index 200 5\n");
+    }
+
+    #[test]
+    fn a_request_that_is_none_ends_the_connection() {
+        assert_eq!(exchange("nonsense\r\n\r\n"), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn another_method_is_refused() {
+        let (answer, log) = exchange("PUT /index HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 405 "));
+        assert_eq!(log, "PUT /index 405 23\n");
+    }
+}
