@@ -7,7 +7,7 @@ use std::ops::Range;
 use object::elf;
 use object::endian::Endianness;
 use object::read::ReadRef;
-use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _};
+use object::read::elf::{FileHeader, ProgramHeader as _, SectionHeader as _};
 
 /// What an ELF file needs and offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub struct Needs {
     pub interpreter: Option<String>,
     /// The name under which it can be linked to.
     pub soname: Option<String>,
+    /// Where its libraries are looked for first, as it was linked: RUNPATH, or RPATH where it has none.
+    search: Vec<String>,
+    /// Whether that is an RPATH, which counts for the libraries of its libraries too.
+    is_search_inherited: bool,
     machine: u16,
     is_executable: bool,
 }
@@ -146,6 +150,30 @@ impl Needs {
         self.machine == elf::EM_X86_64.0 || self.machine == elf::EM_AARCH64.0
     }
 
+    /// The absolute directories in which its libraries are looked for before the system's, if it lies in `origin`.
+    ///
+    /// What depends on the machine (`$LIB`, `$PLATFORM`) or on the directory it is started in is left out.
+    /// See <https://man7.org/linux/man-pages/man8/ld.so.8.html>.
+    #[must_use]
+    pub fn directories(&self, origin: &str) -> Vec<String> {
+        self.search
+            .iter()
+            .map(|entry| {
+                entry
+                    .replace("${ORIGIN}", origin)
+                    .replace("$ORIGIN", origin)
+            })
+            .filter(|entry| entry.starts_with('/') && !entry.contains('$'))
+            .map(|entry| normal(&entry))
+            .collect()
+    }
+
+    /// Whether [`Needs::directories`] count for the libraries of its libraries too, as an RPATH does and a RUNPATH does not.
+    #[must_use]
+    pub fn is_search_inherited(&self) -> bool {
+        self.is_search_inherited
+    }
+
     /// Whether it is a program rather than a library.
     #[must_use]
     pub fn is_program(&self) -> bool {
@@ -199,6 +227,17 @@ fn parse<Header: FileHeader<Endian = Endianness>>(pages: &Pages) -> Result<Needs
             _ => {}
         }
     }
+    dynamic(entries, endian, &mut strings, &mut needs)?;
+    Ok(needs)
+}
+
+/// Takes what the loader is told from the dynamic section.
+fn dynamic<Entry: object::read::elf::Dyn<Endian = Endianness>>(
+    entries: &[Entry],
+    endian: Endianness,
+    strings: &mut Strings<'_>,
+    needs: &mut Needs,
+) -> Result<(), NeedsError> {
     for entry in entries.iter().take(MOST_ENTRIES) {
         match entry.tag(endian) {
             elf::DT_STRTAB => strings.table.0 = entry.val(endian),
@@ -206,14 +245,80 @@ fn parse<Header: FileHeader<Endian = Endianness>>(pages: &Pages) -> Result<Needs
             _ => {}
         }
     }
+    let (mut rpath, mut runpath) = (Vec::new(), None);
     for entry in entries.iter().take(MOST_ENTRIES) {
         match entry.tag(endian) {
             elf::DT_NEEDED => needs.libraries.push(strings.get(entry.val(endian))?),
             elf::DT_SONAME => needs.soname = Some(strings.get(entry.val(endian))?),
+            elf::DT_RUNPATH => runpath = Some(paths(&strings.get(entry.val(endian))?)),
+            elf::DT_RPATH => rpath = paths(&strings.get(entry.val(endian))?),
             _ => {}
         }
     }
-    Ok(needs)
+    needs.is_search_inherited = runpath.is_none() && !rpath.is_empty();
+    needs.search = runpath.unwrap_or(rpath);
+    Ok(())
+}
+
+fn paths(list: &str) -> Vec<String> {
+    list.split(':')
+        .filter(|entry| !entry.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// An absolute path without `.`, `..` and doubled slashes.
+fn normal(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+/// Where the section `name` lies in the file, such as Go's `.go.buildinfo`; none where it was stripped or never there.
+///
+/// # Errors
+/// [`NeedsError::Missing`] says which part to read before the next try.
+pub fn section(pages: &Pages, name: &str) -> Result<Option<Range<u64>>, NeedsError> {
+    pages.missing.set(None);
+    let ident = pages
+        .find(0..pages.size.min(16))
+        .map_err(|()| error(pages, "it is too short"))?;
+    match ident.get(4).map(|class| elf::FileClass(*class)) {
+        Some(elf::ELFCLASS64) => find_section::<elf::FileHeader64<Endianness>>(pages, name),
+        Some(elf::ELFCLASS32) => find_section::<elf::FileHeader32<Endianness>>(pages, name),
+        _ => Err(NeedsError::Malformed("it has no known class".to_owned())),
+    }
+}
+
+fn find_section<Header: FileHeader<Endian = Endianness>>(
+    pages: &Pages,
+    name: &str,
+) -> Result<Option<Range<u64>>, NeedsError> {
+    let header = Header::parse(pages).map_err(|reason| error(pages, reason))?;
+    let endian = header.endian().map_err(|reason| error(pages, reason))?;
+    let sections = header
+        .sections(endian, pages)
+        .map_err(|reason| error(pages, reason))?;
+    for section in sections.iter() {
+        let found = sections
+            .section_name(endian, section)
+            .map_err(|reason| error(pages, reason))?;
+        if found == name.as_bytes() {
+            return Ok(section.file_range(endian).and_then(|(offset, size)| {
+                let end = offset.checked_add(size).filter(|end| *end <= pages.size)?;
+                Some(offset..end)
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// The string table of the dynamic section, which is named by its address in memory.
@@ -236,7 +341,8 @@ impl Strings<'_> {
         let (start, offset, _) = load.ok_or_else(outside)?;
         let table = offset.checked_add(address - start).ok_or_else(outside)?;
         let range = match (table.checked_add(index), table.checked_add(size)) {
-            (Some(from), Some(to)) if from < to => from..to,
+            // The table of a large program has megabytes; no name has a page.
+            (Some(from), Some(to)) if from < to => from..to.min(from.saturating_add(PAGE)),
             _ => return Err(outside()),
         };
         let bytes = self
@@ -263,22 +369,64 @@ pub struct Shebang {
 }
 
 /// The interpreter that the first bytes of a file name, if it is a script.
+///
+/// It is read as the kernel does: blanks and tabs around the parts are dropped, a carriage return is not, so that a script
+/// with the line ends of Windows names a program that is nowhere.
+/// See <https://github.com/torvalds/linux/blob/master/fs/binfmt_script.c>.
 #[must_use]
 pub fn shebang(head: &[u8]) -> Option<Shebang> {
     let line = head
         .strip_prefix(b"#!")?
-        .split(|byte| *byte == b'\n')
+        .split(|byte| matches!(byte, b'\n' | 0))
         .next()?;
     let line = String::from_utf8_lossy(line);
-    let (interpreter, argument) = line
-        .trim()
-        .split_once([' ', '\t'])
-        .unwrap_or((line.trim(), ""));
-    let argument = argument.trim();
+    let line = line.trim_matches([' ', '\t']);
+    let (interpreter, argument) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+    let argument = argument.trim_start_matches([' ', '\t']);
+    if interpreter.is_empty() {
+        return None;
+    }
     Some(Shebang {
         interpreter: interpreter.to_owned(),
         argument: (!argument.is_empty()).then(|| argument.to_owned()),
     })
+}
+
+impl Shebang {
+    /// The program that `env` looks for in `PATH`, where the interpreter is `env`.
+    ///
+    /// Without `-S` the whole argument is one name: `env node --flag` looks for a program called `node --flag`.
+    /// See <https://www.gnu.org/software/coreutils/manual/html_node/env-invocation.html>.
+    #[must_use]
+    pub fn program(&self) -> Option<String> {
+        if self.interpreter.rsplit('/').next() != Some("env") {
+            return None;
+        }
+        let argument = self.argument.as_deref()?;
+        // `-S` may end a bundle of flags, as in `-vS`, and its string may follow at once.
+        let split = argument.strip_prefix("--split-string").or_else(|| {
+            let flags = argument.strip_prefix('-')?;
+            let at = flags.find('S')?;
+            let is_bundle = flags[..at].bytes().all(|flag| b"iv0".contains(&flag));
+            is_bundle.then(|| &flags[at + 1..])
+        });
+        let Some(split) = split else {
+            return Some(argument.to_owned());
+        };
+        let words = shlex::split(split.trim_start_matches('='))?;
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                // Their value is a word of its own.
+                "-u" | "--unset" | "-C" | "--chdir" => {
+                    words.next();
+                }
+                word if word.starts_with('-') || word.contains('=') => {}
+                _ => return Some(word),
+            }
+        }
+        None
+    }
 }
 
 #[cfg(test)]
@@ -343,11 +491,74 @@ mod tests {
             script("#!/bin/sh\nexit"),
             Some(("/bin/sh".to_owned(), None))
         );
-        let env = Some((
-            "/usr/bin/env".to_owned(),
-            Some("node --no-warnings".to_owned()),
-        ));
-        assert_eq!(script("#! /usr/bin/env  node --no-warnings\r\n"), env);
+        let env = |argument: &str| Some(("/usr/bin/env".to_owned(), Some(argument.to_owned())));
+        assert_eq!(
+            script("#! \t/usr/bin/env  node --no-warnings \n"),
+            env("node --no-warnings")
+        );
+        assert_eq!(
+            script("#!/usr/bin/env node\r\n"),
+            env("node\r"),
+            "the kernel keeps a carriage return"
+        );
+        assert_eq!(script("#!\n/bin/sh"), None);
         assert_eq!(script("\x7fELF"), None);
+    }
+
+    #[test]
+    fn env_names_the_program_it_looks_for() {
+        for (line, expected) in [
+            ("#!/bin/sh -e", None),
+            ("#!/usr/bin/env", None),
+            ("#!/usr/bin/env python3", Some("python3")),
+            ("#!/usr/bin/env node --flag", Some("node --flag")),
+            ("#!/usr/bin/env -S node --flag", Some("node")),
+            ("#!/usr/bin/env -vS node", Some("node")),
+            ("#!/usr/bin/env -Sdeno run", Some("deno")),
+            (
+                "#!/usr/bin/env --split-string=A=b -u X ruby -w",
+                Some("ruby"),
+            ),
+            ("#!/usr/bin/env -S 'unclosed", None),
+        ] {
+            let program = shebang(line.as_bytes()).unwrap().program();
+            assert_eq!(program.as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn search_directories_are_seen_from_where_the_file_lies() {
+        let needs = Needs {
+            search: paths(
+                "$ORIGIN/../lib:${ORIGIN}::/opt/x//lib:relative:/usr/$LIB:$ORIGIN/../../../..",
+            ),
+            ..Needs::default()
+        };
+        assert_eq!(
+            needs.directories("/app/bin"),
+            ["/app/lib", "/app/bin", "/opt/x/lib", "/"]
+        );
+    }
+
+    #[test]
+    fn a_section_is_found_by_its_name() {
+        let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let find = |name: &str| {
+            let mut pages = Pages::new(bytes.len() as u64);
+            for _ in 0..50 {
+                match section(&pages, name) {
+                    Err(NeedsError::Missing { offset, length }) => {
+                        let (start, end) = (offset as usize, (offset + length) as usize);
+                        pages.insert(offset, bytes[start..end].to_vec());
+                    }
+                    other => return other,
+                }
+            }
+            panic!("it asks for ever more");
+        };
+        let interpreter = find(".interp").unwrap().unwrap();
+        let interpreter = &bytes[interpreter.start as usize..interpreter.end as usize];
+        assert!(interpreter.ends_with(b".so.2\0") || interpreter.ends_with(b".so.1\0"));
+        assert_eq!(find(".go.buildinfo"), Ok(None));
     }
 }

@@ -8,7 +8,7 @@ mod plan;
 mod site;
 
 pub use config::{Origin, config};
-pub use libraries::{Needs, NeedsError, Pages, Shebang, shebang};
+pub use libraries::{Needs, NeedsError, Pages, Shebang, section, shebang};
 pub use lower::{
     Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image, lower_root,
 };

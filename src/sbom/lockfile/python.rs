@@ -265,7 +265,8 @@ pub(super) fn read_poetry(
     let lock: PoetryLock = toml(bytes)?;
     let packages = &lock.package;
     let tells = |package: &PoetryPackage| package.category.is_some() || package.groups.is_some();
-    let chosen: BTreeSet<usize> = match selector.manifests.first() {
+    let chosen: BTreeSet<usize> = match selector.manifests.first().filter(|bytes| !bytes.is_empty())
+    {
         Some(manifest) if !packages.iter().any(tells) => {
             let manifest: Table = toml(manifest)?;
             poetry_closure(packages, poetry_roots(&manifest))

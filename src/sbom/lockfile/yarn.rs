@@ -34,7 +34,7 @@ pub(super) fn read(text: &str, selector: &Selector<'_>) -> Result<BTreeSet<Libra
         classic(text)?
     };
     let mut manifests = Vec::new();
-    for bytes in &selector.manifests {
+    for bytes in selector.manifests.iter().filter(|bytes| !bytes.is_empty()) {
         manifests.push(serde_json::from_slice::<Value>(bytes)?);
     }
     let chosen = lock.closure(&manifests, selector)?;
