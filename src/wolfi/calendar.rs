@@ -330,3 +330,67 @@ static ROWS: [Row; 93] = [
     Row("valkey", "9.0", false, Some(date(2028, 10, 21)), None),
     Row("valkey", "9.1", true, None, None),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_every_stream_is_made_of_numbers() {
+        let keys: Vec<(&str, Vec<u64>)> = ROWS
+            .iter()
+            .map(|row| (row.0, numbers(row.1).unwrap()))
+            .collect();
+        assert!(keys.is_sorted());
+        assert_eq!(Calendar::embedded().rows.len(), ROWS.len());
+    }
+
+    #[test]
+    fn a_stream_above_the_table_is_newer_than_it() {
+        let calendar = Calendar::embedded();
+        assert!(calendar.upkeep("nodejs", &[24]).maintained);
+        assert!(!calendar.upkeep("nodejs", &[22]).maintained);
+        assert!(calendar.upkeep("nodejs", &[28]).maintained);
+        assert!(!calendar.upkeep("nodejs", &[19]).maintained);
+        assert!(calendar.upkeep("unheard-of", &[1]).maintained);
+    }
+
+    #[test]
+    fn an_override_wins() {
+        let json =
+            r#"[{"family":"nodejs","stream":"22","maintained":true,"end_of_life":"2027-04-30"}]"#;
+        let calendar = Calendar::embedded().overridden_by(json).unwrap();
+        let upkeep = calendar.upkeep("nodejs", &[22]);
+        assert!(upkeep.maintained);
+        assert_eq!(upkeep.end_of_life, Some(date(2027, 4, 30)));
+        assert_eq!(upkeep.long_term, None);
+    }
+
+    #[test]
+    fn a_wrong_override_is_refused() {
+        for json in [
+            "{}",
+            r#"[{"family":"nodejs","stream":"v22","maintained":true}]"#,
+            r#"[{"family":"nodejs","stream":"22","maintained":true,"end_of_life":"soon"}]"#,
+            r#"[{"family":"nodejs","stream":"22","kept":true}]"#,
+        ] {
+            assert!(Calendar::embedded().overridden_by(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_stream_is_plain_numbers() {
+        assert_eq!(numbers("3.13"), Some(vec![3, 13]));
+        for text in [
+            "",
+            "3.",
+            "3.13t",
+            "03",
+            "+3",
+            "3.-1",
+            "99999999999999999999",
+        ] {
+            assert_eq!(numbers(text), None, "{text}");
+        }
+    }
+}

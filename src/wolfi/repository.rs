@@ -64,6 +64,9 @@ pub enum RepositoryError {
         /// The address.
         url: String,
     },
+    /// The address holds a name or a password, which would show in provenance and logs.
+    #[error("the address of the package repository holds a name or password")]
+    Credentials,
     /// The architecture cannot be part of an address.
     #[error("`{architecture}` is not an architecture")]
     Architecture {
@@ -156,6 +159,10 @@ impl Repository {
             "file" => url.to_file_path().is_ok(),
             _ => false,
         };
+        // An address stands in the graph, the provenance and messages.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(RepositoryError::Credentials);
+        }
         if !is_repository || url.query().is_some() || url.fragment().is_some() {
             return Err(invalid());
         }
@@ -164,10 +171,10 @@ impl Repository {
         Ok(Self { url, keys })
     }
 
-    /// The address, without a slash at its end and without a password.
+    /// The address, without a slash at its end.
     #[must_use]
     pub fn url(&self) -> String {
-        without_password(&self.url)
+        self.url.to_string()
     }
 
     /// The keys that index and packages may be signed with.
@@ -230,7 +237,7 @@ impl Repository {
                 return Ok(fetched(index, &origin, now, None));
             }
             None if freshness == Freshness::Offline => {
-                let url = without_password(&url);
+                let url = url.to_string();
                 return Err(RepositoryError::Offline { url });
             }
             cached => cached,
@@ -252,7 +259,7 @@ impl Repository {
             ) => {
                 let index = self.open(&file, &url)?;
                 let origin = Origin {
-                    url: without_password(&url),
+                    url: url.to_string(),
                     digest: index.digest(),
                     checked: now,
                     etag,
@@ -262,7 +269,7 @@ impl Repository {
                 Ok(fetched(index, &origin, now, None))
             }
             (Ok(Answer::Same), None) => Err(RepositoryError::Status {
-                url: without_password(&url),
+                url: url.to_string(),
                 status: StatusCode::NOT_MODIFIED,
             }),
             (Err(error), Some((origin, index))) => {
@@ -288,7 +295,7 @@ impl Repository {
     }
 
     fn open(&self, file: &[u8], url: &Url) -> Result<Index, RepositoryError> {
-        let url = without_password(url);
+        let url = url.to_string();
         Index::open(file, &url, &self.keys).map_err(|source| RepositoryError::Index { url, source })
     }
 
@@ -322,8 +329,8 @@ async fn ask(
     known: Option<&Origin>,
 ) -> Result<Answer, RepositoryError> {
     let failed = |source: reqwest::Error| RepositoryError::Fetch {
-        url: without_password(url),
-        source: source.without_url(), // it may hold a password
+        url: url.to_string(),
+        source: source.without_url(), // the message has it
     };
     let mut request = http.get(url.clone());
     if let Some(origin) = known {
@@ -343,7 +350,7 @@ async fn ask(
         return Ok(Answer::Same);
     }
     if status != StatusCode::OK {
-        let url = without_password(url);
+        let url = url.to_string();
         return Err(RepositoryError::Status { url, status });
     }
     let etag = text(response.headers(), &ETAG);
@@ -351,7 +358,7 @@ async fn ask(
     let mut file = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if file.len() + chunk.len() > DOWNLOAD_LIMIT {
-            let url = without_password(url);
+            let url = url.to_string();
             return Err(RepositoryError::TooLarge { url });
         }
         file.extend_from_slice(&chunk);
@@ -369,7 +376,7 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 fn load(path: &Path, url: &Url) -> Option<(Origin, Index)> {
     let (origin, index) = cache::decode(fs::read(path).ok()?)?;
-    (origin.url == without_password(url)).then_some((origin, index))
+    (origin.url == url.as_str()).then_some((origin, index))
 }
 
 fn store(path: Option<&Path>, origin: &Origin, index: &Index) {
@@ -414,9 +421,85 @@ fn reason(error: &RepositoryError) -> String {
     text
 }
 
-fn without_password(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_password(None); // only addresses without a host refuse, which have none
-    let _ = url.set_username("");
-    url.to_string()
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{index, keys, tiny};
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_repositories_are_taken() {
+        for url in [
+            "https://wolfi.example/os/",
+            "http://127.0.0.1:8080",
+            "file:///srv/os",
+        ] {
+            assert!(Repository::new(url, keys()).is_ok(), "{url}");
+        }
+        for url in [
+            "",
+            "wolfi.example/os",
+            "ftp://wolfi.example/os",
+            "https://",
+            "file://host/srv",
+            "https://wolfi.example/os?x=1",
+            "https://wolfi.example/os#x",
+            "https://u:p@wolfi.example/os",
+        ] {
+            assert!(Repository::new(url, keys()).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_repeated() {
+        let error = Repository::new("https://u:geheim@wolfi.example/os", keys()).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("geheim"));
+    }
+
+    #[test]
+    fn the_default_is_public_wolfi() {
+        let repository = Repository::default();
+        assert_eq!(repository.url(), "https://packages.wolfi.dev/os");
+        assert_eq!(repository.keys(), &Keys::wolfi());
+    }
+
+    #[test]
+    fn a_package_lies_below_its_architecture() {
+        let repository = Repository::new("https://wolfi.example/os/", keys()).unwrap();
+        let index = tiny("libstdc++ 16.2.0-r0\nodd 1/../2");
+        let url = |name| repository.package_url("x86_64", index.newest(name).unwrap());
+        assert_eq!(
+            url("libstdc++").unwrap(),
+            "https://wolfi.example/os/x86_64/libstdc++-16.2.0-r0.apk"
+        );
+        assert!(matches!(url("odd"), Err(RepositoryError::Package { .. })));
+        let package = index.newest("libstdc++").unwrap();
+        for architecture in ["", "..", "x86/64", "x86_64?"] {
+            let error = repository.package_url(architecture, package).unwrap_err();
+            assert!(matches!(error, RepositoryError::Architecture { .. }));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_repository_may_be_a_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("x86_64")).unwrap();
+        let path = directory.path().join("x86_64/APKINDEX.tar.gz");
+        fs::write(&path, index("P:foo\nV:1\n")).unwrap();
+        let url = Url::from_file_path(directory.path()).unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default(); // another test may have done it
+        let http = reqwest::Client::new();
+        let fetch = async |keys, architecture| {
+            let repository = Repository::new(url.as_str(), keys).unwrap();
+            let now = SystemTime::UNIX_EPOCH;
+            repository
+                .index(&http, architecture, None, now, Freshness::Day)
+                .await
+        };
+        let fetched = fetch(keys(), "x86_64").await.unwrap();
+        assert_eq!((fetched.index.len(), fetched.stale), (1, None));
+        let error = fetch(keys(), "aarch64").await.unwrap_err();
+        assert!(matches!(error, RepositoryError::Read { .. }));
+        let error = fetch(Keys::wolfi(), "x86_64").await.unwrap_err();
+        assert!(matches!(error, RepositoryError::Index { .. }));
+    }
 }

@@ -231,3 +231,159 @@ fn day(index: &Index) -> Date {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::calendar::Calendar;
+    use super::super::testing::tiny;
+    use super::*;
+
+    const AUGUST_2026: &str = "t:1787356800";
+
+    fn node() -> Index {
+        tiny(&format!(
+            "nodejs-18 18.20.8-r9 | p:nodejs=18.20.8-r9
+             nodejs-9 9.1.0-r0
+             nodejs-22 22.23.2-r1 | p:nodejs=22.23.2-r1
+             nodejs-24 24.19.0-r0 | p:nodejs=24.19.0-r0 | {AUGUST_2026}
+             nodejs-24 24.18.0-r0
+             nodejs-26 26.7.0-r0 | p:nodejs=26.7.0-r0
+             nodejs-24-minimal 24.19.0-r0
+             nodejs-24.1 1
+             nodejs-x 1"
+        ))
+    }
+
+    fn pattern() -> Pattern {
+        Pattern::new("nodejs-", 1, "").with_default("nodejs")
+    }
+
+    fn chosen(index: &Index, pattern: &Pattern, accept: impl Fn(&Version) -> bool) -> String {
+        choose(index, pattern, accept).map_or_else(
+            |error| error.to_string(),
+            |choice| {
+                let near: Vec<&str> = choice
+                    .alternatives
+                    .iter()
+                    .map(|stream| stream.package.as_str())
+                    .collect();
+                format!(
+                    "{} {:?} {near:?}",
+                    choice.stream.package, choice.stream.status
+                )
+            },
+        )
+    }
+
+    #[test]
+    fn only_whole_names_are_streams_and_they_sort_by_number() {
+        let index = node();
+        let streams: Vec<String> = streams(&index, &pattern())
+            .into_iter()
+            .map(|stream| format!("{} {} {:?}", stream.name, stream.newest, stream.status))
+            .collect();
+        assert_eq!(
+            streams,
+            [
+                "9 9.1.0-r0 Frozen",
+                "18 18.20.8-r9 Frozen",
+                "22 22.23.2-r1 Frozen",
+                "24 24.19.0-r0 LongTerm",
+                "26 26.7.0-r0 Maintained",
+            ]
+        );
+    }
+
+    #[test]
+    fn without_a_range_the_long_term_release_is_chosen_not_the_highest() {
+        assert_eq!(
+            chosen(&node(), &pattern(), |_| true),
+            "nodejs-24 LongTerm []"
+        );
+    }
+
+    #[test]
+    fn a_range_is_met_by_the_best_kept_stream_in_it() {
+        let index = node();
+        let at_least = |major: u64| {
+            move |version: &Version| {
+                let number = version.as_str().split('.').next().unwrap();
+                number.parse::<u64>().unwrap() >= major
+            }
+        };
+        assert_eq!(
+            chosen(&index, &pattern(), at_least(18)),
+            "nodejs-24 LongTerm []"
+        );
+        assert_eq!(
+            chosen(&index, &pattern(), at_least(25)),
+            "nodejs-26 Maintained []"
+        );
+        assert_eq!(
+            chosen(&index, &pattern(), at_least(27)),
+            "none of the streams of `nodejs-N` has an acceptable version"
+        );
+    }
+
+    #[test]
+    fn a_frozen_stream_is_chosen_only_if_nothing_else_fits_and_names_its_neighbours() {
+        let only_22 = |version: &Version| version.upstream().starts_with("22.");
+        let expected = r#"nodejs-22 Frozen ["nodejs-24"]"#;
+        assert_eq!(chosen(&node(), &pattern(), only_22), expected);
+    }
+
+    #[test]
+    fn without_long_term_releases_wolfis_own_default_is_chosen() {
+        let index = tiny(
+            "python-3.9 3.9.1-r0\npython-3.12 3.12.1-r0 | p:python3=3.12.1-r0
+             python-3.13 3.13.1-r0 | p:python3=3.13.1-r0\npython-3.14 3.14.1-r0 | p:python3=0\npython-3.14t 3.14.1-r0",
+        );
+        let pattern = Pattern::new("python-", 2, "").with_default("python3");
+        assert_eq!(
+            chosen(&index, &pattern, |_| true),
+            "python-3.13 Maintained []"
+        );
+        let pattern = Pattern::new("python-", 2, "");
+        assert_eq!(
+            chosen(&index, &pattern, |_| true),
+            "python-3.14 Maintained []"
+        );
+    }
+
+    #[test]
+    fn support_is_judged_on_the_day_of_the_index() {
+        let pattern = Pattern::new("dotnet-", 1, "-sdk");
+        let status = |build: &str| {
+            let index = tiny(&format!("dotnet-9-sdk 9.0.120-r0\nother 1 | t:{build}"));
+            streams(&index, &pattern)[0].status
+        };
+        assert_eq!(status("1787356800"), Status::Maintained); // 22 August 2026
+        assert_eq!(status("1794355200"), Status::EndOfLife); // 11 November 2026
+        assert_eq!(status("0"), Status::Maintained); // nothing known: the day of the table
+    }
+
+    #[test]
+    fn a_calendar_of_the_user_decides() {
+        let json = r#"[{"family":"nodejs","stream":"22","maintained":true,"long_term":"2024-10-29"},
+                       {"family":"nodejs","stream":"24","maintained":false}]"#;
+        let calendar = Calendar::embedded().overridden_by(json).unwrap();
+        let index = node().with_calendar(calendar);
+        assert_eq!(
+            chosen(&index, &pattern(), |_| true),
+            "nodejs-22 LongTerm []"
+        );
+    }
+
+    #[test]
+    fn a_stream_stands_between_prefix_and_suffix() {
+        let pattern = Pattern::new("openjdk-", 1, "-default-jdk");
+        assert_eq!(pattern.stream("openjdk-21-default-jdk"), Some("21"));
+        assert_eq!(pattern.stream("openjdk-21"), None);
+        assert_eq!(pattern.stream("openjdk-default-jdk"), None);
+        assert_eq!(pattern.package("25"), "openjdk-25-default-jdk");
+        assert_eq!(pattern.to_string(), "openjdk-N-default-jdk");
+        let any = Pattern::new("pnpm-", 0, "");
+        assert_eq!(any.stream("pnpm-11.8"), Some("11.8"));
+        assert_eq!(any.stream("pnpm-11"), Some("11"));
+    }
+}
