@@ -1,5 +1,7 @@
 //! A package repository over HTTP, as a server on this machine answers.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 #[path = "support/apk.rs"]
 mod apk;
 

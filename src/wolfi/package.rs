@@ -684,7 +684,7 @@ mod tests {
     #[test]
     fn another_package_under_a_good_index_is_refused() {
         let (ours, mut other) = (foo().make(), foo().file("usr/more", b"").make());
-        std::mem::swap(&mut other.file, &mut ours.file.clone());
+        other.file.clone_from(&ours.file);
         let size = ours.file.len();
         let record = other
             .record
