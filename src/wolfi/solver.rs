@@ -5,7 +5,7 @@
 //! met, is out; what all remaining candidates of a name demand or provide is demanded at once.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::atom::Atom;
 use super::index::{Index, NameId, Package, PackageId};
@@ -236,10 +236,11 @@ impl<'a> Solver<'a> {
             .iter()
             .map(|atom| (self.id(&atom.name), atom))
             .collect();
+        let mut provided = BTreeSet::from([own_name]);
         let mut provides: Vec<(NameId, Option<&Version>)> = Vec::new();
         for provide in &package.provides {
             let name = self.id(&provide.name);
-            if name != own_name && provides.iter().all(|(other, _)| *other != name) {
+            if provided.insert(name) {
                 provides.push((name, provide.version.as_ref()));
             }
         }
