@@ -32,8 +32,11 @@ impl Environment {
         self.get(name).map(PathBuf::from)
     }
 
-    /// The user's cache directory for peelbox, by the XDG rules.
+    /// The user's cache directory for peelbox: the one that is named, else by the XDG rules.
     pub(super) fn cache(&self) -> Option<PathBuf> {
+        if let Some(named) = self.path("PEELBOX_CACHE_DIR") {
+            return Some(named);
+        }
         let base = self
             .path("XDG_CACHE_HOME")
             .filter(|path| path.is_absolute());
@@ -108,6 +111,7 @@ mod tests {
             cache([("HOME", "/h"), ("XDG_CACHE_HOME", "c")].into()).as_deref(),
             Some("/h/.cache/peelbox")
         );
+        assert_eq!(cache([("HOME", "/h"), ("PEELBOX_CACHE_DIR", "/p")].into()).as_deref(), Some("/p"));
         assert_eq!(cache(Environment::default()), None);
     }
 }
