@@ -559,7 +559,7 @@ impl Writer {
             "https://spdx.org/spdxdocs/peelbox/{}",
             Digest::of(&content).hex()
         );
-        let json = serde_json::to_vec(&document).unwrap_or_default();
+        let json = as_go(&serde_json::to_string(&document).unwrap_or_default());
         if json.len() > LARGEST {
             return Err(TooLarge { size: json.len() });
         }
@@ -577,6 +577,24 @@ fn checksums(apk: &Apk<'_>) -> Vec<Checksum> {
     let identity = apk.identity.strip_prefix("Q1");
     let identity = identity.and_then(|sum| Checksum::from_base64("SHA1", sum));
     identity.into_iter().chain(sum).collect()
+}
+
+/// Escapes what Go's encoder escapes, so that the document in an attestation, which BuildKit encodes again, keeps its bytes.
+///
+/// These characters stand only inside of strings. See <https://pkg.go.dev/encoding/json#HTMLEscape>.
+fn as_go(json: &str) -> Vec<u8> {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '&' => escaped.push_str("\\u0026"),
+            '<' => escaped.push_str("\\u003c"),
+            '>' => escaped.push_str("\\u003e"),
+            '\u{2028}' => escaped.push_str("\\u2028"),
+            '\u{2029}' => escaped.push_str("\\u2029"),
+            c => escaped.push(c),
+        }
+    }
+    escaped.into_bytes()
 }
 
 /// A recipe or a source that an apk was made from; its id is made from the rest.
@@ -875,6 +893,18 @@ mod tests {
         assert_eq!(one, two);
         let text = String::from_utf8(one).unwrap();
         assert_eq!(text.matches("DEPENDS_ON").count(), 1);
+    }
+
+    #[test]
+    fn the_bytes_survive_the_encoder_of_go() {
+        let mut a = apk("a");
+        a.description = Some("<b> & \u{2028}\u{2029}".to_owned());
+        let json = String::from_utf8(write(&image(vec![a])).unwrap().json).unwrap();
+        assert!(
+            json.contains(r#""\u003cb\u003e \u0026 \u2028\u2029""#),
+            "{json}"
+        );
+        assert!(json.contains(r"arch=x86_64\u0026distro=wolfi"));
     }
 
     #[test]
