@@ -6,8 +6,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{Error, Selector, toml};
-use crate::sbom::purl::normal_python;
-use crate::sbom::{Ecosystem, Library};
+use crate::sbom::{Ecosystem, Library, purl::normal_python};
 
 /// The longest metadata that is read, in bytes; the description behind the headers may be long.
 const LONGEST: usize = 1 << 20;
