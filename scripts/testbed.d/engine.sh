@@ -142,11 +142,11 @@ stop_engine() { # PIECE
 }
 
 # Ends what a killed dockerd leaves: its containerd, and the shims, which name that one's socket. A new
-# dockerd would look for them for 20 seconds.
+# dockerd would look for them for 20 seconds. In another root the same path is another test bed's.
 end_leftovers() { # PIECE
   local exec=$RUN/$1/exec/containerd pid
   while read -r pid; do
-    [[ $(readlink "/proc/$pid/exe") != */containerd* ]] || end_tree "$pid"
+    [[ $(readlink "/proc/$pid/exe") != */containerd* || ! /proc/$pid/root/ -ef / ]] || end_tree "$pid"
   done < <(grep -lsaF "$exec/" /proc/[0-9]*/cmdline | cut -d/ -f3)
   # The pids in there may by now be somebody else's.
   rm -f "$RUN/$1/docker.pid" "$exec/containerd.pid"
