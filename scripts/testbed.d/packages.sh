@@ -40,25 +40,32 @@ private_apt() { # SUITE ARGUMENT...
     -o Acquire::Retries=3 -o APT::Sandbox::User=root "$@"
 }
 
-# Leaves the packages unpacked in $CACHE/SUITE; nothing is done where that is complete.
-unpack() { # SUITE PACKAGE...
-  local suite=$1 root=$CACHE/$1
+# Leaves the packages unpacked in $CACHE/ROOT, named after its suite; nothing is done where that is complete.
+unpack() { # SUITE[-NAME] PACKAGE...
+  local root=$CACHE/$1
   shift
   [[ -f $root/complete ]] && grep -qxF "$*" "$root/complete" && return
-  step "fetching $* of Debian $suite" fetch_packages "$suite" "$@"
+  step "fetching $* of Debian $(suite_of "$root")" fetch_packages "$root" "$@"
   step "unpacking them" unpack_packages "$root" "$@"
 }
 
+suite_of() {
+  local name=${1##*/}
+  echo "${name%%-*}"
+}
+
 fetch_packages() {
-  local suite=$1 home=$CACHE/apt/$1 archive
+  local root=$1 suite home archive
   shift
-  mkdir -p "$home/lists/partial" "$home/cache/archives/partial" "$CACHE/$suite.debs"
+  suite=$(suite_of "$root")
+  home=$CACHE/apt/$suite
+  mkdir -p "$home/lists/partial" "$home/cache/archives/partial" "$root.debs"
   : >"$home/status"
   archive=$(debian_archive)
   printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
     "$archive" "$suite" >"$home/sources.list"
   retry private_apt "$suite" -o APT::Update::Error-Mode=any update
-  (cd "$CACHE/$suite.debs" && retry private_apt "$suite" download "$@")
+  (cd "$root.debs" && retry private_apt "$suite" download "$@")
 }
 
 unpack_packages() {

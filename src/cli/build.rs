@@ -8,12 +8,14 @@ use crate::buildkit::DockerApi;
 use crate::image::Plan;
 use crate::oci::Archive;
 use crate::progress::{Mode, escape};
+use crate::wolfi::Freshness;
 
 use super::args::Build;
 use super::ci::{mode, tags};
 use super::display::Display;
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem};
+use super::index::Stop;
 use super::interrupt::Interrupt;
 use super::setup::Ready;
 use super::{discover, index, inputs, outcome, outputs, print, say, setup};
@@ -78,15 +80,25 @@ impl Output {
 
 /// Builds.
 pub(super) async fn run(arguments: &Build, environment: &Environment) -> Result<ExitCode, Failure> {
+    index::up_to_date(async |freshness| attempt(arguments, environment, freshness).await).await
+}
+
+async fn attempt(
+    arguments: &Build,
+    environment: &Environment,
+    freshness: Freshness,
+) -> Result<ExitCode, Stop> {
     if arguments.context_name.is_some() {
-        return Err(Failure::input("there is no --context-name any more")
-            .hint("--repo names the directory of the sources"));
+        return Err(Stop::Failed(
+            Failure::input("there is no --context-name any more")
+                .hint("--repo names the directory of the sources"),
+        ));
     }
     let output = Output::parse(&arguments.output)?;
     let interrupt = Interrupt::listen()?;
     let repository = setup::repository(&arguments.repo)?;
     let (platform, architecture) = setup::target()?;
-    let source = index::open(environment, architecture).await?;
+    let source = index::open(environment, architecture, freshness).await?;
     source.warn();
     let building = &arguments.building;
     let specs = inputs::specs(&repository, building, &source.index)?;
@@ -129,10 +141,10 @@ pub(super) async fn run(arguments: &Build, environment: &Environment) -> Result<
     let Some(exit) = failures.iter().map(|(_, exit)| *exit).max() else {
         return Ok(ExitCode::SUCCESS);
     };
-    Err(Failure {
+    Err(Stop::Failed(Failure {
         exit,
         problems: failures.into_iter().map(|(problem, _)| problem).collect(),
-    })
+    }))
 }
 
 /// The Engine that images are loaded into.

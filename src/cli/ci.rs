@@ -10,12 +10,13 @@ use crate::image::Plan;
 use crate::oci::Reference;
 use crate::progress::{Mode, escape};
 use crate::report::{self, Outcome, Report};
+use crate::wolfi::Freshness;
 
 use super::args::{Ci, Progress};
 use super::display::Display;
 use super::environment::Environment;
 use super::failure::{Exit, Failure};
-use super::index::Source;
+use super::index::{Source, Stop};
 use super::interrupt::Interrupt;
 use super::outputs::{self, Files};
 use super::setup::Ready;
@@ -23,10 +24,18 @@ use super::{index, inputs, outcome, print, say, setup, write};
 
 /// Builds.
 pub(super) async fn run(arguments: &Ci, environment: &Environment) -> Result<ExitCode, Failure> {
+    index::up_to_date(async |freshness| attempt(arguments, environment, freshness).await).await
+}
+
+async fn attempt(
+    arguments: &Ci,
+    environment: &Environment,
+    freshness: Freshness,
+) -> Result<ExitCode, Stop> {
     let interrupt = Interrupt::listen()?;
     let repository = setup::repository(&arguments.path)?;
     let (platform, architecture) = setup::target()?;
-    let source = index::open(environment, architecture).await?;
+    let source = index::open(environment, architecture, freshness).await?;
     source.warn();
     let building = &arguments.building;
     let specs = inputs::specs(&repository, building, &source.index)?;
@@ -65,7 +74,7 @@ pub(super) async fn run(arguments: &Ci, environment: &Environment) -> Result<Exi
     if interrupt.is_raised() {
         exit = Some(Exit::Interrupted);
     }
-    end(report, exit, &output, environment, building.quiet)
+    Ok(end(report, exit, &output, environment, building.quiet)?)
 }
 
 /// What it takes to build the apps of a run.

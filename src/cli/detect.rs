@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use crate::detect::{Detection, Repo, Severity, detect};
 use crate::progress::escape;
 use crate::spec::{self, Spec};
-use crate::wolfi::Index;
+use crate::wolfi::{Freshness, Index};
 
 use super::args::{Detect, Format};
 use super::environment::Environment;
@@ -28,7 +28,7 @@ pub(super) async fn run(
     }
     let repository = setup::repository(&arguments.path)?;
     let (platform, architecture) = setup::target()?;
-    let source = index::open(environment, architecture).await?;
+    let source = index::open(environment, architecture, Freshness::Day).await?;
     source.warn();
     let mut detection = look(&repository, &source.index)?;
     let format = arguments

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::build::Base;
 use crate::buildkit::{BuildError, Capabilities, Error, Gateway, Job, Services, Session};
 use crate::oci::Platform;
+use crate::wolfi::Freshness;
 
 use super::args::Doctor;
 use super::discover::{self, Found};
@@ -23,7 +24,7 @@ pub(super) async fn run(
         Ok(found) => daemon(&found, environment, &platform, &mut failures).await?,
         Err(failure) => failures.push(failure),
     }
-    match index::open(environment, architecture).await {
+    match index::open(environment, architecture, Freshness::Day).await {
         Ok(source) => {
             print(&format!(
                 "package index: {} packages, {}\n",

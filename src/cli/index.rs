@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use crate::progress::escape;
@@ -36,6 +37,37 @@ impl Source {
     }
 }
 
+/// Why an attempt at a run ended.
+pub(super) enum Stop {
+    /// For good.
+    Failed(Failure),
+    /// The repository has changed since its index was cached.
+    Outdated(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Runs `attempt` with the index of the day, and once more with one of this moment if that was outdated.
+pub(super) async fn up_to_date(
+    attempt: impl AsyncFn(Freshness) -> Result<ExitCode, Stop>,
+) -> Result<ExitCode, Failure> {
+    match attempt(Freshness::Day).await {
+        Err(Stop::Outdated(_)) => {
+            say("the repository has changed since its index was cached: fetching the index again\n")
+        }
+        Err(Stop::Failed(failure)) => return Err(failure),
+        Ok(code) => return Ok(code),
+    }
+    match attempt(Freshness::Now).await {
+        Err(Stop::Failed(failure) | Stop::Outdated(failure)) => Err(failure),
+        Ok(code) => Ok(code),
+    }
+}
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -43,6 +75,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) async fn open(
     environment: &Environment,
     architecture: &'static str,
+    freshness: Freshness,
 ) -> Result<Source, Failure> {
     let repository = repository(environment)?;
     let http = reqwest::Client::builder()
@@ -61,7 +94,7 @@ pub(super) async fn open(
             architecture,
             cache.as_ref().map(|path| path.join("index")).as_deref(),
             SystemTime::now(),
-            Freshness::Day,
+            freshness,
         )
         .await
         .map_err(|error| unusable(&error))?;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::wolfi::Index;
+use crate::wolfi::{Freshness, Index};
 
 use super::args::Packages;
 use super::environment::Environment;
@@ -18,7 +18,7 @@ pub(super) async fn run(
     environment: &Environment,
 ) -> Result<ExitCode, Failure> {
     let (_, architecture) = setup::target()?;
-    let source = index::open(environment, architecture).await?;
+    let source = index::open(environment, architecture, Freshness::Day).await?;
     source.warn();
     match question {
         Packages::Check { packages } => check(&source.index, packages),

@@ -15,7 +15,7 @@ use super::args::{Building, Provenance};
 use super::discover::{self, Found};
 use super::environment::Environment;
 use super::failure::Failure;
-use super::index::Source;
+use super::index::{Source, Stop};
 use super::{git, outcome, say};
 
 /// A run that is ready to build.
@@ -179,9 +179,19 @@ impl Ready {
 pub(super) async fn packages<'a>(
     source: &'a Source,
     plans: &[Plan<'_>],
-) -> Result<Packages<'a>, Failure> {
+) -> Result<Packages<'a>, Stop> {
     let failed = |error: PackageError| {
-        Failure::environment(error.to_string()).hint(outcome::package_hint(&error))
+        let failure = Failure::environment(error.to_string()).hint(outcome::package_hint(&error));
+        // What the index lists is no longer what is there; a fresh one was just compared with the repository.
+        let is_outdated = matches!(
+            error,
+            PackageError::Download { .. } | PackageError::Untrusted { .. }
+        ) && !source.age.is_zero();
+        if is_outdated {
+            Stop::Outdated(failure)
+        } else {
+            Stop::Failed(failure)
+        }
     };
     let packages = Packages::new(
         &source.repository,
