@@ -194,7 +194,7 @@ fn detect_package(
     let output = match framework::output(scan, &project)? {
         Some(output) => Some(output),
         None => match entry::server(scan, &project)? {
-            entry::Found::Server(server) => Some(Output::Server(*server)),
+            entry::Found::Server(server) => Some(Output::Server(server)),
             entry::Found::Files(dir) => Some(Output::files("serve", &dir, "node.serves-files")),
             entry::Found::Nothing(reason) => match framework::bundle(scan, &project)? {
                 Some(output) => Some(output),
@@ -448,7 +448,7 @@ fn app(scan: &mut Scan<'_>, project: &Project<'_>, output: Output) -> Result<Dra
             scan,
             project,
             &mut draft,
-            server,
+            *server,
             &steps,
             &chosen.stream.package,
         ),
@@ -595,6 +595,7 @@ fn serve(
     let mut command = vec!["node".to_owned()];
     command.extend(server.arguments.iter().cloned());
     spec.runtime.command = command;
+    spec.runtime.processes.clone_from(&server.processes);
     draft.evidence.extend(server.evidence.iter().cloned());
     facts(scan, draft, &server);
     let spec = &mut draft.spec;

@@ -761,3 +761,32 @@ fn scripts_that_run_on_installation_get_the_source_of_their_members() {
     assert!(spec.build.context.contains(&"b/**".to_owned()));
     assert!(!spec.build.context.contains(&"c/**".to_owned()));
 }
+
+#[test]
+fn a_procfile_names_the_processes() {
+    let found = app(
+        r#"{"name": "a", "scripts": {"start": "nodemon i.js", "job": "node job.js --all"}}"#,
+        &[
+            (
+                "Procfile",
+                "web: node i.js\nworker: npm run job\nclock: node a.js | tee log\n",
+            ),
+            ("i.js", "app.listen(3000)"),
+            ("job.js", ""),
+        ],
+    );
+    let spec = found.spec("a");
+    assert_eq!(command(spec), "node i.js");
+    assert_eq!(
+        spec.runtime.processes.keys().collect::<Vec<_>>(),
+        ["worker"]
+    );
+    assert_eq!(
+        spec.runtime.processes["worker"],
+        ["node", "job.js", "--all"]
+    );
+    assert_eq!(
+        found.messages(),
+        ["Procfile:3: the process `clock` cannot become a command: `node a.js | tee log`"]
+    );
+}

@@ -19,6 +19,8 @@ use super::script::{self, Program, Resolved};
 pub(super) struct Server {
     pub(super) arguments: Vec<String>,
     pub(super) env: BTreeMap<String, String>,
+    /// Further processes by name, each with its arguments.
+    pub(super) processes: BTreeMap<String, Vec<String>>,
     /// Where it runs, relative to the app's directory, or below `/app` for a bundle.
     pub(super) directory: Option<String>,
     pub(super) framework: Option<String>,
@@ -70,10 +72,20 @@ const SCRIPTS: &[&str] = &[
 pub(super) fn server(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Found, Problem> {
     let package = project.package;
     let mut losing = Vec::new();
-    if let Some((file, line, text)) = procfile(scan, &package.dir) {
-        let resolved = script::resolve_line(project, &text);
-        let evidence = Evidence::new("start", &text, "node.procfile").at(&file, Some(line));
-        return found(scan, project, resolved, evidence);
+    let mut lines = procfile(scan, &package.dir);
+    let main = ["web", "worker"]
+        .iter()
+        .find_map(|name| lines.iter().position(|line| line.name == *name));
+    if let Some(main) = main {
+        let main = lines.remove(main);
+        let resolved = script::resolve_line(project, &main.text);
+        let evidence =
+            Evidence::new("start", &main.text, "node.procfile").at(&main.file, Some(main.line));
+        let mut found = found(scan, project, resolved, evidence)?;
+        if let Found::Server(server) = &mut found {
+            server.processes = processes(scan, project, lines);
+        }
+        return Ok(found);
     }
     for name in SCRIPTS {
         let Some(resolved) = script::resolve(project, name) else {
@@ -118,14 +130,60 @@ fn hooks(project: &Project<'_>, name: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn procfile(scan: &Scan<'_>, dir: &str) -> Option<(String, u64, String)> {
+/// One process of a Procfile.
+struct Line {
+    name: String,
+    text: String,
+    file: String,
+    line: u64,
+}
+
+fn procfile(scan: &Scan<'_>, dir: &str) -> Vec<Line> {
     let file = join(dir, "Procfile");
-    let text = scan.repo.text(&file).ok()?;
-    let (line, command) = text
+    let Ok(text) = scan.repo.text(&file) else {
+        return Vec::new();
+    };
+    let lines = text
         .lines()
         .zip(1..)
-        .find_map(|(line, number)| Some((number, line.strip_prefix("web:")?.trim().to_owned())))?;
-    Some((file, line, command))
+        .filter(|(line, _)| !line.starts_with('#'));
+    lines
+        .filter_map(|(line, number)| {
+            let (name, text) = line.split_once(':')?;
+            let (name, text) = (name.trim().to_owned(), text.trim().to_owned());
+            Some(Line {
+                name,
+                text,
+                file: file.clone(),
+                line: number,
+            })
+        })
+        .collect()
+}
+
+/// The further processes of a Procfile; one that needs more than its arguments is told and left out.
+fn processes(
+    scan: &mut Scan<'_>,
+    project: &Project<'_>,
+    lines: Vec<Line>,
+) -> BTreeMap<String, Vec<String>> {
+    let mut processes = BTreeMap::new();
+    for line in lines {
+        match script::resolve_line(project, &line.text) {
+            Resolved::Node(program) if program.env.is_empty() && program.directory.is_none() => {
+                let command = std::iter::once("node".to_owned()).chain(program.arguments);
+                processes.insert(line.name, command.collect());
+            }
+            _ => {
+                let message = format!(
+                    "the process `{}` cannot become a command: `{}`",
+                    line.name, line.text
+                );
+                scan.warn(&line.file, Some(line.line), message);
+            }
+        }
+    }
+    processes
 }
 
 fn found(

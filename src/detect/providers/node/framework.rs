@@ -14,7 +14,7 @@ use super::entry::{Server, complete, module};
 
 /// What a package's build leaves.
 pub(super) enum Output {
-    Server(Server),
+    Server(Box<Server>),
     /// A directory of files, relative to the app's.
     Files {
         framework: String,
@@ -187,7 +187,7 @@ fn listening(
         });
     let evidence = Evidence::new("start", server.arguments.join(" "), rule)
         .at(&project.package.document.file, line);
-    Output::Server(complete(scan, project, server, evidence))
+    Output::Server(Box::new(complete(scan, project, server, evidence)))
 }
 
 /// Whether there are pages, without which `next` in the dependencies is a tool or belongs to another member.
