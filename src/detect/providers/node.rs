@@ -550,7 +550,7 @@ fn files(
     spec.metadata.reasoning = Some(format!(
         "its build leaves files in `{dir}`, which only need to be served"
     ));
-    draft.evidence.push(evidence.clone());
+    draft.evidence.push((**evidence).clone());
     Ok(())
 }
 

@@ -19,14 +19,14 @@ pub(super) enum Output {
     Files {
         framework: String,
         dir: String,
-        evidence: Evidence,
+        evidence: Box<Evidence>,
         env: BTreeMap<String, String>,
     },
 }
 
 impl Output {
     pub(super) fn files(framework: &str, dir: &str, rule: &str) -> Self {
-        let evidence = Evidence::new("static", dir, rule);
+        let evidence = Box::new(Evidence::new("static", dir, rule));
         Self::Files {
             framework: framework.to_owned(),
             dir: dir.to_owned(),
@@ -44,7 +44,7 @@ impl Output {
 
     fn at(mut self, file: &str, line: Option<u64>) -> Self {
         match &mut self {
-            Self::Files { evidence, .. } => *evidence = evidence.clone().at(file, line),
+            Self::Files { evidence, .. } => **evidence = (**evidence).clone().at(file, line),
             Self::Server(server) => {
                 if let Some(first) = server.evidence.first_mut() {
                     *first = first.clone().at(file, line);
