@@ -591,12 +591,15 @@ impl DockerIgnore {
     fn load(root: &Path) -> Self {
         let mut builder = GitignoreBuilder::new(root);
         let mut has_exceptions = false;
-        let text = File::open(root.join(".dockerignore"))
-            .and_then(|file| {
-                let mut bytes = Vec::new();
-                file.take(TEXT_LIMIT).read_to_end(&mut bytes).map(|_| bytes)
-            })
-            .unwrap_or_default();
+        let path = root.join(".dockerignore");
+        // Opening a pipe would block.
+        let is_file = path
+            .symlink_metadata()
+            .is_ok_and(|metadata| metadata.is_file());
+        let mut text = Vec::new();
+        if is_file && let Ok(file) = File::open(&path) {
+            let _ = file.take(TEXT_LIMIT).read_to_end(&mut text); // what was read before an error counts
+        }
         for line in String::from_utf8_lossy(&text).lines() {
             let line = line.trim().trim_start_matches('\u{feff}');
             if line.is_empty() || line.starts_with('#') {
