@@ -2,15 +2,20 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use peelbox::buildkit::fsutil::{Filter, Listing, Sent};
-use peelbox::buildkit::llb::{Copy, FileOp, Local, Mkdir, Mkfile, State};
-use peelbox::buildkit::{
-    Attestation, BuildError, Client, Error, Export, Job, Outcome, Services, Session,
+use peelbox::buildkit::llb::{
+    Copy, Exec, FileOp, Http, Image, Local, Mkdir, Mkfile, Mount, Network, Owner, Rm, Sharing,
+    State, diff, merge,
 };
-use peelbox::oci::Platform;
+use peelbox::buildkit::{
+    Attestation, Auth, BuildError, Client, DockerConfig, Endpoint, Error, Export, Job, Outcome,
+    Services, Session, StatusResponse,
+};
+use peelbox::oci::{Platform, Reference};
 
 fn config() -> Vec<u8> {
     br#"{"os":"linux","architecture":"amd64","created":"1970-01-01T00:00:00Z","history":[{"created":"1970-01-01T00:00:00Z","created_by":"peelbox"}]}"#.to_vec()
@@ -260,4 +265,183 @@ async fn unchanged_files_are_not_sent_again_and_one_transfer_serves_all_builds_o
     std::fs::write(folder.path().join("d1/f1"), "changed").unwrap();
     let sent = copied(&client, folder.path(), &hint, 1).await;
     assert_eq!((sent.files, sent.bytes), (1, 7), "{sent:?}");
+}
+
+/// Solves `state` and gives what the daemon said meanwhile: the digests of its vertices, and how it ended.
+async fn watched(
+    client: &Client,
+    session: &Session,
+    state: &State,
+) -> (BTreeSet<String>, Result<(), Error>) {
+    let seen = Arc::new(Mutex::new(BTreeSet::new()));
+    let events = Arc::clone(&seen);
+    let watch = move |event: StatusResponse| {
+        let digests = event.vertexes.into_iter().map(|vertex| vertex.digest);
+        events.lock().unwrap().extend(digests);
+    };
+    let definition = state.marshal().unwrap();
+    let mut ended = Ok(());
+    let build =
+        client.build::<(), Error>(session, Job::default(), pending(), watch, async |gateway| {
+            ended = gateway.solve(definition.proto().clone()).await.map(|_| ());
+            Err(Error::Interrupted)
+        });
+    let _ = build.await; // it was given up on purpose
+    let digests = seen.lock().unwrap().clone();
+    (digests, ended)
+}
+
+/// The base image of the daemon under test, with what is needed to get it.
+async fn base(client: &Client, folder: &std::path::Path) -> (Session, State) {
+    std::fs::write(folder.join("file"), "content").unwrap();
+    let listing = Listing::read(folder, &Filter::everything()).unwrap();
+    let keychain = DockerConfig::load(support::variable("DOCKER_CONFIG").as_ref()).unwrap();
+    let services = Services {
+        name: "test".to_owned(),
+        locals: [("context".to_owned(), Arc::new(listing))].into(),
+        auth: Auth::new(Arc::new(keychain)),
+        ..Services::default()
+    };
+    let session = Session::start(client, services).await.unwrap();
+    // Standalone daemons have no images of their own; they ask the registry of the test bed, with its login.
+    let name = match support::endpoint() {
+        Endpoint::Docker(_) => "cgr.dev/chainguard/wolfi-base:latest".to_owned(),
+        _ => support::variable("PEELBOX_TESTBED_BASE_IMAGE_REGISTRY"),
+    };
+    let reference: Reference = name.parse().unwrap();
+    let platform = Platform::linux("amd64");
+    let mut digest = None;
+    let build = client.build::<(), Error>(
+        &session,
+        Job::default(),
+        pending(),
+        |_| {},
+        async |gateway| {
+            digest = Some(
+                gateway
+                    .resolve_image(&reference, &platform, "base")
+                    .await?
+                    .digest,
+            );
+            Err(Error::Interrupted)
+        },
+    );
+    let _ = build.await; // it was given up on purpose
+    let pinned = reference.pinned(digest.expect("the base image resolves"));
+    (
+        session,
+        State::from(Image::new(&pinned).platform(&platform)).platform(&platform),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_operation_has_the_digest_that_the_daemon_computes() {
+    let client = support::client().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (session, base) = base(&client, folder.path()).await;
+    let nonce = uuid::Uuid::new_v4().simple().to_string();
+    let repository = support::variable("PEELBOX_APK_REPOSITORY");
+    let http = State::from(
+        Http::new(format!("{repository}/x86_64/APKINDEX.tar.gz"))
+            .filename("index")
+            .mode(0o644),
+    );
+    let local = State::from(
+        Local::new("context")
+            .shared_key_hint(&nonce)
+            .session(session.id()),
+    );
+    let files = FileOp::on(&base)
+        .copy(
+            &http,
+            Copy::new("/index", "/index")
+                .unpack()
+                .owner(Owner { uid: 1, gid: 2 }),
+        )
+        .copy(
+            &local,
+            Copy::new("/", "/src")
+                .contents()
+                .parents()
+                .include(["*"])
+                .exclude(["none"])
+                .modified(7),
+        )
+        .mkdir(Mkdir::new("/made/here").parents().mode(0o700))
+        .mkfile(Mkfile::new("/nonce", nonce.clone()).modified(0))
+        .rm(Rm::new("/absent*").wildcard().allow_not_found())
+        .with("files")
+        .state();
+    let exec =
+        Exec::shell("cat /nonce /cache/* 2>/dev/null; echo made > /out/file; test -d /bound")
+            .env("EMPTY", "")
+            .dir("/src")
+            .host("nowhere.test", std::net::Ipv4Addr::LOCALHOST.into())
+            .network(Network::None)
+            .mount(Mount::scratch("/out"))
+            .mount(Mount::bind("/bound", &local).readonly())
+            .mount(Mount::cache("/cache", &nonce, Sharing::Locked))
+            .mount(Mount::tmpfs("/tmp", 0))
+            .mount(Mount::secret("/secret", "none").optional());
+    let ran = files.run(exec.with("exec"));
+    let changed = diff(&files, ran.root(), "changed");
+    let merged = merge([&files, &changed, ran.mount("/out").unwrap()], "merged");
+    let ours: BTreeSet<String> = merged
+        .marshal()
+        .unwrap()
+        .vertices()
+        .keys()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        ours.len(),
+        7,
+        "image, http, local, file, exec, diff and merge"
+    );
+    let (theirs, ended) = watched(&client, &session, &merged).await;
+    ended.unwrap();
+    let missing: Vec<&String> = ours.difference(&theirs).collect();
+    assert!(
+        missing.is_empty(),
+        "the daemon knows other digests than {missing:?}"
+    );
+    session.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_command_gives_its_exit_code_however_long_its_details_are() {
+    let client = support::client().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (session, base) = base(&client, folder.path()).await;
+    // The details repeat the command; beyond 16 KiB of them a connection with the usual limit on headers breaks.
+    let script = format!("exit 7 # {}", "x".repeat(60_000));
+    let state = base.run(Exec::shell(script)).root().clone();
+    let (_, ended) = watched(&client, &session, &state).await;
+    let error = ended.unwrap_err();
+    let remote = error.remote().unwrap_or_else(|| panic!("{error}"));
+    assert_eq!(remote.exit_code, Some(7), "{}", remote.message);
+    assert!(remote.vertex.is_some());
+    session.close().await;
+}
+
+#[test]
+fn the_same_graph_has_the_same_bytes_a_thousand_times() {
+    let encode = || {
+        let source = State::from(Http::new("https://example.test/a.apk"));
+        let root = FileOp::on(&State::scratch())
+            .copy(&source, Copy::new("/a.apk", "/").unpack())
+            .state();
+        let ran = root.run(
+            Exec::shell("true")
+                .env("B", "2")
+                .env("A", "1")
+                .mount(Mount::scratch("/out")),
+        );
+        let definition = merge([ran.root(), ran.mount("/out").unwrap()], "all")
+            .marshal()
+            .unwrap();
+        definition.proto().def.concat()
+    };
+    let first = encode();
+    assert!((0..1000).all(|_| encode() == first));
 }

@@ -36,7 +36,7 @@ pub enum Error {
 }
 
 /// An error of the daemon with the facts that came in its details.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct RemoteError {
     /// The gRPC status code; nearly always `Unknown`.
     pub code: Code,
@@ -79,6 +79,18 @@ impl RemoteError {
     #[must_use]
     pub fn is_unimplemented(&self) -> bool {
         self.code == Code::Unimplemented
+    }
+}
+
+// The details repeat all this, with stack traces.
+impl fmt::Debug for RemoteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteError")
+            .field("code", &self.code)
+            .field("message", &self.message)
+            .field("vertex", &self.vertex)
+            .field("exit_code", &self.exit_code)
+            .finish_non_exhaustive()
     }
 }
 

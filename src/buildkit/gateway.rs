@@ -14,7 +14,7 @@ use tonic::{Code, Request};
 
 use super::client::{Capabilities, MAX_MESSAGE};
 use super::error::Error;
-use crate::oci::{Digest, Platform};
+use crate::oci::{Digest, Platform, Reference};
 
 /// One build as its frontend sees it.
 ///
@@ -84,6 +84,8 @@ pub struct Attestation {
 // Go's os.FileMode, which fsutil sends instead of st_mode.
 const MODE_DIRECTORY: u32 = 1 << 31;
 const MODE_SYMLINK: u32 = 1 << 27;
+// The registry is asked, and the daemon's own images where it does not answer.
+const RESOLVE_MODE: &str = "default";
 // One message must hold the answer.
 const READ_PAGE: i64 = 8 << 20;
 
@@ -293,20 +295,48 @@ impl Gateway {
     /// When neither the daemon's images nor the registry have it.
     pub async fn resolve_image(
         &self,
-        reference: &crate::oci::Reference,
+        reference: &Reference,
         platform: &Platform,
         log_name: &str,
     ) -> Result<ImageConfigBytes, Error> {
-        // ResolveImageConfig is known to every daemon since long before v0.11; ResolveSourceMeta since v0.13 only.
-        let request = frontend::ResolveImageConfigRequest {
-            r#ref: reference.to_string(),
-            platform: Some(pb::Platform {
-                os: platform.os.clone(),
-                architecture: platform.architecture.clone(),
-                variant: platform.variant.clone().unwrap_or_default(),
+        let request = frontend::ResolveSourceMetaRequest {
+            source: Some(pb::SourceOp {
+                identifier: format!("docker-image://{reference}"),
                 ..Default::default()
             }),
-            resolve_mode: "default".to_owned(),
+            platform: Some(proto_platform(platform)),
+            log_name: log_name.to_owned(),
+            resolve_mode: RESOLVE_MODE.to_owned(),
+            ..Default::default()
+        };
+        let answer = self
+            .client
+            .clone()
+            .resolve_source_meta(self.request(request))
+            .await;
+        match answer.map_err(Error::from) {
+            Ok(answer) => {
+                let image = answer.into_inner().image.unwrap_or_default();
+                resolved("ResolveSourceMeta", &image.digest, image.config)
+            }
+            // The call came with v0.13.
+            Err(Error::Remote(error)) if error.is_unimplemented() => {
+                self.resolve_config(reference, platform, log_name).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn resolve_config(
+        &self,
+        reference: &Reference,
+        platform: &Platform,
+        log_name: &str,
+    ) -> Result<ImageConfigBytes, Error> {
+        let request = frontend::ResolveImageConfigRequest {
+            r#ref: reference.to_string(),
+            platform: Some(proto_platform(platform)),
+            resolve_mode: RESOLVE_MODE.to_owned(),
             log_name: log_name.to_owned(),
             ..Default::default()
         };
@@ -316,14 +346,7 @@ impl Gateway {
             .resolve_image_config(self.request(request))
             .await?
             .into_inner();
-        let digest = answer.digest.parse().map_err(|_| Error::Incomplete {
-            call: "ResolveImageConfig",
-            missing: "digest",
-        })?;
-        Ok(ImageConfigBytes {
-            digest,
-            config: answer.config,
-        })
+        resolved("ResolveImageConfig", &answer.digest, answer.config)
     }
 
     pub(super) async fn return_outcome(&self, outcome: Outcome) -> Result<(), Error> {
@@ -381,6 +404,23 @@ impl Gateway {
         self.client.clone().r#return(self.request(request)).await?;
         Ok(())
     }
+}
+
+fn proto_platform(platform: &Platform) -> pb::Platform {
+    pb::Platform {
+        os: platform.os.clone(),
+        architecture: platform.architecture.clone(),
+        variant: platform.variant.clone().unwrap_or_default(),
+        ..Default::default()
+    }
+}
+
+fn resolved(call: &'static str, digest: &str, config: Vec<u8>) -> Result<ImageConfigBytes, Error> {
+    let digest = digest.parse().map_err(|_| Error::Incomplete {
+        call,
+        missing: "digest",
+    })?;
+    Ok(ImageConfigBytes { digest, config })
 }
 
 impl From<Stat> for FileStat {
