@@ -24,7 +24,9 @@ async fn serve(mut connection: impl AsyncRead + AsyncWrite + Unpin) {
 
 /// The daemon behind `endpoint` answers, and can be asked to build.
 async fn answers(endpoint: Endpoint) {
-    let client = Client::connect(endpoint, &DockerHost::default()).await.unwrap();
+    let client = Client::connect(endpoint, &DockerHost::default())
+        .await
+        .unwrap();
     let daemon = client.daemon().await.unwrap();
     let session = support::session(&client).await;
     let capabilities = client.capabilities(&session).await.unwrap();

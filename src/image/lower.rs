@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::buildkit::llb::{
-    Copy, Exec, FileOp, Http, Image, Local, Metadata, Mkdir, Mkfile, Mount, Owner, Proxy,
-    ResolveMode, Rm, Sharing, State,
+    Copy, Exec, FileOp, Http, Image, Local, Metadata, Mkdir, Mkfile, Mount, Owner, ProgressGroup,
+    Proxy, ResolveMode, Rm, Sharing, State,
 };
 use crate::oci::{Digest, Platform, Reference};
 
@@ -104,7 +104,7 @@ pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> State {
     state = unpack(
         &state,
         steps.packages,
-        &format!("[{}] {} build packages", plan.name, steps.packages.len()),
+        &format!("[{}] {}", plan.name, counted(steps.packages, "build")),
         &[],
     );
     for (name, value) in &plan.build_env {
@@ -277,15 +277,27 @@ fn copy_source(state: &State, context: &State, patterns: &[String], name: &str) 
     FileOp::on(state).copy(context, copy).with(name).state()
 }
 
+fn counted(packages: &[PinnedPackage], stage: &str) -> String {
+    let ending = if packages.len() == 1 { "" } else { "s" };
+    format!("{} {stage} package{ending}", packages.len())
+}
+
 // One op for all packages: one snapshot, and in an image one layer.
 fn unpack(base: &State, packages: &[PinnedPackage], name: &str, drop: &[&str]) -> State {
+    // A display shows the packages and their unpacking as one step.
+    let group = |weak| ProgressGroup {
+        id: name.to_owned(),
+        name: name.to_owned(),
+        weak,
+    };
     let mut files = FileOp::on(base);
     let mut leftovers = BTreeMap::new();
     for package in packages {
         let source = Http::new(&package.url)
             .checksum(package.sha256)
             .filename(&package.file_name);
-        let source = State::from(source.with(format!("package {}", package.name)));
+        let label = Metadata::named(format!("package {}", package.name)).group(group(true));
+        let source = State::from(source.with(label));
         files = files.copy(
             &source,
             Copy::new(format!("/{}", package.file_name), "/").unpack(),
@@ -298,7 +310,9 @@ fn unpack(base: &State, packages: &[PinnedPackage], name: &str, drop: &[&str]) -
     {
         files = files.rm(Rm::new(path).allow_not_found());
     }
-    files.with(name).state()
+    files
+        .with(Metadata::named(name).group(group(false)))
+        .state()
 }
 
 // What of the packages' own bookkeeping has no place in an image.
@@ -313,7 +327,7 @@ const DROPPED: [&str; 5] = [
 /// Lowers the image's first layer: its packages and nothing else.
 #[must_use]
 pub fn lower_root(name: &str, platform: &Platform, packages: &[PinnedPackage]) -> State {
-    let label = format!("[{name}] {} runtime packages", packages.len());
+    let label = format!("[{name}] {}", counted(packages, "runtime"));
     unpack(
         &State::scratch().platform(platform),
         packages,
