@@ -61,25 +61,19 @@ pub fn config(plan: &Plan<'_>, origin: &Origin, epoch: i64) -> ImageConfig {
     label("title", Some(plan.name.clone()));
     label("revision", origin.revision.clone());
     label("source", origin.source.clone());
-    label(
-        "base.name",
-        origin
-            .base
-            .as_ref()
-            .map(|base| format!("{}/{}", base.registry(), base.repository())),
-    );
-    label(
-        "base.digest",
-        origin
-            .base
-            .as_ref()
-            .and_then(Reference::digest)
-            .map(|digest| digest.to_string()),
-    );
-    if let Some(path) = &plan.health {
-        labels
-            .entry("peelbox.health".to_owned())
-            .or_insert_with(|| path.clone());
+    // Not `…image.base.digest`, which means the image whose layers this one has: ours has none of another.
+    let base = origin.base.as_ref().and_then(Reference::digest);
+    let own = [
+        (
+            "peelbox.build.base.digest",
+            base.map(|digest| digest.to_string()),
+        ),
+        ("peelbox.health", plan.health.clone()),
+    ];
+    for (key, value) in own {
+        if let Some(value) = value {
+            labels.entry(key.to_owned()).or_insert(value);
+        }
     }
     config
 }
