@@ -280,7 +280,13 @@ impl Run<'_> {
         let closure = self.closure(plan, &built.files)?;
         let verified = self.packages.verified(closure.packages()).await?;
         let sources: Vec<PinnedPackage> = verified.iter().map(VerifiedPackage::source).collect();
-        let root = lower_root(&plan.name, &plan.platform, &sources);
+        let newest = closure
+            .packages()
+            .map(|package| package.build_time)
+            .max()
+            .unwrap_or_default();
+        let time = newest.min(self.options.epoch);
+        let root = lower_root(&plan.name, &plan.platform, &sources, time);
         let reference = journal.solve(gateway, &root).await?;
         let base = Base::system(gateway, &reference).await?;
         let document = document(

@@ -324,16 +324,20 @@ const DROPPED: [&str; 5] = [
     "/var/log/apk.log",
 ];
 
-/// Lowers the image's first layer: its packages and nothing else.
+/// Lowers the image's first layer: its packages and nothing else, with every time at `time` (seconds).
+///
+/// Unpacking and removing leave the time of the run in directories. A copy with one time for all makes the layer the
+/// same whenever it is built, and for every commit and app with the same packages.
 #[must_use]
-pub fn lower_root(name: &str, platform: &Platform, packages: &[PinnedPackage]) -> State {
+pub fn lower_root(name: &str, platform: &Platform, packages: &[PinnedPackage], time: i64) -> State {
     let label = format!("[{name}] {}", counted(packages, "runtime"));
-    unpack(
-        &State::scratch().platform(platform),
-        packages,
-        &label,
-        &DROPPED,
-    )
+    let scratch = State::scratch().platform(platform);
+    let unpacked = unpack(&scratch, packages, &label, &DROPPED);
+    let copy = Copy::new("/", "/").contents().modified(time);
+    FileOp::on(&scratch)
+        .copy(&unpacked, copy)
+        .with(format!("[{name}] package layer"))
+        .state()
 }
 
 /// Files of the image's second layer beside what was built.
