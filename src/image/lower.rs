@@ -8,7 +8,7 @@ use crate::buildkit::llb::{
 };
 use crate::oci::{Digest, Platform, Reference};
 
-use super::layout::{OUTPUT, SBOMS, SOURCE};
+use super::layout::{OUTPUT, ROOT, SBOMS, SOURCE};
 use super::plan::Plan;
 
 /// A package that was verified, as the graph takes it.
@@ -77,17 +77,29 @@ const CERTIFICATE_VARIABLES: [&str; 7] = [
 const COLLECT: &str = r#"/bin/sh -c "$1" || exit $?
 shift
 while [ $# -gt 1 ]; do
-    if [ ! -e "$1" ] && [ ! -L "$1" ]; then
+    if [ ! -e "$1" ]; then
         echo "peelbox: the build left no $1" >&2
         exit 66
     fi
-    if [ -d "$1" ] && [ ! -L "$1" ]; then
-        mkdir -p "$2" && cp -a "$1/." "$2/" || exit $?
+    if [ -d "$1" ]; then
+        mkdir -p "$2" && cp -af "$1/." "${2%/}/" || exit $?
     else
-        mkdir -p "$(dirname "$2")" && cp -a "$1" "$2" || exit $?
+        mkdir -p "${2%/*}" || exit $?
+        case "$2" in
+        */) ;;
+        *)
+            if [ -d "$2" ]; then
+                echo "peelbox: $1 is a file, and ${2#/peelbox/out} is a directory already" >&2
+                exit 66
+            fi
+            ;;
+        esac
+        cp -afH "$1" "$2" || exit $?
     fi
     shift 2
 done"#;
+// What the build made for root alone cannot be read by the user that the image runs as.
+const OPEN: &str = "\nchmod -R a+rX /peelbox/out";
 
 /// Lowers the build of `plan` to the state that holds what is shipped.
 #[must_use]
@@ -145,7 +157,8 @@ pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> State {
 }
 
 fn collect(plan: &Plan<'_>, steps: &Steps<'_>, state: &State, command: Option<&String>) -> State {
-    let mut arguments = vec!["-c".to_owned(), COLLECT.to_owned(), "sh".to_owned()];
+    let open = if plan.user.0 == ROOT { "" } else { OPEN };
+    let mut arguments = vec!["-c".to_owned(), format!("{COLLECT}{open}"), "sh".to_owned()];
     arguments.push(command.map_or_else(|| ":".to_owned(), Clone::clone));
     for copy in &plan.copies {
         arguments.extend([copy.from.clone(), format!("{OUTPUT}{}", copy.to)]);
@@ -174,7 +187,13 @@ fn copy_from_context(plan: &Plan<'_>, context: &State) -> State {
             .strip_prefix(SOURCE)
             .filter(|from| !from.is_empty())
             .unwrap_or("/");
-        files = files.copy(context, Copy::new(from, &copy.to).contents().parents());
+        files = files.copy(
+            context,
+            Copy::new(from, &copy.to)
+                .contents()
+                .follow_symlinks()
+                .parents(),
+        );
     }
     files
         .with(format!("[{}] files", plan.name))
@@ -394,4 +413,69 @@ pub fn lower_image(
         layer = layer.mkfile(Mkfile::new(path, data.clone()).mode(0o644).modified(epoch));
     }
     layer.with(format!("[{}] app layer", plan.name)).state()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+    use std::process::{Command, Output};
+
+    use super::*;
+
+    fn collect(directory: &Path, command: &str, copies: &[(&str, &str)]) -> Output {
+        let path = |path: &str| format!("{}/{path}", directory.display());
+        let copies = copies.iter().flat_map(|(from, to)| [path(from), path(to)]);
+        Command::new("sh")
+            .args(["-c", COLLECT, "sh", command])
+            .args(copies)
+            .output()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_file_keeps_its_name_in_a_directory_and_a_link_is_what_it_points_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        fs::create_dir(at("dist")).unwrap();
+        fs::write(at("dist/main.js"), "main").unwrap();
+        symlink("main.js", at("dist/link.js")).unwrap();
+        symlink(at("dist"), at("latest")).unwrap();
+        let copies = [
+            ("dist/main.js", "out/app/bin/"),
+            ("dist/link.js", "out/app/first.js"),
+            ("latest", "out/app/second"),
+            ("dist", "out/app/second"),
+        ];
+        let output = collect(folder.path(), ":", &copies);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert!(output.status.success());
+        assert_eq!(fs::read(at("out/app/bin/main.js")).unwrap(), b"main");
+        assert!(!at("out/app/first.js").is_symlink());
+        assert_eq!(fs::read(at("out/app/first.js")).unwrap(), b"main");
+        assert_eq!(fs::read(at("out/app/second/main.js")).unwrap(), b"main");
+        assert!(at("out/app/second/link.js").is_symlink());
+    }
+
+    #[test]
+    fn a_file_does_not_vanish_in_a_directory_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("dist")).unwrap();
+        fs::write(folder.path().join("main.js"), "").unwrap();
+        let copies = [("dist", "out/app"), ("main.js", "out/app")];
+        let output = collect(folder.path(), ":", &copies);
+        assert_eq!(output.status.code(), Some(66));
+        assert!(String::from_utf8_lossy(&output.stderr).ends_with("is a directory already\n"));
+    }
+
+    #[test]
+    fn what_is_not_there_ends_the_build() {
+        let folder = tempfile::tempdir().unwrap();
+        symlink("nowhere", folder.path().join("link")).unwrap();
+        let copies = [("link", "out/app")];
+        assert_eq!(collect(folder.path(), ":", &copies).status.code(), Some(66));
+        let output = collect(folder.path(), "exit 7", &copies);
+        assert_eq!(output.status.code(), Some(7));
+    }
 }

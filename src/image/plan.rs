@@ -6,7 +6,7 @@ use crate::oci::Platform;
 use crate::spec::{self, Kind, Spec};
 use crate::wolfi::{Atom, Closure, Index, ParseAtomError, UnknownPackage, Unsatisfiable, resolve};
 
-use super::layout::{PATH, SOURCE, USER, WORKDIR, join};
+use super::layout::{PATH, SOURCE, USER, WORKDIR, is_directory, join, unlinked};
 use super::site;
 
 /// How one app is built and what its image holds, with every decision taken that needs no build.
@@ -92,7 +92,8 @@ pub struct CacheMount {
 pub struct CopyPath {
     /// An absolute path of the build stage.
     pub from: String,
-    /// An absolute path of the image.
+    /// An absolute path of the image. At its end a `/` says that a file goes into it under its own name; a directory
+    /// always becomes it.
     pub to: String,
 }
 
@@ -236,7 +237,10 @@ fn copies(spec: &Spec, directory: &str, workdir: &str, problems: &mut Problems) 
     let mut copies = Vec::new();
     for copy in &spec.runtime.copy {
         let from = problems.path("runtime.copy", directory, &copy.from);
-        let to = problems.path("runtime.copy", workdir, &copy.to);
+        let mut to = unlinked(&problems.path("runtime.copy", workdir, &copy.to));
+        if is_directory(&copy.to) && to != "/" {
+            to.push('/');
+        }
         if !is_built && from != SOURCE && !from.starts_with(&format!("{SOURCE}/")) {
             problems.add("runtime.copy", ProblemKind::NotBuilt(copy.from.clone()));
         }
