@@ -91,7 +91,6 @@ pub(crate) fn ci(repository: &Path, cache: &Path, out: &Path) -> Command {
         .env_remove("SOURCE_DATE_EPOCH")
         .stdin(Stdio::null());
     // Another daemon than the test bed's Engines has the base image from the registry.
-    let _ = variable("PEELBOX_APK_REPOSITORY");
     if !variable("BUILDKIT_HOST").starts_with("docker://") {
         let base = variable("PEELBOX_TESTBED_BASE_IMAGE_REGISTRY");
         command.env("PEELBOX_BASE_IMAGE", base);
