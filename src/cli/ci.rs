@@ -47,6 +47,7 @@ async fn attempt(
         setup::prepare(building, environment, &repository, &platform, Some(&output)).await?;
     let packages = setup::packages(&source, &plans).await?;
     let mut report = begin(&ready, &source);
+    save(&report, &output)?; // in place of an earlier run's, should this one be killed
     let mode = mode(building.progress, building.quiet);
     let job = Job {
         run: ready.run(&source, &packages),

@@ -24,6 +24,7 @@ pub(super) fn app(plan: &Plan<'_>, outcome: report::Outcome, duration: Duration)
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         phases: Vec::new(),
         steps: report::Steps::default(),
+        sent: report::Transfer::default(),
         warnings: Vec::new(),
         error: None,
     }
@@ -76,6 +77,10 @@ pub(super) fn built(
     app.steps = report::Steps {
         cached: solved.steps.cached,
         total: solved.steps.total,
+    };
+    app.sent = report::Transfer {
+        files: solved.sent.files,
+        bytes: solved.sent.bytes,
     };
     app.warnings.clone_from(&solved.warnings);
     app

@@ -9,7 +9,7 @@ mod write;
 
 pub use model::{
     App, Artifact, Buildkit, Config, Failure, Image, Kind, Layer, Outcome, Package, PackageIndex,
-    Phase, ReadError, Report, Run, Steps,
+    Phase, ReadError, Report, Run, Steps, Transfer,
 };
 pub use summary::summary;
 pub use text::text;

@@ -118,6 +118,9 @@ pub struct App {
     /// How many of its steps were cached.
     #[serde(default)]
     pub steps: Steps,
+    /// What of the repository was sent to the daemon for it.
+    #[serde(default)]
+    pub sent: Transfer,
     /// What the user should know that is no failure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -222,6 +225,15 @@ pub struct Steps {
     pub cached: u64,
     /// All.
     pub total: u64,
+}
+
+/// Files that were sent to the daemon; those that it had already are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// How many.
+    pub files: u64,
+    /// The bytes of their content.
+    pub bytes: u64,
 }
 
 /// What went wrong with an app.
@@ -376,6 +388,7 @@ mod tests {
             duration_ms: 0,
             phases: Vec::new(),
             steps: Steps::default(),
+            sent: Transfer::default(),
             warnings: Vec::new(),
             error: None,
         }

@@ -464,6 +464,7 @@ fn environment(report: &Report) -> String {
 pub(super) mod tests {
     use super::super::{
         Artifact, Buildkit, Config, Image, Layer, Package, PackageIndex, Phase, Run, Steps,
+        Transfer,
     };
     use super::*;
     use crate::oci::{Digest, Platform};
@@ -481,6 +482,7 @@ pub(super) mod tests {
             duration_ms: 0,
             phases: Vec::new(),
             steps: Steps::default(),
+            sent: Transfer::default(),
             warnings: Vec::new(),
             error: None,
         }

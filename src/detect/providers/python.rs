@@ -576,6 +576,8 @@ fn uv_steps(
             .commands
             .push(format!("uv sync{locked} --no-dev --no-editable{package}"));
     }
+    // Everybody may write to it, and nothing needs it any more.
+    build.commands.push(format!("rm -f {VENV}/.lock"));
 }
 
 fn poetry_steps(

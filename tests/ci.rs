@@ -1,0 +1,240 @@
+//! `peelbox ci` of small repositories with a spec file: interrupts, secrets, wrong input.
+
+mod support;
+
+#[path = "support/image.rs"]
+mod image;
+#[path = "support/run.rs"]
+mod run;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use image::{Image, contains, sha256};
+use run::{Run, ci, ended};
+
+/// A site whose build runs `commands`.
+fn site(name: &str, commands: &[&str]) -> Value {
+    json!({
+        "version": "1.0",
+        "metadata": {"project_name": name, "path": ".", "kind": "static"},
+        "build": {"context": ["public/**"], "commands": commands},
+        "runtime": {
+            "packages": ["nginx"],
+            "copy": [{"from": "public", "to": "/app"}],
+            "ports": [8080],
+        },
+    })
+}
+
+/// A repository with a page and a spec file, and beside it the cache and the output directory.
+fn repository(specs: &[Value]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let public = folder.path().join("repository/public");
+    fs::create_dir_all(&public).unwrap();
+    fs::write(public.join("index.html"), "<p>hello</p>\n").unwrap();
+    let text = serde_json::to_vec_pretty(specs).unwrap();
+    fs::write(folder.path().join("repository/universalbuild.json"), text).unwrap();
+    folder
+}
+
+fn command(folder: &Path) -> Command {
+    let path = |name| folder.join(name);
+    ci(&path("repository"), &path("cache"), &path("out"))
+}
+
+fn run(folder: &TempDir, options: &[&str]) -> Run {
+    let mut command = command(folder.path());
+    command.args(options);
+    run::run(command, &folder.path().join("out"))
+}
+
+/// How long a step sleeps; no other process on the machine has the same number of seconds.
+fn moment() -> String {
+    let number = uuid::Uuid::new_v4().as_u128() % 1_000_000;
+    format!("{}", 5_000_000 + number)
+}
+
+/// Whether a process runs `sleep` for that long.
+fn sleeps(moment: &str) -> bool {
+    let line = format!("sleep\0{moment}\0");
+    let processes = fs::read_dir("/proc").unwrap();
+    processes
+        .filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .any(|found| found.ends_with(line.as_bytes()))
+}
+
+#[track_caller]
+fn wait(what: &str, seconds: u64, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(seconds);
+    while !is_so() {
+        assert!(Instant::now() < until, "{what} after {seconds} s");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Starts a run and waits until its second app sleeps.
+fn asleep(folder: &TempDir, moment: &str) -> Child {
+    let started = command(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = started.unwrap();
+    // It says less than a pipe holds before it sleeps.
+    let until = Instant::now() + Duration::from_secs(120);
+    while !sleeps(moment) {
+        if child.try_wait().unwrap().is_some() || Instant::now() > until {
+            let _ = child.kill();
+            panic!("it does not sleep: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child
+}
+
+fn signal(child: &Child, name: &str) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-s", name, &pid]).status();
+    assert!(sent.unwrap().success());
+}
+
+fn slow(moment: &str) -> TempDir {
+    let sleep = format!("sleep {moment}");
+    repository(&[site("page", &[]), site("slow", &["true", &sleep])])
+}
+
+#[test]
+fn an_interrupt_ends_the_run_and_leaves_nothing_half_done() {
+    for name in ["INT", "TERM"] {
+        let moment = moment();
+        let folder = slow(&moment);
+        let child = asleep(&folder, &moment);
+        let from = Instant::now();
+        signal(&child, name);
+        let output = child.wait_with_output().unwrap();
+        let run = ended(&output, from.elapsed(), &folder.path().join("out")).ended(130);
+        assert!(run.took < Duration::from_secs(8), "{:?}", run.took);
+        wait("the step still runs", 10, || !sleeps(&moment));
+        assert_eq!(run.report()["complete"], false);
+        assert_eq!(run.app("page")["outcome"], "built");
+        assert_ne!(run.app("slow")["outcome"], "built");
+        let left: Vec<String> = run
+            .files()
+            .into_iter()
+            .filter(|file| file.contains("slow") || file.contains("partial"))
+            .collect();
+        assert_eq!(left, ["slow.log"]);
+        Image::read(&run.out.join("page.oci.tar"));
+    }
+}
+
+#[test]
+fn a_killed_run_leaves_a_report_that_says_so_and_no_step_that_runs_on() {
+    let moment = moment();
+    let folder = slow(&moment);
+    let out = folder.path().join("out");
+    fs::create_dir_all(&out).unwrap();
+    let stale = r#"{"version":1,"complete":true,"run":{"peelbox":"","started":""},"apps":[]}"#;
+    fs::write(out.join("report.json"), stale).unwrap();
+    fs::write(out.join("slow.oci.tar"), "of an earlier run").unwrap();
+    let child = asleep(&folder, &moment);
+    signal(&child, "KILL");
+    let output = child.wait_with_output().unwrap();
+    let run = ended(&output, Duration::ZERO, &out);
+    assert_eq!(run.code, None);
+    wait("the step still runs", 60, || !sleeps(&moment));
+    assert_eq!(run.report()["complete"], false);
+    assert_eq!(run.names(), ["page"]);
+    assert!(!run.files().contains(&"slow.oci.tar".to_owned()));
+}
+
+#[test]
+fn a_run_that_is_killed_in_its_first_app_is_not_taken_for_the_one_before() {
+    let moment = moment();
+    let sleep = format!("sleep {moment}");
+    let folder = repository(&[site("slow", &[&sleep])]);
+    let out = folder.path().join("out");
+    fs::create_dir_all(&out).unwrap();
+    fs::write(out.join("report.json"), r#"{"version":1,"complete":true}"#).unwrap();
+    let child = asleep(&folder, &moment);
+    signal(&child, "KILL");
+    let output = child.wait_with_output().unwrap();
+    let run = ended(&output, Duration::ZERO, &out);
+    assert_eq!(run.report()["complete"], false);
+    assert!(run.names().is_empty());
+    wait("the step still runs", 60, || !sleeps(&moment));
+}
+
+#[test]
+fn secrets_reach_the_steps_and_nothing_else() {
+    let secret = |name: &str| format!("{name}-{}", uuid::Uuid::new_v4().simple());
+    let values = [secret("token"), secret("file"), secret("certificate")];
+    let mut spec = site(
+        "page",
+        &[
+            r#"printf %s "$TOKEN" | sha256sum > public/token"#,
+            "sha256sum < /run/secrets/file > public/file",
+            r#"sha256sum < "$SSL_CERT_FILE" > public/certificate"#,
+        ],
+    );
+    spec["build"]["secrets"] = json!([{"id": "token", "env": "TOKEN"}, {"id": "file"}]);
+    let folder = repository(&[spec]);
+    let [token, file, certificate] = &values;
+    fs::write(folder.path().join("file"), file).unwrap();
+    fs::write(folder.path().join("certificate"), certificate).unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let mut command = command(folder.path());
+    command
+        .args(["--secret", "id=token,env=SHOP_TOKEN"])
+        .args(["--secret", &format!("id=file,src={}", path("file"))])
+        .args(["--ca-certificates", &path("certificate")])
+        .env("SHOP_TOKEN", token);
+    let run = run::run(command, &folder.path().join("out")).ended(0);
+    let image = Image::read(&run.out.join("page.oci.tar"));
+    let expected: BTreeMap<&str, &String> = ["token", "file", "certificate"]
+        .into_iter()
+        .zip(&values)
+        .collect();
+    for (name, value) in expected {
+        let line = format!("{}  -\n", sha256(value.as_bytes()));
+        let found = &image.layers[1][&format!("app/{name}")].sha256;
+        assert_eq!(
+            *found,
+            sha256(line.as_bytes()),
+            "{name} did not reach its step"
+        );
+        let needle = value.as_bytes();
+        assert!(!image.holds(needle), "{name} is in the image");
+        for file in run.files() {
+            let mut reader = fs::File::open(run.out.join(&file)).unwrap();
+            assert!(!contains(&mut reader, needle), "{name} is in {file}");
+        }
+        assert!(
+            !run.stdout.contains(value) && !run.stderr.contains(value),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn wrong_input_is_told_before_anything_is_built() {
+    let folder = repository(&[site("page", &[]), site("other", &[])]);
+    let wrong = [
+        (&["--app", "nope-*"][..], "nope-*"),
+        (&["--tag", "shop/all:1"], "{app}"),
+        (&["--tag", "Shop/{app}:1"], "--tag"),
+        (&["--label", "team"], "--label team"),
+        (&["--secret", "src=x"], "--secret"),
+    ];
+    for (options, text) in wrong {
+        let run = run(&folder, options).ended(2);
+        assert!(run.stderr.contains(text), "{}", run.stderr);
+        assert!(!run.out.join("report.json").exists(), "{options:?}");
+    }
+}
