@@ -2,8 +2,17 @@
 # The one thing that Rust needs beside itself.
 
 install_linker() {
-  command -v cc >/dev/null && return
-  printf 'installing a C linker (gcc, libc6-dev)\n' >&2
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null
+  has_linker && return
+  printf 'installing a C linker (gcc, libc6-dev) ... ' >&2
+  local said install=(apt-get install -y --no-install-recommends gcc libc6-dev)
+  # The lists may be missing or too old; without need they are not fetched.
+  if said=$(export DEBIAN_FRONTEND=noninteractive && { "${install[@]}" || { apt-get update && "${install[@]}"; }; } 2>&1) && has_linker; then
+    printf 'done\n' >&2
+    return
+  fi
+  printf 'failed\n%s\nerror: install a C linker: there is no `cc`, or no C library to link with\n' "$said" >&2
+  return 1
 }
+
+# A compiler may be there without the C library's files.
+has_linker() { command -v cc >/dev/null && [[ -e $(cc -print-file-name=crt1.o) ]]; }

