@@ -1,0 +1,296 @@
+//! Builds that fail.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use super::peelbox::Peelbox;
+
+/// Builds one app whose `build` and `runtime` are given.
+fn user(fields: &str) -> Peelbox {
+    Peelbox::new().on_testbed().spec(&format!(
+        "version: '1.0'\nmetadata: {{ project_name: web, path: . }}\n{fields}"
+    ))
+}
+
+fn build(fields: &str) -> String {
+    user(fields).run(&["ci", "--progress", "quiet"])
+}
+
+#[test]
+fn a_file_that_the_build_did_not_leave_is_named() {
+    assert_snapshot!(build("
+build: { commands: ['echo compiled; touch out'] }
+runtime: { copy: [{ from: dist/web, to: web }], command: [/app/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed in build (exit code 66): its command ended with exit code 66
+      command: echo compiled; touch out
+      | peelbox: the build left no /src/dist/web
+      | compiled
+      hint: runtime.copy names what the build must leave; does the command write it somewhere else?
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+}
+
+#[test]
+fn a_library_that_no_package_has_is_named_with_the_file_that_needs_it() {
+    assert_snapshot!(build("
+build:
+  packages: [gcc, glibc-dev]
+  commands:
+    - |
+      echo 'int one(){return 1;}' > one.c
+      echo 'int one();int main(){return one();}' > web.c
+      gcc -shared -fPIC -o libodd.so.1 -Wl,-soname,libodd.so.1 one.c
+      gcc -o web web.c ./libodd.so.1
+runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: `/app/web` needs the library `libodd.so.1`, which no package of the index provides and the build did not make
+      hint: add the package that has it to runtime.packages, or link it statically
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+}
+
+#[test]
+fn a_command_that_the_image_does_not_have_is_named() {
+    assert_snapshot!(build("
+build: { commands: [touch server.js] }
+runtime: { copy: [{ from: server.js, to: server.js }], command: [node, server.js] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: the image has no `node`, which its command `command` runs
+      hint: add its package to runtime.packages, or copy it with runtime.copy
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+    assert_snapshot!(build("
+build: { commands: ['printf \"\\177ELF\" > web'] }
+runtime: { copy: [{ from: web, to: web }], command: [/app/web], processes: { worker: [./work] } }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: the image has no `./work`, which its command `worker` runs
+      hint: add its package to runtime.packages, or copy it with runtime.copy
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+}
+
+#[test]
+fn a_script_whose_interpreter_is_missing_is_named_with_it() {
+    assert_snapshot!(build("
+build: { commands: ['printf \"#!/bin/bash\\necho\\n\" > web; chmod +x web'] }
+runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: `/app/web`, which the command `command` runs, is a script for `/bin/bash`, which the image does not have
+      hint: run the interpreter directly in runtime.command, or add its package to runtime.packages
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+    assert_snapshot!(build("
+build: { commands: ['printf \"#!/usr/bin/env python3\\nprint()\\n\" > web; chmod +x web'] }
+runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: `/app/web`, which the command `command` runs, is a script for `/usr/bin/env`, which the image does not have
+      hint: run the interpreter directly in runtime.command, or add its package to runtime.packages
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+}
+
+#[test]
+fn a_step_that_fails_shows_its_command_its_code_and_its_last_lines() {
+    assert_snapshot!(build("
+build: { commands: [echo one, 'echo two; exit 7'] }
+runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed in build 2/2 (exit code 7): its command ended with exit code 7
+      command: echo two; exit 7
+      | two
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+    assert_snapshot!(build("
+build: { commands: [pnpm install] }
+runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed in build (exit code 127): its command ended with exit code 127
+      command: pnpm install
+      | /bin/sh: line 0: pnpm: not found
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+}
+
+#[test]
+fn a_step_that_is_killed_says_so() {
+    assert_snapshot!(build("
+build: { commands: ['kill -KILL $$'] }
+runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed in build (exit code 137): its command ended with exit code 137
+      command: kill -KILL $$
+      | Killed
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+    assert_snapshot!(build("
+build: { commands: ['kill -SEGV $$'] }
+runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed in build (exit code 139): its command ended with exit code 139
+      command: kill -SEGV $$
+      | Segmentation fault
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+}
+
+const HOSTILE: &str = r#"
+build:
+  commands:
+    - printf 'one\033[31mred\033[0m\rover\n\033]0;title\007\n\377\376bad\n::error::forged\n::add-mask::x\n</details><script>\n```\n'; head -c 100000 /dev/zero | tr '\0' A; exit 3
+runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
+"#;
+
+#[test]
+fn what_a_step_writes_cannot_steer_the_terminal_or_the_runner() {
+    let user = user(HOSTILE);
+    let summary = user.path("summary.md");
+    let user = user.set("GITHUB_STEP_SUMMARY", summary.display().to_string());
+    let output = user.command(&["ci"]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let log = fs::read_to_string(user.repo().join("peelbox-out/web.log")).unwrap();
+    let summary = fs::read_to_string(summary).unwrap();
+    for text in [&stderr, &log, &summary] {
+        let control = text
+            .chars()
+            .find(|char| char.is_control() && *char != '\n' && *char != '\t');
+        assert_eq!(control, None, "{text}");
+        let forged = text
+            .lines()
+            .find(|line| line.trim_start().starts_with("::error"));
+        assert!(forged.is_none() || text == &summary, "{text}");
+        assert!(text.lines().all(|line| line.len() < 20_000));
+        assert!(text.contains("bad"), "{text}");
+    }
+    // In the summary it lies in a fence that it cannot close.
+    let fence = summary.lines().find(|line| line.starts_with("````text"));
+    assert!(fence.is_some(), "{summary}");
+}
+
+#[test]
+fn a_base_image_must_be_there_and_be_wolfi() {
+    let fields = "
+build: { commands: [touch web] }
+runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
+";
+    let registry = super::peelbox::testbed("PEELBOX_TESTBED_REGISTRY");
+    let missing = user(fields).set("PEELBOX_BASE_IMAGE", format!("{registry}/no/such:1"));
+    assert_snapshot!(missing.run(&["ci", "--progress", "quiet"]), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: the base image `[REGISTRY]/no/such:1` cannot be resolved: failed to resolve source metadata for [REGISTRY]/no/such:1: [REGISTRY]/no/such:1: not found
+      hint: PEELBOX_BASE_IMAGE names a copy of it in a registry that can be reached
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 3
+    "#);
+    let refused = user(fields).unset("DOCKER_CONFIG");
+    assert_snapshot!(refused.run(&["ci", "--progress", "quiet"]), @r#"
+    app  result       size   time  digest
+    web  built   108.3 KiB  [TIME]  sha256:98c5f458afec
+    1 app: 1 built
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 0
+    "#);
+    let nobody = user(fields).set("PEELBOX_BASE_IMAGE", "127.0.0.1:1/wolfi-base");
+    assert_snapshot!(nobody.run(&["ci", "--progress", "quiet"]), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: the base image `127.0.0.1:1/wolfi-base:latest` cannot be resolved: failed to resolve source metadata for 127.0.0.1:1/wolfi-base:latest: failed to do request: Head "http://127.0.0.1:1/v2/wolfi-base/man…
+      hint: PEELBOX_BASE_IMAGE names a copy of it in a registry that can be reached
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 3
+    "#);
+    let other = user(fields).set("PEELBOX_BASE_IMAGE", other_system(&registry));
+    assert_snapshot!(other.run(&["ci", "--progress", "quiet"]), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: the base image `[REGISTRY]/failures/other:1` is not Wolfi: its /etc/os-release says ID=debian
+      hint: PEELBOX_BASE_IMAGE must be a copy of cgr.dev/chainguard/wolfi-base
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 3
+    "#);
+}
+
+/// Pushes an image of another system into the test bed's registry.
+fn other_system(registry: &str) -> String {
+    let name = format!("{registry}/failures/other:1");
+    let directory = tempfile::tempdir().unwrap();
+    let tar = directory.path().join("root.tar");
+    let mut root = tar::Builder::new(fs::File::create(&tar).unwrap());
+    let mut header = tar::Header::new_gnu();
+    let text = b"ID=debian\nVERSION_ID=13\n";
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    root.append_data(&mut header, "etc/os-release", text.as_slice())
+        .unwrap();
+    root.finish().unwrap();
+    for arguments in [
+        vec!["import", tar.to_str().unwrap(), &name],
+        vec!["push", &name],
+    ] {
+        let docker = super::peelbox::testbed("PEELBOX_TESTBED_DOCKER");
+        let done = std::process::Command::new(docker)
+            .args(&arguments)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{done:?}");
+    }
+    name
+}

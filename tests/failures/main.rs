@@ -1,0 +1,17 @@
+//! What a user reads when something is wrong: the whole message and the exit code of every failure.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod build;
+mod daemon;
+mod flags;
+mod index;
+mod output;
+mod packages;
+mod peelbox;
+mod repository;
+mod sources;
+mod spec;
+
+#[path = "../support/apk.rs"]
+mod apk;
