@@ -27,7 +27,7 @@ fn a_fastapi_app_is_locked_by_uv_and_served_by_uvicorn() {
         spec.build.install.commands,
         ["uv sync --locked --no-dev --no-install-project"]
     );
-    assert!(spec.build.commands.is_empty());
+    assert_eq!(spec.build.commands, ["rm -f /app/.venv/.lock"]);
     assert_eq!(spec.build.env["UV_PYTHON"], "/usr/bin/python3.13");
     assert_eq!(copies(spec), ["/app/.venv -> /app/.venv", "app -> app"]);
     assert_eq!(
@@ -76,7 +76,10 @@ fn a_member_of_a_uv_workspace_is_installed_from_the_lock_of_its_root() {
     );
     assert_eq!(
         spec.build.commands,
-        ["uv sync --locked --no-dev --no-editable --package bill"]
+        [
+            "uv sync --locked --no-dev --no-editable --package bill",
+            "rm -f /app/.venv/.lock"
+        ]
     );
     assert_eq!(
         spec.build.context,
