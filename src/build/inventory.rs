@@ -6,7 +6,7 @@ use std::path::Path;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::buildkit::{BuildReference, Error, Gateway};
-use crate::image::Plan;
+use crate::image::{CRATES, Plan};
 use crate::sbom::Library;
 use crate::sbom::lockfile::{self, DistInfo, Kind, Selector};
 
@@ -44,7 +44,7 @@ pub(super) async fn take(
     libraries.extend(python(gateway, output, files).await?);
     match plan.language.as_deref() {
         Some("go") => libraries.extend(go(gateway, output, files).await?),
-        Some("rust") => libraries.extend(rust(plan, repository)?),
+        Some("rust") => libraries.extend(rust(plan, repository, gateway, output, files).await?),
         Some("node" | "javascript" | "typescript") if !has_npm_record && has_modules(files) => {
             libraries.extend(node(plan, repository)?);
         }
@@ -120,7 +120,13 @@ async fn go(
     Ok(libraries)
 }
 
-fn rust(plan: &Plan<'_>, repository: &Path) -> Result<Vec<Library>, Cause> {
+async fn rust(
+    plan: &Plan<'_>,
+    repository: &Path,
+    gateway: &Gateway,
+    output: &BuildReference,
+    files: &Files,
+) -> Result<Vec<Library>, Cause> {
     let Some((file, bytes, _)) = nearest(repository, &plan.path, &["Cargo.lock"]) else {
         return Ok(Vec::new());
     };
@@ -136,7 +142,16 @@ fn rust(plan: &Plan<'_>, repository: &Path) -> Result<Vec<Library>, Cause> {
         platform: Some(&plan.platform),
         ..Selector::default()
     };
-    lockfile::read(Kind::CargoLock, &bytes, &selector).map_err(|error| unreadable(&file, &error))
+    let mut libraries = lockfile::read(Kind::CargoLock, &bytes, &selector)
+        .map_err(|error| unreadable(&file, &error))?;
+    if files.all.contains_key(CRATES) {
+        let bytes = gateway.read_file(output, CRATES, RECORD_LIMIT).await?;
+        let text = String::from_utf8_lossy(&bytes);
+        let linked = lockfile::linked_crates(&text);
+        libraries
+            .retain(|library| linked.contains(&(library.name.as_str(), library.version.as_str())));
+    }
+    Ok(libraries)
 }
 
 fn node(plan: &Plan<'_>, repository: &Path) -> Result<Vec<Library>, Cause> {

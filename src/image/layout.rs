@@ -4,6 +4,10 @@
 pub(crate) const SOURCE: &str = "/src";
 /// The mount that takes what is shipped, while the last build command runs.
 pub(crate) const OUTPUT: &str = "/peelbox/out";
+/// What is learned beside what is shipped, below the mount that takes it; no image has it.
+pub(crate) const ASIDE: &str = "/.peelbox";
+/// The list of crates that Cargo gives, among the files that the build leaves.
+pub const CRATES: &str = "/.peelbox/crates";
 /// The default working directory of an image.
 pub(crate) const WORKDIR: &str = "/app";
 /// The user of an image, by number: Kubernetes' `runAsNonRoot` needs one.

@@ -8,7 +8,8 @@ use crate::buildkit::llb::{
 };
 use crate::oci::{Digest, Platform, Reference};
 
-use super::layout::{OUTPUT, ROOT, SBOMS, SOURCE};
+use super::crates::list_crates;
+use super::layout::{ASIDE, CRATES, OUTPUT, ROOT, SBOMS, SOURCE};
 use super::plan::Plan;
 
 /// A package that was verified, as the graph takes it.
@@ -74,8 +75,13 @@ const CERTIFICATE_VARIABLES: [&str; 7] = [
 ];
 
 // Runs the last command, then copies while cache mounts are still there. Paths are arguments, never script text.
+// The second command lists what only the build knows of what is shipped; without its list there is a less exact one.
 const COLLECT: &str = r#"/bin/sh -c "$1" || exit $?
-shift
+if [ -n "$2" ]; then
+    mkdir -p "$(dirname "$3")"
+    /bin/sh -c "$2" > "$3" 2> /dev/null || rm -f "$3"
+fi
+shift 3
 while [ $# -gt 1 ]; do
     if [ ! -e "$1" ]; then
         echo "peelbox: the build left no $1" >&2
@@ -160,6 +166,8 @@ fn collect(plan: &Plan<'_>, steps: &Steps<'_>, state: &State, command: Option<&S
     let open = if plan.user.0 == ROOT { "" } else { OPEN };
     let mut arguments = vec!["-c".to_owned(), format!("{COLLECT}{open}"), "sh".to_owned()];
     arguments.push(command.map_or_else(|| ":".to_owned(), Clone::clone));
+    arguments.push(list_crates(plan).unwrap_or_default());
+    arguments.push(format!("{OUTPUT}{CRATES}"));
     for copy in &plan.copies {
         arguments.extend([copy.from.clone(), format!("{OUTPUT}{}", copy.to)]);
     }
@@ -389,6 +397,9 @@ pub fn lower_image(
         .mkdir(directory("/etc"))
         .mkdir(directory(SBOMS))
         .copy(output, Copy::new("/", "/").contents().modified(epoch));
+    if list_crates(plan).is_some() {
+        layer = layer.rm(Rm::new(ASIDE).allow_not_found());
+    }
     for path in &plan.writable {
         layer = layer.mkdir(directory(path).owner(owner));
     }

@@ -1,6 +1,7 @@
 //! From a spec to an image: a plan that can be built, its graph, and its configuration.
 
 mod config;
+mod crates;
 mod layout;
 mod libraries;
 mod lower;
@@ -8,6 +9,7 @@ mod plan;
 mod site;
 
 pub use config::{Origin, config};
+pub use layout::CRATES;
 pub use libraries::{Needs, NeedsError, Pages, Shebang, section, shebang};
 pub use lower::{
     Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image, lower_root,

@@ -66,6 +66,19 @@ pub(super) fn read(bytes: &[u8], selector: &Selector<'_>) -> Result<BTreeSet<Lib
         .collect())
 }
 
+/// The names and versions in what `cargo tree --prefix none --format {p}` prints.
+///
+/// A line is `name vVERSION`, and behind that where it comes from: <https://doc.rust-lang.org/cargo/commands/cargo-tree.html>.
+#[must_use]
+pub fn linked_crates(text: &str) -> BTreeSet<(&str, &str)> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            Some((words.next()?, words.next()?.strip_prefix('v')?))
+        })
+        .collect()
+}
+
 /// Packages without a source are the repository's own.
 fn library(package: &Package) -> Option<Library> {
     let source = package.source.as_deref()?;
@@ -116,6 +129,13 @@ name = "git"
 version = "0.3.0"
 source = "git+https://github.com/a/git?branch=main#c0ffee"
 "#;
+
+    #[test]
+    fn the_crates_that_cargo_lists_are_told_by_name_and_version() {
+        let text = "search v1.0.0 (/src/services/search)\nlog v0.4.35\nlog v0.4.35 (*)\n\n[dev]\n";
+        let linked: Vec<(&str, &str)> = linked_crates(text).into_iter().collect();
+        assert_eq!(linked, [("log", "0.4.35"), ("search", "1.0.0")]);
+    }
 
     #[test]
     fn a_package_has_its_closure_without_the_repositorys_own() {

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::{Checksum, Library};
 use crate::oci::Platform;
 
+pub use cargo::linked_crates;
 pub use go::go_buildinfo;
 pub use npm::installed_npm;
 pub use python::{DistInfo, installed_python};
