@@ -94,7 +94,8 @@ async fn list(
                 let path = format!("{}/{}", directory.trim_end_matches('/'), entry.path);
                 if entry.is_directory {
                     level.push(path);
-                } else {
+                } else if entry.is_file || entry.link.is_some() {
+                    // Reading a pipe would wait for whoever writes to it.
                     all.insert(path, entry);
                 }
             }
