@@ -91,6 +91,18 @@ pub enum Cause {
         /// The platform of the image.
         platform: String,
     },
+    /// A program would not start: its loader does not find a library.
+    #[error(
+        "the command `{process}` cannot start: `{file}` needs the library `{library}`, which is not where it is looked for"
+    )]
+    Loading {
+        /// `command`, or the name of the process.
+        process: String,
+        /// The program, or a library of it.
+        file: String,
+        /// The library's soname.
+        library: String,
+    },
     /// The file that an interpreter is given is not in the image.
     #[error(
         "the command `{process}` has `{program}` run `{script}`, which the image does not have"

@@ -119,7 +119,8 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-async fn read_needs(
+/// What the file at `path` needs, `size` bytes long; nothing where it is no ELF file.
+pub(super) async fn read_needs(
     gateway: &Gateway,
     reference: &BuildReference,
     path: &str,

@@ -5,6 +5,7 @@ use crate::image::{Plan, Shebang, script, shebang};
 use crate::oci::Platform;
 
 use super::failure::Cause;
+use super::loading;
 
 const HEAD: u64 = 256;
 
@@ -36,8 +37,11 @@ pub(super) async fn check(
                 platform: plan.platform.to_string(),
             });
         }
-        if let Some(script) = shebang(&head) {
-            interpreter(gateway, image, plan, process, program, &script).await?;
+        match shebang(&head) {
+            Some(script) => {
+                interpreter(gateway, image, plan, process, program, &script).await?;
+            }
+            None => loading::check(gateway, image, plan, process, &path).await?,
         }
         file(gateway, image, plan, process, argv).await?;
     }
@@ -62,13 +66,14 @@ async fn interpreter(
         return Err(missing(&script.interpreter));
     }
     // `env` looks for what it runs as a shell would.
-    let Some(name) = script.program() else {
-        return Ok(());
+    let runs = match script.program() {
+        Some(name) => match find(gateway, image, plan, process, &name).await {
+            Err(Cause::Program { .. }) => return Err(missing(&name)),
+            found => found?,
+        },
+        None => script.interpreter.clone(),
     };
-    match find(gateway, image, plan, process, &name).await {
-        Err(Cause::Program { .. }) => Err(missing(&name)),
-        found => found.map(|_| ()),
-    }
+    loading::check(gateway, image, plan, process, &runs).await
 }
 
 /// Checks the file that an interpreter is given.
@@ -105,7 +110,11 @@ fn within(plan: &Plan<'_>, path: &str) -> String {
     if path.starts_with('/') {
         path.to_owned()
     } else {
-        format!("{}/{path}", plan.workdir.trim_end_matches('/'))
+        format!(
+            "{}/{}",
+            plan.workdir.trim_end_matches('/'),
+            path.trim_start_matches("./")
+        )
     }
 }
 

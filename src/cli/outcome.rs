@@ -165,6 +165,9 @@ fn hint(failure: &build::Failure) -> Option<&'static str> {
             "give it the right with chmod +x, in git too: git update-index --chmod=+x"
         }
         Cause::Machine { .. } => "build it for the platform of the image",
+        Cause::Loading { .. } => {
+            "ship it with runtime.copy to where the program looks (its RUNPATH, such as $ORIGIN/lib), or set LD_LIBRARY_PATH in runtime.env"
+        }
         Cause::Script { .. } => {
             "does the build write it somewhere else? runtime.command runs in runtime.workdir; runtime.copy says what is there"
         }
