@@ -73,6 +73,48 @@ pub enum Cause {
         /// The program.
         program: String,
     },
+    /// The program of a command is there, but nobody may run it.
+    #[error("`{file}`, which the command `{process}` runs, is not executable")]
+    NotExecutable {
+        /// `command`, or the name of the process.
+        process: String,
+        /// The program's path in the image.
+        file: String,
+    },
+    /// The program of a command was built for another machine.
+    #[error("`{program}`, which the command `{process}` runs, was not built for {platform}")]
+    Machine {
+        /// `command`, or the name of the process.
+        process: String,
+        /// The program.
+        program: String,
+        /// The platform of the image.
+        platform: String,
+    },
+    /// A program would not start: its loader does not find a library.
+    #[error(
+        "the command `{process}` cannot start: `{file}` needs the library `{library}`, which is not where it is looked for"
+    )]
+    Loading {
+        /// `command`, or the name of the process.
+        process: String,
+        /// The program, or a library of it.
+        file: String,
+        /// The library's soname.
+        library: String,
+    },
+    /// The file that an interpreter is given is not in the image.
+    #[error(
+        "the command `{process}` has `{program}` run `{script}`, which the image does not have"
+    )]
+    Script {
+        /// `command`, or the name of the process.
+        process: String,
+        /// The interpreter.
+        program: String,
+        /// The file, as the command names it.
+        script: String,
+    },
     /// The program of a command is a script whose interpreter is not in the image.
     #[error(
         "`{program}`, which the command `{process}` runs, is a script for `{interpreter}`, which the image does not have"

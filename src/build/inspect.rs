@@ -94,7 +94,8 @@ async fn list(
                 let path = format!("{}/{}", directory.trim_end_matches('/'), entry.path);
                 if entry.is_directory {
                     level.push(path);
-                } else {
+                } else if entry.is_file || entry.link.is_some() {
+                    // Reading a pipe would wait for whoever writes to it.
                     all.insert(path, entry);
                 }
             }
@@ -118,7 +119,8 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-async fn read_needs(
+/// What the file at `path` needs, `size` bytes long; nothing where it is no ELF file.
+pub(super) async fn read_needs(
     gateway: &Gateway,
     reference: &BuildReference,
     path: &str,

@@ -6,6 +6,7 @@ mod document;
 mod failure;
 mod inspect;
 mod inventory;
+mod loading;
 mod packages;
 mod programs;
 

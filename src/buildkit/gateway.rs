@@ -42,6 +42,8 @@ pub struct FileStat {
     pub link: Option<String>,
     /// Whether it is a directory.
     pub is_directory: bool,
+    /// Whether it is a regular file: neither directory nor link, pipe, socket or device.
+    pub is_file: bool,
     /// Its permission bits.
     pub permissions: u32,
 }
@@ -84,6 +86,9 @@ pub struct Attestation {
 // Go's os.FileMode, which fsutil sends instead of st_mode.
 const MODE_DIRECTORY: u32 = 1 << 31;
 const MODE_SYMLINK: u32 = 1 << 27;
+// These two, device, pipe, socket, character device, and what Go cannot name.
+const MODE_TYPE: u32 =
+    MODE_DIRECTORY | MODE_SYMLINK | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
 // The registry is asked, and the daemon's own images where it does not answer.
 const RESOLVE_MODE: &str = "default";
 // One message must hold the answer.
@@ -282,9 +287,7 @@ impl Gateway {
             .map_err(Error::from)
         {
             Ok(answer) => Ok(answer.into_inner().stat.map(FileStat::from)),
-            Err(Error::Remote(error)) if error.message.contains("no such file or directory") => {
-                Ok(None)
-            }
+            Err(Error::Remote(error)) if is_absent(&error.message) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -423,14 +426,47 @@ fn resolved(call: &'static str, digest: &str, config: Vec<u8>) -> Result<ImageCo
     Ok(ImageConfigBytes { digest, config })
 }
 
+// Go's words for ENOENT and ENOTDIR: https://pkg.go.dev/syscall#Errno.Error.
+fn is_absent(message: &str) -> bool {
+    ["no such file or directory", "not a directory"]
+        .iter()
+        .any(|reason| message.contains(reason))
+}
+
 impl From<Stat> for FileStat {
     fn from(stat: Stat) -> Self {
         Self {
             is_directory: stat.mode & MODE_DIRECTORY != 0,
+            is_file: stat.mode & MODE_TYPE == 0,
             permissions: stat.mode & 0o777,
             size: u64::try_from(stat.size).unwrap_or_default(),
             link: (stat.mode & MODE_SYMLINK != 0).then_some(stat.linkname),
             path: stat.path,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(mode: u32) -> FileStat {
+        FileStat::from(Stat {
+            mode,
+            ..Stat::default()
+        })
+    }
+
+    #[test]
+    fn a_pipe_is_no_file() {
+        assert!(stat(0o4755).is_file);
+        assert!(!stat(1 << 25 | 0o644).is_file);
+        assert!(!stat(MODE_SYMLINK | 0o777).is_file);
+    }
+
+    #[test]
+    fn a_path_below_a_file_is_absent() {
+        assert!(is_absent("stat /app/main.js/x: not a directory"));
+        assert!(!is_absent("permission denied"));
     }
 }

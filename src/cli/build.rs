@@ -1,5 +1,7 @@
 //! `peelbox build`: the images of a spec file, or of detection, loaded into the Engine or written to files.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -98,7 +100,9 @@ async fn attempt(
     let interrupt = Interrupt::listen()?;
     let repository = setup::repository(&arguments.repo)?;
     let (platform, architecture) = setup::target()?;
-    let source = index::open(environment, architecture, freshness).await?;
+    let source = interrupt
+        .cuts(index::open(environment, architecture, freshness))
+        .await?;
     source.warn();
     let building = &arguments.building;
     let specs = inputs::specs(&repository, building, &source.index)?;
@@ -106,7 +110,8 @@ async fn attempt(
     setup::label(&mut plans, &building.label)?;
     output.check(&plans)?;
     let tags = tags(&arguments.tag, &plans)?;
-    let mut ready = setup::prepare(building, environment, &repository, &platform, None).await?;
+    let prepared = setup::prepare(building, environment, &repository, &platform, None);
+    let mut ready = interrupt.cuts(prepared).await?;
     if matches!(
         output,
         Output::File {
@@ -119,12 +124,14 @@ async fn attempt(
         ready.options.provenance = None;
     }
     let engine = engine(&output, &mut ready).await?;
-    let packages = setup::packages(&source, &plans).await?;
+    let packages = interrupt.cuts(setup::packages(&source, &plans)).await?;
     let run = ready.run(&source, &packages);
     let mut failures = Vec::new();
     for (plan, names) in plans.iter().zip(&tags) {
         if interrupt.is_raised() {
-            break;
+            let problem = Problem::new(format!("app `{}` was not built: interrupted", plan.name));
+            failures.push((problem, Exit::Interrupted));
+            continue;
         }
         let job = Job {
             run: &run,
@@ -231,6 +238,7 @@ impl Job<'_> {
         };
         match (&target, engine) {
             (Some(path), _) => {
+                readable(&partial)?;
                 partial.persist(path).map_err(|error| {
                     Failure::environment(format!(
                         "cannot write `{}`: {}",
@@ -267,6 +275,13 @@ fn partial(target: Option<&Path>) -> Result<tempfile::NamedTempFile, Failure> {
         (None, _) => tempfile::NamedTempFile::new(),
     };
     made.map_err(|error| Failure::environment(format!("cannot write the image: {error}")))
+}
+
+// A temporary file is its owner's alone; an output is not.
+fn readable(file: &tempfile::NamedTempFile) -> Result<(), Failure> {
+    file.as_file()
+        .set_permissions(Permissions::from_mode(0o644))
+        .map_err(|error| Failure::environment(format!("cannot write the image: {error}")))
 }
 
 fn problem(plan: &Plan<'_>, failure: &crate::build::Failure) -> Problem {

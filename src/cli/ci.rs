@@ -35,7 +35,9 @@ async fn attempt(
     let interrupt = Interrupt::listen()?;
     let repository = setup::repository(&arguments.path)?;
     let (platform, architecture) = setup::target()?;
-    let source = index::open(environment, architecture, freshness).await?;
+    let source = interrupt
+        .cuts(index::open(environment, architecture, freshness))
+        .await?;
     source.warn();
     let building = &arguments.building;
     let specs = inputs::specs(&repository, building, &source.index)?;
@@ -43,9 +45,10 @@ async fn attempt(
     setup::label(&mut plans, &building.label)?;
     let tags = tags(&arguments.tag, &plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
-    let ready =
-        setup::prepare(building, environment, &repository, &platform, Some(&output)).await?;
-    let packages = setup::packages(&source, &plans).await?;
+    let _lock = outputs::lock(&output)?; // until the run ends
+    let prepared = setup::prepare(building, environment, &repository, &platform, Some(&output));
+    let ready = interrupt.cuts(prepared).await?;
+    let packages = interrupt.cuts(setup::packages(&source, &plans)).await?;
     let mut report = begin(&ready, &source);
     save(&report, &output)?; // in place of an earlier run's, should this one be killed
     let mode = mode(building.progress, building.quiet);

@@ -39,6 +39,18 @@ impl Interrupt {
         *self.0.borrow()
     }
 
+    /// Does `work`, which leaves nothing behind when it is dropped, unless the user wants the run to end.
+    pub(super) async fn cuts<T, E: From<Failure>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        tokio::select! {
+            biased;
+            () = self.raised() => Err(Failure::new(Exit::Interrupted, "interrupted").into()),
+            done = work => done,
+        }
+    }
+
     /// Waits until the user wants the run to end.
     pub(super) async fn raised(&self) {
         let mut receiver = self.0.clone();
@@ -54,4 +66,19 @@ impl Interrupt {
 )]
 fn leave() {
     std::process::exit(Exit::Interrupted as i32);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_ends_when_the_user_wants_it_to() {
+        let (sender, receiver) = watch::channel(false);
+        let interrupt = Interrupt(receiver);
+        assert_eq!(interrupt.cuts(async { Ok::<_, Failure>(1) }).await, Ok(1));
+        sender.send_replace(true);
+        let cut = interrupt.cuts(std::future::pending::<Result<(), Failure>>());
+        assert_eq!(cut.await.unwrap_err().exit, Exit::Interrupted);
+    }
 }

@@ -161,6 +161,16 @@ fn hint(failure: &build::Failure) -> Option<&'static str> {
         Cause::Program { .. } => {
             "add its package to runtime.packages, or copy it with runtime.copy"
         }
+        Cause::NotExecutable { .. } => {
+            "give it the right with chmod +x, in git too: git update-index --chmod=+x"
+        }
+        Cause::Machine { .. } => "build it for the platform of the image",
+        Cause::Loading { .. } => {
+            "ship it with runtime.copy to where the program looks (its RUNPATH, such as $ORIGIN/lib), or set LD_LIBRARY_PATH in runtime.env"
+        }
+        Cause::Script { .. } => {
+            "does the build write it somewhere else? runtime.command runs in runtime.workdir; runtime.copy says what is there"
+        }
         Cause::Interpreter { .. } => {
             "run the interpreter directly in runtime.command, or add its package to runtime.packages"
         }

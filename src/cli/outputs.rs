@@ -1,7 +1,7 @@
 //! The files of an app: where they go, and what is read back from the archive.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -139,6 +139,22 @@ fn digest(path: &Path) -> io::Result<Digest> {
     }
 }
 
+/// Keeps other runs from writing to `directory` as long as the answer lives.
+pub(super) fn lock(directory: &Path) -> Result<Option<File>, Failure> {
+    // A file system without locks is no reason not to build.
+    let Ok(file) = File::open(directory) else {
+        return Ok(None);
+    };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Failure::environment(format!(
+            "another run is writing to `{}`",
+            directory.display()
+        ))
+        .hint("--output-dir names another directory")),
+        _ => Ok(Some(file)),
+    }
+}
+
 /// The one image of an archive.
 pub(super) fn image(archive: &Archive) -> Result<&ArchivedImage, String> {
     archive
@@ -172,5 +188,19 @@ pub(super) fn archive(
         kind: kind.to_owned(),
         attributes,
         file: Some(file.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_at_a_time_writes_to_a_directory() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = lock(folder.path()).unwrap();
+        assert!(lock(folder.path()).is_err());
+        drop(first);
+        assert!(lock(folder.path()).is_ok());
     }
 }

@@ -6,6 +6,7 @@ mod layout;
 mod libraries;
 mod lower;
 mod plan;
+mod script;
 mod site;
 
 pub use config::{Origin, config};
@@ -15,3 +16,4 @@ pub use lower::{
     Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image, lower_root,
 };
 pub use plan::{CacheMount, CopyPath, Plan, Problem, ProblemKind, plan};
+pub use script::script;

@@ -57,7 +57,8 @@ impl Filter {
     /// Takes what belongs to the sources in `root`: everything but `.git`, what the `.gitignore` files in `root` and
     /// below say, and what `.dockerignore` in `root` says.
     ///
-    /// The machine's own git settings and ignore files above `root` have no say, so that everybody sends the same.
+    /// The machine's own git settings and ignore files above `root` have no say, nor has its umask: every file is sent with
+    /// the mode that git keeps, so that everybody sends the same.
     ///
     /// # Errors
     ///
@@ -82,6 +83,11 @@ impl Filter {
     pub fn without(mut self, path: impl Into<PathBuf>) -> Self {
         self.left_out.push(path.into());
         self
+    }
+
+    /// Whether what is listed are sources, of which git keeps no more than whether a file is executable.
+    pub(super) fn is_for_sources(&self) -> bool {
+        self.skips_git
     }
 
     pub(super) fn excluded(&self) -> &Patterns {

@@ -315,7 +315,11 @@ impl<'a> Reader<'a> {
         let seconds = metadata.mtime().saturating_mul(1_000_000_000);
         Ok(Some(Entry {
             path: name.to_owned(),
-            mode: go_mode(metadata),
+            mode: if self.filter.is_for_sources() {
+                source_mode(metadata)
+            } else {
+                go_mode(metadata)
+            },
             size,
             modified: seconds.saturating_add(metadata.mtime_nsec()),
             kind,
@@ -323,7 +327,8 @@ impl<'a> Reader<'a> {
     }
 
     fn link(&mut self, metadata: &fs::Metadata) -> Option<u32> {
-        if metadata.nlink() < 2 {
+        // Git keeps no such links either.
+        if metadata.nlink() < 2 || self.filter.is_for_sources() {
             return None;
         }
         let next = u32::try_from(self.links.len()).ok()?;
@@ -378,6 +383,18 @@ fn numbers(device: u64) -> (i64, i64) {
     let minor = (device & 0xff) | ((device >> 12) & 0xffff_ff00);
     let signed = |number| i64::try_from(number).unwrap_or(0);
     (signed(major), signed(minor))
+}
+
+/// The mode as git would check it out: what else its bits say comes from the umask of this machine.
+fn source_mode(metadata: &fs::Metadata) -> u32 {
+    let mode = go_mode(metadata);
+    let permissions = match mode & mode::TYPE {
+        mode::SYMLINK => 0o777,
+        mode::DIRECTORY => 0o755,
+        _ if mode & 0o100 != 0 => 0o755,
+        _ => 0o644,
+    };
+    mode & mode::TYPE | permissions
 }
 
 fn go_mode(metadata: &fs::Metadata) -> u32 {

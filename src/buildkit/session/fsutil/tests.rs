@@ -159,6 +159,25 @@ async fn ten_thousand_requests_at_once_are_served() {
 }
 
 #[test]
+fn sources_have_the_modes_that_git_keeps() {
+    let root = directory(&[("dir/", ""), ("tool", ""), ("text", "")]);
+    for (path, mode) in [("dir", 0o2770), ("tool", 0o700), ("text", 0o666)] {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(root.path().join(path), permissions).unwrap();
+    }
+    fs::hard_link(root.path().join("text"), root.path().join("twin")).unwrap();
+    let filter = Filter::for_context(root.path()).unwrap();
+    let listing = Listing::read(root.path(), &filter).unwrap();
+    assert_eq!(
+        listing.get("twin").unwrap().kind(),
+        &Kind::File { link: None }
+    );
+    let mode = |path: &str| listing.get(path).unwrap().stat(None).mode;
+    assert_eq!(mode("dir"), 1 << 31 | 0o755);
+    assert_eq!((mode("tool"), mode("text")), (0o755, 0o644));
+}
+
+#[test]
 fn modes_are_those_of_go() {
     let root = directory(&[("dir/", ""), ("file", ""), ("setuid", "")]);
     let mode = |path: &str, mode| {

@@ -1,0 +1,96 @@
+//! Images that would not start are not made.
+
+mod support;
+
+#[path = "support/run.rs"]
+mod run;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+
+use run::{ci, run};
+
+const PROGRAM: &str = "printf 'int f(void){return 7;}' > f.c; printf 'int f(void); int main(void){return f()-7;}' > m.c
+mkdir lib && gcc -shared -fPIC -o lib/libfoo.so f.c && gcc -o m m.c -Llib -lfoo";
+
+fn app(name: &str, commands: &[&str], copies: &[(&str, &str)], command: &[&str]) -> Value {
+    let copies: Vec<Value> = copies
+        .iter()
+        .map(|(from, to)| json!({"from": from, "to": to}))
+        .collect();
+    let compiles = commands.iter().any(|command| command.contains("gcc"));
+    json!({
+        "version": "1.0",
+        "metadata": {"project_name": name, "path": ".", "kind": "cli"},
+        "build": {"packages": if compiles { vec!["build-base"] } else { vec![] }, "commands": commands},
+        "runtime": {
+            "packages": if compiles { vec![] } else { vec!["nodejs"] },
+            "copy": copies,
+            "command": command,
+        },
+    })
+}
+
+#[test]
+fn what_would_not_start_is_told_and_what_would_is_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = folder.path().join("repository");
+    fs::create_dir(&repository).unwrap();
+    fs::write(repository.join("main.js"), "console.log(1)\n").unwrap();
+    fs::set_permissions(
+        repository.join("main.js"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .unwrap();
+    let lost = format!("{PROGRAM} -Wl,-rpath,$PWD/lib");
+    let beside = format!("{PROGRAM} -Wl,-rpath,'$ORIGIN/lib'");
+    let library = [("m", "."), ("lib", "lib")];
+    let script = [("main.js", ".")];
+    let node = ["node", "main.js"];
+    let specs = [
+        app("lost", &[&lost], &library, &["./m"]),
+        app("beside", &[&beside], &library, &["./m"]),
+        app(
+            "elsewhere",
+            &["true"],
+            &[("main.js", "dist/main.js")],
+            &node,
+        ),
+        app("plain", &["true"], &script, &["./main.js"]),
+        app("pipe", &["mkfifo x.so"], &[(".", ".")], &node),
+        app(
+            "linked",
+            &["true"],
+            &[("main.js", "/lib/x/")],
+            &["node", "/lib/x/main.js"],
+        ),
+    ];
+    let text = serde_json::to_vec(&specs).unwrap();
+    fs::write(repository.join("universalbuild.json"), text).unwrap();
+    let path = |name| folder.path().join(name);
+    let done = run(ci(&repository, &path("cache"), &path("out")), &path("out")).ended(1);
+    let message = |name| {
+        done.app(name)["error"]["message"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    assert_eq!(
+        message("lost").as_deref(),
+        Some(
+            "the command `command` cannot start: `/app/m` needs the library `libfoo.so`, which is not where it is looked for"
+        )
+    );
+    assert_eq!(
+        message("elsewhere").as_deref(),
+        Some("the command `command` has `node` run `main.js`, which the image does not have")
+    );
+    assert_eq!(
+        message("plain").as_deref(),
+        Some("`/app/main.js`, which the command `command` runs, is not executable")
+    );
+    for name in ["beside", "pipe", "linked"] {
+        assert_eq!(message(name), None, "{name}");
+    }
+}
