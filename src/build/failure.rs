@@ -66,19 +66,27 @@ pub enum Cause {
         reason: String,
     },
     /// The program of a command is not in the image.
-    #[error("the image has no `{program}`, which its command `{process}` runs")]
+    #[error("the image has no `{program}`, which `{process}` runs")]
     Program {
-        /// `command`, or the name of the process.
+        /// The field of the spec that names it.
+        process: String,
+        /// The program.
+        program: String,
+    },
+    /// The program of a command may not be run.
+    #[error("`{program}`, which `{process}` runs, is not executable")]
+    NotExecutable {
+        /// The field of the spec that names it.
         process: String,
         /// The program.
         program: String,
     },
     /// The program of a command is a script whose interpreter is not in the image.
     #[error(
-        "`{program}`, which the command `{process}` runs, is a script for `{interpreter}`, which the image does not have"
+        "`{program}`, which `{process}` runs, is a script for `{interpreter}`, which the image does not have"
     )]
     Interpreter {
-        /// `command`, or the name of the process.
+        /// The field of the spec that names it.
         process: String,
         /// The script.
         program: String,
