@@ -121,13 +121,16 @@ async fn an_index_is_asked_for_once_a_day() {
     let url = server.url();
     let first = user.fetch(&url, 1000, Freshness::Day).await.unwrap();
     assert_eq!(first.index.names().collect::<Vec<_>>(), ["foo"]);
-    assert_eq!((first.age, first.stale), (Duration::ZERO, None));
+    assert_eq!(first.age, Duration::ZERO);
+    assert!(first.stale.is_none());
     let second = user.fetch(&url, 1023, Freshness::Day).await.unwrap();
-    assert_eq!((second.age, second.stale), (HOUR * 23, None));
+    assert_eq!(second.age, HOUR * 23);
+    assert!(second.stale.is_none());
     assert_eq!(second.index.digest(), first.index.digest());
     // A day old: the server is asked, and says that it is still the one.
     let third = user.fetch(&url, 1024, Freshness::Day).await.unwrap();
-    assert_eq!((third.age, third.stale), (Duration::ZERO, None));
+    assert_eq!(third.age, Duration::ZERO);
+    assert!(third.stale.is_none());
     let fourth = user.fetch(&url, 1047, Freshness::Day).await.unwrap();
     assert_eq!(fourth.age, HOUR * 23);
     let fifth = user.fetch(&url, 1047, Freshness::Now).await.unwrap();
@@ -150,7 +153,7 @@ async fn an_old_index_serves_where_the_server_does_not() {
     user.fetch(&url, 1000, Freshness::Day).await.unwrap();
     let stale = user.fetch(&url, 1100, Freshness::Day).await.unwrap();
     assert_eq!(stale.age, HOUR * 100);
-    let reason = stale.stale.unwrap();
+    let reason = stale.stale.unwrap().to_string();
     assert!(
         reason.ends_with("the server says 503 Service Unavailable"),
         "{reason}"
@@ -160,7 +163,8 @@ async fn an_old_index_serves_where_the_server_does_not() {
     let stale = user.fetch(&url, 1101, Freshness::Day).await.unwrap();
     assert!(stale.stale.is_some());
     let offline = user.fetch(&url, 1101, Freshness::Offline).await.unwrap();
-    assert_eq!((offline.age, offline.stale), (HOUR * 101, None));
+    assert_eq!(offline.age, HOUR * 101);
+    assert!(offline.stale.is_none());
 }
 
 #[tokio::test]

@@ -66,25 +66,25 @@ pub enum Cause {
         reason: String,
     },
     /// The program of a command is not in the image.
-    #[error("the image has no `{program}`, which its command `{process}` runs")]
+    #[error("the image has no `{program}`, which `{process}` runs")]
     Program {
-        /// `command`, or the name of the process.
+        /// The field of the spec that names it.
         process: String,
         /// The program.
         program: String,
     },
-    /// The program of a command is there, but nobody may run it.
-    #[error("`{file}`, which the command `{process}` runs, is not executable")]
+    /// The program of a command may not be run.
+    #[error("`{program}`, which `{process}` runs, is not executable")]
     NotExecutable {
-        /// `command`, or the name of the process.
+        /// The field of the spec that names it.
         process: String,
-        /// The program's path in the image.
-        file: String,
+        /// The program.
+        program: String,
     },
     /// The program of a command was built for another machine.
-    #[error("`{program}`, which the command `{process}` runs, was not built for {platform}")]
+    #[error("`{program}`, which `{process}` runs, was not built for {platform}")]
     Machine {
-        /// `command`, or the name of the process.
+        /// The field of the spec that names it.
         process: String,
         /// The program.
         program: String,
@@ -93,10 +93,10 @@ pub enum Cause {
     },
     /// A program would not start: its loader does not find a library.
     #[error(
-        "the command `{process}` cannot start: `{file}` needs the library `{library}`, which is not where it is looked for"
+        "`{process}` cannot start: `{file}` needs the library `{library}`, which is not where it is looked for"
     )]
     Loading {
-        /// `command`, or the name of the process.
+        /// The field of the spec that names it.
         process: String,
         /// The program, or a library of it.
         file: String,
@@ -104,11 +104,9 @@ pub enum Cause {
         library: String,
     },
     /// The file that an interpreter is given is not in the image.
-    #[error(
-        "the command `{process}` has `{program}` run `{script}`, which the image does not have"
-    )]
+    #[error("`{process}` has `{program}` run `{script}`, which the image does not have")]
     Script {
-        /// `command`, or the name of the process.
+        /// The field of the spec that names it.
         process: String,
         /// The interpreter.
         program: String,
@@ -117,10 +115,10 @@ pub enum Cause {
     },
     /// The program of a command is a script whose interpreter is not in the image.
     #[error(
-        "`{program}`, which the command `{process}` runs, is a script for `{interpreter}`, which the image does not have"
+        "`{program}`, which `{process}` runs, is a script for `{interpreter}`, which the image does not have"
     )]
     Interpreter {
-        /// `command`, or the name of the process.
+        /// The field of the spec that names it.
         process: String,
         /// The script.
         program: String,

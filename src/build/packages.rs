@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::image::PinnedPackage;
-use crate::wolfi::{
-    Package, PackageError as Flaw, Pinned, Pins, Repository, RepositoryError, Verifier,
-};
+use crate::wolfi::{self, Fault, Package, Pinned, Pins, Repository, RepositoryError, Verifier};
 
 /// The packages of one repository for one architecture.
 ///
@@ -28,23 +26,36 @@ pub enum PackageError {
     /// Its name or version cannot be part of an address.
     #[error(transparent)]
     Address(#[from] RepositoryError),
-    /// It cannot be downloaded.
-    #[error("cannot download the package `{package}` from {url}: {reason}")]
+    /// The server cannot be reached, or the transfer broke off.
+    #[error("cannot download the package `{package}` from `{url}`")]
     Download {
         /// `name-version`.
         package: String,
         /// Where it should be.
         url: String,
         /// Why not.
-        reason: String,
+        source: reqwest::Error,
+    },
+    /// The server refuses.
+    #[error("cannot download the package `{package}` from `{url}`: the server says {status}")]
+    Status {
+        /// `name-version`.
+        package: String,
+        /// Where it should be.
+        url: String,
+        /// Its answer.
+        status: reqwest::StatusCode,
     },
     /// It is not what the index says, or not signed.
-    #[error("the package from {url} is not to be trusted: {source}")]
+    #[error("the package `{package}` from `{url}` is not the one of the index: {fault}")]
     Untrusted {
+        /// `name-version`.
+        package: String,
         /// Where it lies.
         url: String,
         /// What is wrong with it.
-        source: Flaw,
+        #[source]
+        fault: Fault,
     },
     /// It would break the links that make `/bin` and `/lib` one with `/usr`.
     #[error("the package `{package}` has `{path}` as a real directory, where Wolfi has a link")]
@@ -55,7 +66,7 @@ pub enum PackageError {
         path: String,
     },
     /// The repository is in the file system of this machine, where the daemon does not look.
-    #[error("the daemon cannot fetch packages from {url}")]
+    #[error("the daemon cannot fetch packages from `{url}`")]
     Local {
         /// The repository.
         url: String,
@@ -174,19 +185,21 @@ impl<'a> Packages<'a> {
         let failed = |error: reqwest::Error| PackageError::Download {
             package: format!("{}-{}", package.name, package.version),
             url: url.to_owned(),
-            reason: reason(&error.without_url()),
+            source: error.without_url(), // the message has it
         };
-        let untrusted = |source| PackageError::Untrusted {
+        let untrusted = |error: wolfi::PackageError| PackageError::Untrusted {
+            package: error.package,
             url: url.to_owned(),
-            source,
+            fault: error.fault,
         };
-        let answer = self
-            .http
-            .get(url)
-            .send()
-            .await
-            .and_then(reqwest::Response::error_for_status)
-            .map_err(failed)?;
+        let answer = self.http.get(url).send().await.map_err(failed)?;
+        if answer.status() != reqwest::StatusCode::OK {
+            return Err(PackageError::Status {
+                package: format!("{}-{}", package.name, package.version),
+                url: url.to_owned(),
+                status: answer.status(),
+            });
+        }
         let mut chunks = answer.bytes_stream();
         let mut verifier = Verifier::new(package, self.repository.keys());
         while let Some(chunk) = chunks.next().await {
@@ -210,17 +223,4 @@ fn check_layout(package: &Package, pinned: &Pinned) -> Result<(), PackageError> 
             path: entry.path.clone(),
         })
     })
-}
-
-fn reason(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -19,12 +19,13 @@ pub(super) async fn check(
     image: &BuildReference,
     plan: &Plan<'_>,
 ) -> Result<(), Cause> {
-    let command = std::iter::once(("command", &plan.command));
+    let command = std::iter::once(("runtime.command".to_owned(), &plan.command));
     let processes = plan
         .processes
         .iter()
-        .map(|(name, argv)| (name.as_str(), argv));
+        .map(|(name, argv)| (format!("runtime.processes.{name}"), argv));
     for (process, argv) in command.chain(processes) {
+        let process = process.as_str();
         let Some(program) = argv.first() else {
             continue;
         };
@@ -146,18 +147,18 @@ async fn find(
             .map(|entry| format!("{entry}/{program}"))
             .collect()
     };
-    let mut refused = None;
+    let mut is_refused = false;
     for candidate in candidates {
         match gateway.stat(image, &candidate).await? {
             Some(stat) if stat.is_file && stat.permissions & 0o111 != 0 => return Ok(candidate),
-            Some(stat) if stat.is_file => refused = Some(candidate),
+            Some(stat) if stat.is_file => is_refused = true,
             _ => {}
         }
     }
     let (process, program) = (process.to_owned(), program.to_owned());
-    Err(match refused {
-        Some(file) => Cause::NotExecutable { process, file },
-        None => Cause::Program { process, program },
+    Err(match is_refused {
+        true => Cause::NotExecutable { process, program },
+        false => Cause::Program { process, program },
     })
 }
 

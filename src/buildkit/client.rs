@@ -19,6 +19,7 @@ use super::solve::{AsError, BuildError, Job};
 // Go's limit, both ways: https://github.com/moby/buildkit/blob/master/util/grpcutil/grpcutil.go
 pub(super) const MAX_MESSAGE: usize = 16 << 20;
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+const HUNG_UP: &str = "it does not speak gRPC, or has hung up";
 
 /// A connection to one BuildKit daemon; all builds of a run share it.
 pub struct Client {
@@ -32,6 +33,8 @@ pub struct Client {
 pub struct Daemon {
     /// BuildKit's version; `None` where the daemon gives none (builds from source, Docker Engines).
     pub version: Option<Version>,
+    /// Whether it can be asked for its version, which came with v0.11.
+    pub has_info: bool,
     /// Whether it is the BuildKit inside a Docker Engine.
     pub is_docker: bool,
     /// The platforms it can build for, sorted.
@@ -51,13 +54,16 @@ pub struct Capabilities {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OldDaemon {
     /// It is older than the first version that will do.
-    #[error("BuildKit {found} is too old, {} is needed", Capabilities::MINIMUM)]
+    #[error("BuildKit {found} is too old")]
     Version {
         /// Its version.
         found: Version,
     },
+    /// It cannot even be asked for its version.
+    #[error("this BuildKit is older than {}", Capabilities::MINIMUM)]
+    Ancient,
     /// It gives no usable version, and features are missing.
-    #[error("this BuildKit is too old, {} is needed: it lacks {}", Capabilities::MINIMUM, missing.join(", "))]
+    #[error("this BuildKit is too old: it lacks {}", missing.join(", "))]
     Capabilities {
         /// The missing features.
         missing: Vec<&'static str>,
@@ -117,6 +123,7 @@ impl Daemon {
     /// When the version is older than the first that will do.
     pub fn check_version(&self) -> Result<(), OldDaemon> {
         match &self.version {
+            _ if !self.has_info => Err(OldDaemon::Ancient),
             // A release candidate of the first good version is good.
             Some(found)
                 if (found.major, found.minor)
@@ -138,13 +145,11 @@ impl Client {
     /// When nothing answers there, or what answers does not speak HTTP/2.
     pub async fn connect(endpoint: Endpoint, docker: &DockerHost) -> Result<Self, ConnectError> {
         let dialed = connect::dial(&endpoint, docker).await?;
-        let channel =
-            connect::channel(dialed.stream)
-                .await
-                .map_err(|error| ConnectError::Protocol {
-                    endpoint: endpoint.to_string(),
-                    reason: causes(&error),
-                })?;
+        let protocol = |_| ConnectError::Protocol {
+            endpoint: endpoint.to_string(),
+            reason: HUNG_UP.to_owned(),
+        };
+        let channel = connect::channel(dialed.stream).await.map_err(protocol)?;
         Ok(Self {
             channel,
             endpoint,
@@ -194,7 +199,11 @@ impl Client {
             }
             endpoint => ConnectError::Protocol {
                 endpoint: endpoint.to_string(),
-                reason: error.to_string(),
+                reason: match error {
+                    // What is below says only that the one connection is gone.
+                    Error::Transport(_) => HUNG_UP.to_owned(),
+                    other => other.to_string(),
+                },
             },
         }
     }
@@ -206,16 +215,12 @@ impl Client {
             .await?
             .into_inner()
             .record;
-        let version = match control.info(InfoRequest {}).await.map_err(Error::from) {
-            Ok(info) => info
-                .into_inner()
-                .buildkit_version
-                .map(|version| version.version),
-            // Info came with v0.11: who does not know it is older, and v0.10 is the newest that it can be.
-            Err(Error::Remote(error)) if error.is_unimplemented() => Some("0.10.0".to_owned()),
+        let (version, has_info) = match control.info(InfoRequest {}).await.map_err(Error::from) {
+            Ok(info) => (info.into_inner().buildkit_version, true),
+            Err(Error::Remote(error)) if error.is_unimplemented() => (None, false),
             Err(error) => return Err(error),
         };
-        let version = version.or_else(|| {
+        let version = version.map(|version| version.version).or_else(|| {
             workers
                 .first()
                 .and_then(|worker| worker.buildkit_version.clone())
@@ -223,6 +228,7 @@ impl Client {
         });
         Ok(Daemon {
             version: version.as_deref().and_then(usable_version),
+            has_info,
             is_docker: workers.iter().any(is_docker_worker),
             platforms: platforms(&workers),
         })
@@ -302,16 +308,6 @@ fn platforms(workers: &[WorkerRecord]) -> Vec<String> {
     platforms.into_iter().collect()
 }
 
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,6 +315,7 @@ mod tests {
     fn daemon(version: Option<Version>) -> Daemon {
         Daemon {
             version,
+            has_info: true,
             is_docker: false,
             platforms: Vec::new(),
         }
@@ -337,10 +334,16 @@ mod tests {
         let error = Capabilities::default()
             .check(&daemon(Some(Version::new(0, 10, 6))))
             .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "BuildKit 0.10.6 is too old, 0.11.0 is needed"
-        );
+        assert_eq!(error.to_string(), "BuildKit 0.10.6 is too old");
+    }
+
+    #[test]
+    fn a_daemon_that_cannot_be_asked_is_too_old() {
+        let ancient = Daemon {
+            has_info: false,
+            ..daemon(None)
+        };
+        assert_eq!(ancient.check_version(), Err(OldDaemon::Ancient));
     }
 
     #[test]
@@ -355,7 +358,7 @@ mod tests {
                 .check(&daemon(None))
                 .unwrap_err()
                 .to_string(),
-            "this BuildKit is too old, 0.11.0 is needed: it lacks reference.attestations, exporter.image.attestations"
+            "this BuildKit is too old: it lacks reference.attestations, exporter.image.attestations"
         );
     }
 

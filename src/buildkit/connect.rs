@@ -214,16 +214,27 @@ async fn upgrade(stream: &mut Stream) -> io::Result<Upgrade> {
             bytes.advance(length);
             return Ok(Upgrade::Done(bytes.freeze()));
         }
-        let body = String::from_utf8_lossy(&bytes[length..]).trim().to_owned();
         return Ok(Upgrade::Refused {
             status,
-            reason: body,
+            reason: message(&bytes[length..]),
         });
     }
     Err(io::Error::new(
         io::ErrorKind::InvalidData,
         "the answer's head is too long",
     ))
+}
+
+// The Engine answers errors as `{"message": "…"}`.
+fn message(body: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        message: String,
+    }
+    serde_json::from_slice(body).map_or_else(
+        |_| String::from_utf8_lossy(body).trim().to_owned(),
+        |answer: Answer| answer.message,
+    )
 }
 
 /// A stream whose first bytes were already read.
@@ -516,10 +527,7 @@ mod tests {
         let Ok(Upgrade::Refused { status, reason }) = engine_that_answers(answer).await else {
             panic!("upgraded")
         };
-        assert_eq!(
-            (status, reason.as_str()),
-            (404, "{\"message\":\"page not found\"}")
-        );
+        assert_eq!((status, reason.as_str()), (404, "page not found"));
     }
 
     #[tokio::test]

@@ -104,15 +104,16 @@ impl From<tonic::Status> for Error {
     fn from(status: tonic::Status) -> Self {
         // Statuses made by tonic itself for a broken connection carry a source; those of the daemon never do.
         if status.source().is_some() && status.details().is_empty() {
-            return Self::Transport(chain(&status));
+            return Self::Transport(causes(status.message(), &status));
         }
         Self::Remote(Box::new(RemoteError::from_status(&status)))
     }
 }
 
-fn chain(status: &tonic::Status) -> String {
-    let mut text = status.message().to_owned();
-    let mut source = status.source();
+/// `text` with what caused `error`, in one line.
+fn causes(text: &str, error: &dyn std::error::Error) -> String {
+    let mut text = text.to_owned();
+    let mut source = error.source();
     while let Some(error) = source {
         let cause = error.to_string();
         if !text.contains(&cause) {

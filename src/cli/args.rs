@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// From a repository to small, auditable, running container images, without a Dockerfile.
@@ -73,28 +74,38 @@ pub(super) struct Building {
     #[arg(long, value_enum, default_value_t = Progress::Auto, env = "PEELBOX_PROGRESS")]
     pub(super) progress: Progress,
     /// Shows errors and the digests only
-    #[arg(short, long, env = "PEELBOX_QUIET")]
+    #[arg(short, long, env = "PEELBOX_QUIET", value_parser = BoolishValueParser::new())]
     pub(super) quiet: bool,
     /// Attaches no SBOM
-    #[arg(long, env = "PEELBOX_NO_SBOM")]
+    #[arg(long, env = "PEELBOX_NO_SBOM", value_parser = BoolishValueParser::new())]
     pub(super) no_sbom: bool,
     /// Attaches no provenance
-    #[arg(long, env = "PEELBOX_NO_PROVENANCE")]
+    #[arg(long, env = "PEELBOX_NO_PROVENANCE", value_parser = BoolishValueParser::new())]
     pub(super) no_provenance: bool,
     /// Attaches neither SBOM nor provenance
-    #[arg(long, env = "PEELBOX_NO_ATTESTATIONS")]
+    #[arg(long, env = "PEELBOX_NO_ATTESTATIONS", value_parser = BoolishValueParser::new())]
     pub(super) no_attestations: bool,
     /// How much the provenance tells
     #[arg(long, value_enum, default_value_t = Provenance::Max, env = "PEELBOX_PROVENANCE")]
     pub(super) provenance: Provenance,
     /// Runs every step again
-    #[arg(long, env = "PEELBOX_NO_CACHE")]
+    #[arg(long, env = "PEELBOX_NO_CACHE", value_parser = BoolishValueParser::new())]
     pub(super) no_cache: bool,
     /// A secret for build steps: id=NAME,src=FILE or id=NAME,env=VARIABLE (repeatable)
-    #[arg(long, value_name = "SECRET")]
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "PEELBOX_SECRET",
+        value_delimiter = '\n'
+    )]
     pub(super) secret: Vec<String>,
     /// A label of every image: KEY=VALUE (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(
+        long,
+        value_name = "KEY=VALUE",
+        env = "PEELBOX_LABEL",
+        value_delimiter = '\n'
+    )]
     pub(super) label: Vec<String>,
     /// Certificates that build steps trust besides the usual ones; SSL_CERT_FILE where it is set
     #[arg(long, value_name = "FILE", env = "PEELBOX_CA_CERTIFICATES")]
@@ -129,7 +140,7 @@ pub(super) struct Ci {
     )]
     pub(super) output_dir: PathBuf,
     /// Stops after the first app that fails
-    #[arg(long, env = "PEELBOX_FAIL_FAST")]
+    #[arg(long, env = "PEELBOX_FAIL_FAST", value_parser = BoolishValueParser::new())]
     pub(super) fail_fast: bool,
 }
 

@@ -20,7 +20,7 @@ use super::failure::{Exit, Failure, Problem};
 use super::index::Stop;
 use super::interrupt::Interrupt;
 use super::setup::Ready;
-use super::{discover, index, inputs, outcome, outputs, print, say, setup};
+use super::{discover, index, inputs, outcome, outputs, print, say, setup, unwritable};
 
 /// Where images go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ const FORMS: &str =
 impl Output {
     fn parse(text: &str) -> Result<Self, Failure> {
         let wrong =
-            |reason: String| Failure::input(format!("--output {text}: {reason}")).hint(FORMS);
+            |reason: String| Failure::input(format!("`--output {text}`: {reason}")).hint(FORMS);
         let mut kind = None;
         let mut file = None;
         for field in text.split(',') {
@@ -70,10 +70,10 @@ impl Output {
         match self {
             Self::File { path, .. } if plans.len() > 1 && !path.contains("{app}") => {
                 Err(Failure::input(format!(
-                    "--output: `{path}` would hold the images of {} apps",
+                    "`--output`: `{path}` would hold the images of {} apps",
                     plans.len()
                 ))
-                .hint("put {app} into it, which stands for the app's name"))
+                .hint("put `{app}` into it, which stands for the app's name"))
             }
             _ => Ok(()),
         }
@@ -92,8 +92,8 @@ async fn attempt(
 ) -> Result<ExitCode, Stop> {
     if arguments.context_name.is_some() {
         return Err(Stop::Failed(
-            Failure::input("there is no --context-name any more")
-                .hint("--repo names the directory of the sources"),
+            Failure::input("there is no `--context-name`: the sources are read from a directory")
+                .hint("`--repo` names the directory of the sources"),
         ));
     }
     let output = Output::parse(&arguments.output)?;
@@ -110,7 +110,7 @@ async fn attempt(
     setup::label(&mut plans, &building.label)?;
     output.check(&plans)?;
     let tags = tags(&arguments.tag, &plans)?;
-    let prepared = setup::prepare(building, environment, &repository, &platform, None);
+    let prepared = setup::prepare(building, environment, &repository, &plans, None);
     let mut ready = interrupt.cuts(prepared).await?;
     if matches!(
         output,
@@ -148,10 +148,8 @@ async fn attempt(
     let Some(exit) = failures.iter().map(|(_, exit)| *exit).max() else {
         return Ok(ExitCode::SUCCESS);
     };
-    Err(Stop::Failed(Failure {
-        exit,
-        problems: failures.into_iter().map(|(problem, _)| problem).collect(),
-    }))
+    let problems = failures.into_iter().map(|(problem, _)| problem);
+    Err(Stop::Failed(Failure::several(exit, problems.collect())))
 }
 
 /// The Engine that images are loaded into.
@@ -165,7 +163,7 @@ async fn engine(output: &Output, ready: &mut Ready) -> Result<Option<Engine>, Fa
         return Ok(None);
     }
     let failed =
-        |error| discover::unreachable(&error).hint("--output type=oci,dest=FILE needs no Engine");
+        |error| discover::unreachable(&error).hint("`--output type=oci,dest=FILE` needs no Engine");
     let api = DockerApi::new(&ready.found.docker).map_err(failed)?;
     let engine = api.engine().await.map_err(failed)?;
     if !engine.has_containerd_store && (ready.options.sbom || ready.options.provenance.is_some()) {
@@ -239,13 +237,9 @@ impl Job<'_> {
         match (&target, engine) {
             (Some(path), _) => {
                 readable(&partial)?;
-                partial.persist(path).map_err(|error| {
-                    Failure::environment(format!(
-                        "cannot write `{}`: {}",
-                        path.display(),
-                        error.error
-                    ))
-                })?;
+                partial
+                    .persist(path)
+                    .map_err(|error| unwritable(path, &error.error))?;
             }
             (None, Some(engine)) => engine
                 .api
@@ -274,7 +268,8 @@ fn partial(target: Option<&Path>) -> Result<tempfile::NamedTempFile, Failure> {
         (Some(_), None) => tempfile::NamedTempFile::new_in("."),
         (None, _) => tempfile::NamedTempFile::new(),
     };
-    made.map_err(|error| Failure::environment(format!("cannot write the image: {error}")))
+    let place = target.map_or_else(std::env::temp_dir, Path::to_owned);
+    made.map_err(|error| unwritable(&place, &error))
 }
 
 // A temporary file is its owner's alone; an output is not.
@@ -327,13 +322,13 @@ mod tests {
             Ok(file("oci", "{app}.tar"))
         );
         for (text, message) in [
-            ("type=oci", "--output type=oci: it needs dest=FILE"),
+            ("type=oci", "`--output type=oci`: it needs dest=FILE"),
             (
                 "type=zip,dest=a",
-                "--output type=zip,dest=a: there is no output of type `zip`",
+                "`--output type=zip,dest=a`: there is no output of type `zip`",
             ),
-            ("oci", "--output oci: `oci` is not understood"),
-            ("dest=a", "--output dest=a: it has no type"),
+            ("oci", "`--output oci`: `oci` is not understood"),
+            ("dest=a", "`--output dest=a`: it has no type"),
         ] {
             assert_eq!(
                 Output::parse(text).unwrap_err().problems[0].message,

@@ -3,9 +3,9 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::build::Run;
+use crate::build::{Run, Solved};
 use crate::image::Plan;
 use crate::oci::Reference;
 use crate::progress::{Mode, escape};
@@ -46,7 +46,7 @@ async fn attempt(
     let tags = tags(&arguments.tag, &plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
-    let prepared = setup::prepare(building, environment, &repository, &platform, Some(&output));
+    let prepared = setup::prepare(building, environment, &repository, &plans, Some(&output));
     let ready = interrupt.cuts(prepared).await?;
     let packages = interrupt.cuts(setup::packages(&source, &plans)).await?;
     let mut report = begin(&ready, &source);
@@ -59,19 +59,19 @@ async fn attempt(
         mode,
         interrupt: &interrupt,
         is_quiet: building.quiet,
+        has_others: plans.len() > 1,
     };
     let mut exit = None;
+    let mut is_over = false;
     for (plan, names) in plans.iter().zip(&tags) {
-        let stops = interrupt.is_raised() || (arguments.fail_fast && exit.is_some());
-        let (app, code) = match stops {
-            true => (
-                outcome::app(plan, Outcome::Skipped, std::time::Duration::ZERO),
-                None,
-            ),
+        is_over |= interrupt.is_raised() || (arguments.fail_fast && exit.is_some());
+        let tried = match is_over {
+            true => Tried::skipped(plan),
             false => job.app(plan, names).await?,
         };
-        exit = exit.max(code);
-        report.add(app);
+        exit = exit.max(tried.exit);
+        is_over |= tried.ends_the_run;
+        report.add(tried.app);
         save(&report, &output)?;
     }
     ready.session.close().await;
@@ -79,6 +79,33 @@ async fn attempt(
         exit = Some(Exit::Interrupted);
     }
     Ok(end(report, exit, &output, environment, building.quiet)?)
+}
+
+/// What became of one app.
+struct Tried {
+    app: report::App,
+    /// The exit code that its failure asks for.
+    exit: Option<Exit>,
+    /// Whether every other app would fail alike.
+    ends_the_run: bool,
+}
+
+impl Tried {
+    fn skipped(plan: &Plan<'_>) -> Self {
+        Self {
+            app: outcome::app(plan, Outcome::Skipped, Duration::ZERO),
+            exit: None,
+            ends_the_run: false,
+        }
+    }
+
+    fn failed(app: report::App, exit: Exit, ends_the_run: bool) -> Self {
+        Self {
+            app,
+            exit: Some(exit),
+            ends_the_run,
+        }
+    }
 }
 
 /// What it takes to build the apps of a run.
@@ -89,15 +116,13 @@ struct Job<'a> {
     mode: Mode,
     interrupt: &'a Interrupt,
     is_quiet: bool,
+    /// Whether the run has other apps.
+    has_others: bool,
 }
 
 impl Job<'_> {
     /// Builds one app; its failure is part of the answer, only what stops the whole run is an error.
-    async fn app(
-        &self,
-        plan: &Plan<'_>,
-        names: &[String],
-    ) -> Result<(report::App, Option<Exit>), Failure> {
+    async fn app(&self, plan: &Plan<'_>, names: &[String]) -> Result<Tried, Failure> {
         let started = Instant::now();
         let files = Files::new(self.output, &plan.name);
         files.clear()?;
@@ -125,46 +150,41 @@ impl Job<'_> {
             })
             .await;
         display.finish();
-        let (mut app, exit) = match built {
-            Ok(solved) => match files.finish() {
-                Ok(archive) => {
-                    let image = outputs::image(&archive).map_err(Failure::environment)?;
-                    let app = outcome::app(plan, Outcome::Built, started.elapsed());
-                    (outcome::built(app, &solved, &archive, image), None)
-                }
-                Err(reason) => (broken(plan, started, reason), Some(Exit::Environment)),
-            },
+        let mut tried = match built {
+            Ok(solved) => taken(plan, started, &files, &solved)?,
             Err(failure) => {
                 let _ = std::fs::remove_file(files.partial()); // it may never have been made
                 let mut app = outcome::app(plan, Outcome::Failed, started.elapsed());
                 app.error = Some(outcome::failed(&failure));
-                (app, Some(outcome::exit(&failure)))
+                Tried::failed(
+                    app,
+                    outcome::exit(&failure),
+                    outcome::ends_the_run(&failure),
+                )
             }
         };
-        if let Some(image) = &mut app.image {
+        if let Some(image) = &mut tried.app.image {
             image.tags = names.to_vec();
         }
-        app.artifacts = files.artifacts()?;
-        self.tell(&app)?;
-        Ok((app, exit))
+        tried.app.artifacts = files.artifacts()?;
+        self.tell(&tried.app)?;
+        Ok(tried)
     }
 
+    // What failed and why is told at the end; among many apps it is also told where their logs end.
     fn tell(&self, app: &report::App) -> Result<(), Failure> {
         match (&app.image, &app.error) {
             (Some(image), _) if self.is_quiet => {
                 print(&format!("{} {}\n", app.name, image.manifest)).map(|_| ())
             }
-            (_, Some(error)) if self.mode != Mode::Quiet => {
-                let step = error
-                    .step
-                    .as_ref()
-                    .map(|step| format!(" in {step}"))
-                    .unwrap_or_default();
+            (_, Some(error)) if self.mode != Mode::Quiet && self.has_others => {
+                let step = error.step.as_ref().map(|step| format!(" in {step}"));
+                let step = step.unwrap_or_default();
+                let message = escape(&error.message);
                 say(&format!(
-                    "failed: {}{}: {}\n",
+                    "{} failed{}: {message}\n",
                     app.name,
-                    escape(&step),
-                    escape(&error.message)
+                    escape(&step)
                 ));
                 Ok(())
             }
@@ -173,13 +193,31 @@ impl Job<'_> {
     }
 }
 
-fn broken(plan: &Plan<'_>, started: Instant, reason: String) -> report::App {
-    let mut app = outcome::app(plan, Outcome::Failed, started.elapsed());
-    app.error = Some(report::Failure {
-        message: format!("the archive is not usable: {reason}"),
-        ..report::Failure::default()
-    });
-    app
+/// The app whose archive has arrived.
+fn taken(
+    plan: &Plan<'_>,
+    started: Instant,
+    files: &Files,
+    solved: &Solved,
+) -> Result<Tried, Failure> {
+    let archive = match files.finish() {
+        Ok(archive) => archive,
+        Err(reason) => {
+            let mut app = outcome::app(plan, Outcome::Failed, started.elapsed());
+            app.error = Some(report::Failure {
+                message: format!("the archive is not usable: {reason}"),
+                ..report::Failure::default()
+            });
+            return Ok(Tried::failed(app, Exit::Environment, false));
+        }
+    };
+    let image = outputs::image(&archive).map_err(Failure::environment)?;
+    let app = outcome::app(plan, Outcome::Built, started.elapsed());
+    Ok(Tried {
+        app: outcome::built(app, solved, &archive, image),
+        exit: None,
+        ends_the_run: false,
+    })
 }
 
 /// How much progress is shown.
@@ -198,10 +236,10 @@ pub(super) fn tags(templates: &[String], plans: &[Plan<'_>]) -> Result<Vec<Vec<S
         .find(|template| plans.len() > 1 && !template.contains("{app}"));
     if let Some(template) = ambiguous {
         return Err(Failure::input(format!(
-            "--tag {template} would name the images of {} apps alike",
+            "`--tag {template}` would name the images of {} apps alike",
             plans.len()
         ))
-        .hint("put {app} into it, which stands for the app's name"));
+        .hint("put `{app}` into it, which stands for the app's name"));
     }
     plans
         .iter()
@@ -218,13 +256,14 @@ fn names(templates: &[String], app: &str) -> Result<Vec<String>, Failure> {
         .map(|template| {
             let name = template.replace("{app}", app);
             let reference: Reference = name.parse().map_err(|error| {
-                Failure::input(format!("--tag: {error}"))
-                    .hint("a name like registry.example/team/{app}:1.0")
+                Failure::input(format!("`--tag`: {error}"))
+                    .hint("it is a name like registry.example/team/{app}:1.0")
             })?;
             match reference.digest() {
                 Some(_) => Err(Failure::input(format!(
-                    "--tag: `{name}` has a digest, which only the build can know"
-                ))),
+                    "`--tag`: `{name}` has a digest, which only the build can know"
+                ))
+                .hint("leave out what follows the `@`")),
                 None => Ok(name),
             }
         })

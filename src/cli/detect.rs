@@ -12,7 +12,7 @@ use crate::wolfi::{Freshness, Index};
 
 use super::args::{Detect, Format};
 use super::environment::Environment;
-use super::failure::{Exit, Failure, Problem};
+use super::failure::{Exit, Failure, Problem, causes};
 use super::{index, inputs, print, say, setup, write};
 
 /// Detects and prints.
@@ -48,24 +48,31 @@ pub(super) async fn run(
         (Format::Text | Format::Dockerfile, false) => table(&specs),
     };
     tell(&detection);
-    if specs.is_empty() {
+    let errors = errors(&detection);
+    if specs.is_empty() && errors.is_empty() {
         if arguments.explain {
             print(&text)?;
         }
         return Err(nothing(&detection));
     }
-    let code = match &arguments.output {
-        Some(path) => write(path, text.as_bytes()).map(|()| ExitCode::SUCCESS)?,
-        None => print(&text)?,
-    };
+    match &arguments.output {
+        _ if specs.is_empty() => {}
+        Some(path) => write(path, text.as_bytes())?,
+        None => {
+            print(&text)?;
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Failure::several(Exit::Input, errors));
+    }
     // What cannot be planned is told here already, not only when it is built.
     inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
-    Ok(code)
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Detects the apps of `repository`.
 pub(super) fn look(repository: &Path, index: &Index) -> Result<Detection, Failure> {
-    let repo = Repo::open(repository).map_err(|error| Failure::input(error.to_string()))?;
+    let repo = Repo::open(repository).map_err(|error| Failure::input(causes(&error)))?;
     Ok(detect(&repo, index))
 }
 
@@ -73,27 +80,9 @@ pub(super) fn look(repository: &Path, index: &Index) -> Result<Detection, Failur
 pub(super) fn specs(repository: &Path, index: &Index) -> Result<Vec<Spec>, Failure> {
     let detection = look(repository, index)?;
     tell(&detection);
-    let errors: Vec<Problem> = detection
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Error)
-        .map(|diagnostic| {
-            let told = Problem::new(place(
-                &diagnostic.file,
-                diagnostic.line,
-                &diagnostic.message,
-            ));
-            diagnostic
-                .help
-                .iter()
-                .fold(told, |told, help| told.hint(help))
-        })
-        .collect();
+    let errors = errors(&detection);
     if !errors.is_empty() {
-        return Err(Failure {
-            exit: Exit::Input,
-            problems: errors,
-        });
+        return Err(Failure::several(Exit::Input, errors));
     }
     let specs: Vec<Spec> = detection.apps.iter().map(|app| app.spec.clone()).collect();
     if specs.is_empty() {
@@ -101,6 +90,20 @@ pub(super) fn specs(repository: &Path, index: &Index) -> Result<Vec<Spec>, Failu
     } else {
         Ok(specs)
     }
+}
+
+// What makes detection incomplete, such as a manifest that cannot be read.
+fn errors(detection: &Detection) -> Vec<Problem> {
+    let errors = detection
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error);
+    errors
+        .map(|error| {
+            let told = Problem::new(place(&error.file, error.line, &error.message));
+            error.help.iter().fold(told, |told, help| told.hint(help))
+        })
+        .collect()
 }
 
 fn tell(detection: &Detection) {
@@ -128,15 +131,21 @@ fn place(file: &str, line: Option<u64>, message: &str) -> String {
     }
 }
 
+// What fits on a screen.
+const MOST: usize = 20;
+
 fn nothing(detection: &Detection) -> Failure {
     let mut message = "there is no app in this repository".to_owned();
-    for rejected in detection.rejected.iter().take(20) {
+    for rejected in detection.rejected.iter().take(MOST) {
         // Writing to a String cannot fail.
         let _ = write!(
             message,
             "\n{}, {}: {}",
             rejected.path, rejected.looked_like, rejected.reason
         );
+    }
+    if detection.rejected.len() > MOST {
+        let _ = write!(message, "\nand {} more", detection.rejected.len() - MOST); // as above
     }
     Failure::input(message)
         .hint("`peelbox detect --explain` says more")

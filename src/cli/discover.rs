@@ -1,11 +1,14 @@
 //! Which daemon is used, and why.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::buildkit::{Client, ConnectError, Daemon, DockerApi, DockerHost, Endpoint, OldDaemon};
+use crate::buildkit::{
+    Client, ConnectError, Daemon, DockerApi, DockerHost, Endpoint, Engine, OldDaemon,
+};
 
 use super::environment::Environment;
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 
 /// The daemon of this run.
 pub(super) struct Found {
@@ -18,10 +21,16 @@ pub(super) struct Found {
 
 const CONTAINER: &str = "peelbox-buildkitd";
 const SOCKET: &str = "/run/buildkit/buildkitd.sock";
+// How the reason begins where the user chose.
+const NAMED: &str = "named by ";
+// The variable of `--buildkit`.
+const BUILDKIT: &str = "PEELBOX_BUILDKIT";
 
-pub(super) const NEEDED: &str = "peelbox needs BuildKit 0.11 or newer: Docker Engine 23 with the containerd image store, Docker Desktop 4.17, or a buildkitd";
-const UPGRADE: &str =
-    "update Docker Engine to 23 or newer, or name another daemon with --buildkit or BUILDKIT_HOST";
+const NEEDED: &str = "BuildKit 0.11 or newer is needed, which Docker Engine 23 and Docker Desktop 4.17 have: update it, or name another daemon with `--buildkit` or BUILDKIT_HOST";
+const START: &str = "`docker run --detach --privileged --name peelbox-buildkitd moby/buildkit` starts one that is found";
+const NAME: &str =
+    "start a buildkitd or a Docker Engine, or name one with `--buildkit` or BUILDKIT_HOST";
+const STORE: &str = "turn on \"containerd-snapshotter\" under \"features\" in the Engine's daemon.json (in Docker Desktop: Settings, General, containerd) and restart it";
 
 /// The Engine of the environment.
 pub(super) fn docker_host(environment: &Environment) -> Result<DockerHost, Failure> {
@@ -30,7 +39,7 @@ pub(super) fn docker_host(environment: &Environment) -> Result<DockerHost, Failu
         |text| {
             text.parse::<DockerHost>().map_err(|error| {
                 Failure::input(format!("DOCKER_HOST: {error}"))
-                    .hint("unix:///PATH and tcp://HOST:PORT are understood")
+                    .hint("it is unix:///PATH or tcp://HOST:PORT")
             })
         },
     )
@@ -42,15 +51,16 @@ fn named(
     environment: &Environment,
 ) -> Result<Option<(Endpoint, String)>, Failure> {
     let (text, origin) = match (flag, environment.get("BUILDKIT_HOST")) {
+        (Some(text), _) if environment.get(BUILDKIT) == Some(text) => (text, BUILDKIT),
         (Some(text), _) => (text, "--buildkit"),
         (None, Some(text)) => (text, "BUILDKIT_HOST"),
         (None, None) => return Ok(None),
     };
     let endpoint = text.parse::<Endpoint>().map_err(|error| {
         Failure::input(format!("{origin}: {error}"))
-            .hint("unix:///PATH, tcp://HOST:PORT, docker-container://NAME and docker://[/SOCKET] are understood")
+            .hint("it is unix:///PATH, tcp://HOST:PORT, docker-container://NAME, docker:// or docker:///SOCKET")
     })?;
-    Ok(Some((endpoint, format!("named by {origin}"))))
+    Ok(Some((endpoint, format!("{NAMED}{origin}"))))
 }
 
 /// The daemon that is named, else the first that is there, in the order of the documentation; and why it is this one.
@@ -84,9 +94,13 @@ async fn choose(
             docker,
             "the Engine has the containerd image store".to_owned(),
         )),
-        Ok(Candidate::None(reason)) | Err(reason) => {
-            tried.push(reason);
-            Err(nothing_found(&tried))
+        Ok(Candidate::None(engine)) => {
+            tried.push(format!("docker://: {}", classic(&engine)));
+            Err(with_store(nothing_found(&tried), &engine))
+        }
+        Err(reason) => {
+            tried.push(format!("docker://: {reason}"));
+            Err(nothing_found(&tried).hint(NAME))
         }
     }
 }
@@ -106,10 +120,21 @@ pub(super) async fn discover(
     environment: &Environment,
 ) -> Result<Found, Failure> {
     let (endpoint, docker, reason) = choose(flag, environment).await?;
-    let client = Client::connect(endpoint, &docker)
-        .await
-        .map_err(|error| unreachable(&error))?;
-    let daemon = client.daemon().await.map_err(|error| unreachable(&error))?;
+    let failed = |error: ConnectError| match reason.strip_prefix(NAMED) {
+        Some(_) => unreachable(&error),
+        None => unreachable(&error).hint(format!(
+            "it was chosen because {reason}: `--buildkit` or BUILDKIT_HOST names another one"
+        )),
+    };
+    let client = Client::connect(endpoint, &docker).await.map_err(failed)?;
+    let daemon = client.daemon().await.map_err(failed)?;
+    if let Endpoint::Docker(socket) = client.endpoint()
+        && daemon.check_version().is_ok()
+    {
+        let host = socket.clone().map(DockerHost::Unix);
+        let host = host.unwrap_or_else(|| docker.clone());
+        check_store(&host, client.endpoint()).await?;
+    }
     Ok(Found {
         client,
         daemon,
@@ -118,19 +143,52 @@ pub(super) async fn discover(
     })
 }
 
+// Without it an Engine's BuildKit has neither the export of OCI archives nor attestations.
+async fn check_store(host: &DockerHost, endpoint: &Endpoint) -> Result<(), Failure> {
+    let Ok(api) = DockerApi::new(host) else {
+        return Ok(()); // connecting to it tells why
+    };
+    match api.engine().await {
+        Ok(engine) if !engine.has_containerd_store => {
+            let message = format!("`{endpoint}`: {}", classic(&engine));
+            Err(with_store(Failure::environment(message), &engine))
+        }
+        _ => Ok(()),
+    }
+}
+
+// The store came to Engines with 23 and can be turned on by its name since 24.
+fn with_store(failure: Failure, engine: &Engine) -> Failure {
+    const FIRST: u64 = 24;
+    let major = engine.version.split('.').next();
+    let major: Option<u64> = major.and_then(|major| major.parse().ok());
+    match major.is_some_and(|major| major < FIRST) {
+        true => failure.hint(START),
+        false => failure.hint(STORE).hint(START),
+    }
+}
+
+fn classic(engine: &Engine) -> String {
+    format!(
+        "Docker Engine {} keeps its images outside of containerd",
+        engine.version
+    )
+}
+
 enum Candidate {
     Container,
     Engine,
-    None(String),
+    // An Engine that serves only to start a container.
+    None(Engine),
 }
 
 async fn engine(docker: &DockerHost) -> Result<Candidate, String> {
     if let DockerHost::Unix(path) = docker
         && !Path::new(path).exists()
     {
-        return Err(format!("docker://: no Engine at {docker}"));
+        return Err(format!("no Engine at {docker}"));
     }
-    let failed = |error: ConnectError| format!("docker://: {error}");
+    let failed = |error: ConnectError| error.to_string();
     let api = DockerApi::new(docker).map_err(failed)?;
     if api.is_running(CONTAINER).await.map_err(failed)? {
         return Ok(Candidate::Container);
@@ -139,10 +197,7 @@ async fn engine(docker: &DockerHost) -> Result<Candidate, String> {
     Ok(if engine.has_containerd_store {
         Candidate::Engine
     } else {
-        Candidate::None(format!(
-            "docker://: Docker Engine {} keeps its images outside of containerd",
-            engine.version
-        ))
+        Candidate::None(engine)
     })
 }
 
@@ -153,30 +208,29 @@ fn nothing_found(tried: &[String]) -> Failure {
         message.push_str(line);
     }
     Failure::environment(message)
-        .hint(NEEDED)
-        .hint("start one, or name one with --buildkit or BUILDKIT_HOST")
 }
 
 /// The failure for an endpoint that cannot be used.
 pub(super) fn unreachable(error: &ConnectError) -> Failure {
     let hint = match error {
+        ConnectError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            "may this user reach it? for a Docker Engine, the group `docker` may"
+        }
         ConnectError::Io { .. } | ConnectError::Timeout { .. } => {
-            "is the daemon running, and may this user reach it?"
+            "is the daemon running, and is this its address?"
         }
         ConnectError::Engine { .. } => "is this a Docker Engine 23 or newer?",
         ConnectError::Container { .. } => {
             "the container must run and have buildctl in it, as moby/buildkit does"
         }
-        ConnectError::Protocol { .. } => "is this a BuildKit daemon, and one without TLS?",
+        ConnectError::Protocol { .. } => {
+            "it must be a buildkitd without TLS; the socket of a Docker Engine is written docker:///PATH"
+        }
     };
-    Failure::environment(error.to_string())
-        .hint(hint)
-        .hint("`peelbox doctor` shows what would be used")
+    Failure::environment(error.to_string()).hint(hint)
 }
 
 /// The failure for a daemon that lacks what a build needs.
 pub(super) fn too_old(endpoint: &Endpoint, error: &OldDaemon) -> Failure {
-    Failure::new(Exit::Environment, format!("`{endpoint}`: {error}"))
-        .hint(NEEDED)
-        .hint(UPGRADE)
+    Failure::environment(format!("`{endpoint}`: {error}")).hint(NEEDED)
 }

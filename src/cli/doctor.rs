@@ -2,16 +2,16 @@
 
 use std::process::ExitCode;
 
-use crate::build::Base;
-use crate::buildkit::{BuildError, Capabilities, Error, Gateway, Job, Services, Session};
+use crate::build::{Base, BaseError};
+use crate::buildkit::{BuildError, Capabilities, Error, Job, Services, Session};
 use crate::oci::Platform;
 use crate::wolfi::Freshness;
 
 use super::args::Doctor;
 use super::discover::{self, Found};
 use super::environment::Environment;
-use super::failure::{Exit, Failure};
-use super::{index, print, setup};
+use super::failure::{Failure, causes};
+use super::{index, outcome, print, setup};
 
 /// Checks daemon, base image and package index, and tells each.
 pub(super) async fn run(
@@ -39,11 +39,9 @@ pub(super) async fn run(
         print("everything that a build needs is there\n")?;
         return Ok(ExitCode::SUCCESS);
     };
-    let problems = failures
-        .into_iter()
-        .flat_map(|failure| failure.problems)
-        .collect();
-    Err(Failure { exit, problems })
+    let problems = failures.into_iter().flat_map(|failure| failure.problems);
+    let problems = problems.collect();
+    Err(Failure::several(exit, problems))
 }
 
 async fn daemon(
@@ -52,25 +50,8 @@ async fn daemon(
     platform: &Platform,
     failures: &mut Vec<Failure>,
 ) -> Result<(), Failure> {
-    let version = found
-        .daemon
-        .version
-        .as_ref()
-        .map_or_else(|| "version unknown".to_owned(), ToString::to_string);
-    let kind = if found.daemon.is_docker {
-        "the BuildKit of a Docker Engine"
-    } else {
-        "BuildKit"
-    };
+    describe(found)?;
     let endpoint = found.client.endpoint();
-    print(&format!(
-        "daemon: {endpoint} ({}): {kind}, {version}\n",
-        found.reason
-    ))?;
-    print(&format!(
-        "platforms: {}\n",
-        found.daemon.platforms.join(", ")
-    ))?;
     if let Err(error) = found.daemon.check_version() {
         failures.push(discover::too_old(endpoint, &error));
         return Ok(());
@@ -80,8 +61,8 @@ async fn daemon(
         auth: setup::auth(environment)?,
         ..Services::default()
     };
-    let asked = ask(found, services, environment, platform).await;
-    let (capabilities, base) = match asked {
+    let base = setup::base(environment, platform)?;
+    let (capabilities, base) = match ask(found, services, &base).await {
         Ok(answers) => answers,
         Err(failure) => {
             failures.push(failure);
@@ -91,6 +72,34 @@ async fn daemon(
     if let Err(error) = capabilities.check(&found.daemon) {
         failures.push(discover::too_old(endpoint, &error));
     }
+    list(&capabilities)?;
+    match base {
+        Ok(reference) => print(&format!("base image: {reference}\n")).map(|_| ()),
+        Err(error) => {
+            failures.push(Failure::environment(causes(&error)).hint(outcome::base_hint(&error)));
+            Ok(())
+        }
+    }
+}
+
+fn describe(found: &Found) -> Result<(), Failure> {
+    let daemon = &found.daemon;
+    let kind = match daemon.is_docker {
+        true => "the BuildKit of a Docker Engine",
+        false => "BuildKit",
+    };
+    let version = daemon.version.as_ref().map(|version| format!(" {version}"));
+    print(&format!(
+        "daemon: {} ({}): {kind}{}\nplatforms: {}\n",
+        found.client.endpoint(),
+        found.reason,
+        version.unwrap_or_else(|| ", version unknown".to_owned()),
+        daemon.platforms.join(", ")
+    ))
+    .map(|_| ())
+}
+
+fn list(capabilities: &Capabilities) -> Result<(), Failure> {
     let lines = [
         (
             "several outputs in one build",
@@ -102,35 +111,20 @@ async fn daemon(
         ),
     ];
     for (what, has) in lines {
-        print(&format!(
-            "{what}: {}\n",
-            if has {
-                "yes"
-            } else {
-                "no, that needs BuildKit 0.13"
-            }
-        ))?;
+        let answer = match has {
+            true => "yes",
+            false => "no, that needs BuildKit 0.13",
+        };
+        print(&format!("{what}: {answer}\n"))?;
     }
-    match base {
-        Ok(reference) => print(&format!("base image: {reference}\n")).map(|_| ()),
-        Err(text) => {
-            failures.push(
-                Failure::new(Exit::Environment, text).hint(
-                    "PEELBOX_BASE_IMAGE names a copy of it in a registry that can be reached",
-                ),
-            );
-            Ok(())
-        }
-    }
+    Ok(())
 }
 
-async fn ask(
-    found: &Found,
-    services: Services,
-    environment: &Environment,
-    platform: &Platform,
-) -> Result<(Capabilities, Result<String, String>), Failure> {
-    let failed = |error: &Error| Failure::environment(error.to_string()).hint(discover::NEEDED);
+/// What the daemon can do, and the base image as it resolves it.
+type Answers = (Capabilities, Result<String, BaseError>);
+
+async fn ask(found: &Found, services: Services, base: &Base) -> Result<Answers, Failure> {
+    let failed = |error: &Error| Failure::environment(causes(error));
     let session = Session::start(&found.client, services)
         .await
         .map_err(|error| failed(&error))?;
@@ -139,8 +133,7 @@ async fn ask(
         .capabilities(&session)
         .await
         .map_err(|error| failed(&error))?;
-    let base = setup::base(environment, platform)?;
-    let mut answer = Err(String::new());
+    let mut answer = None;
     let ended: Result<_, BuildError<Error>> = found
         .client
         .build::<(), Error>(
@@ -149,19 +142,15 @@ async fn ask(
             std::future::pending(),
             |_| {},
             async |gateway| {
-                answer = resolve(&base, gateway).await;
+                answer = Some(base.resolve(gateway).await.map(ToString::to_string));
                 Err(Error::Interrupted) // nothing is to be built
             },
         )
         .await;
-    drop(ended); // it was given up on purpose
     session.close().await;
-    Ok((capabilities, answer))
-}
-
-async fn resolve(base: &Base, gateway: &Gateway) -> Result<String, String> {
-    base.resolve(gateway)
-        .await
-        .map(ToString::to_string)
-        .map_err(|error| error.to_string())
+    match (answer, ended) {
+        (Some(answer), _) => Ok((capabilities, answer)),
+        (None, Err(BuildError::Daemon(error) | BuildError::Drive(error))) => Err(failed(&error)),
+        (None, Ok(_)) => Err(failed(&Error::Interrupted)),
+    }
 }

@@ -1,6 +1,9 @@
 //! Errors as the user sees them, and what to do about them.
 
+use std::error::Error;
 use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
 
 /// Why a command ends without success.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +43,11 @@ impl Failure {
                 hints: Vec::new(),
             }],
         }
+    }
+
+    /// Several problems of one kind.
+    pub(super) fn several(exit: Exit, problems: Vec<Problem>) -> Self {
+        Self { exit, problems }
     }
 
     pub(super) fn input(message: impl Into<String>) -> Self {
@@ -86,6 +94,40 @@ impl Problem {
     }
 }
 
+// What the layers of an HTTP client say while the next one says why.
+const EMPTY_WORDS: [&str; 4] = [
+    "error sending request",
+    "client error (Connect)",
+    "tcp connect error",
+    "dns error",
+];
+
+/// An error with its causes in one line; what an error repeats of its cause is said once.
+pub(super) fn causes(error: &(dyn Error + 'static)) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        next = error.source();
+        let text = error.to_string();
+        let is_said = texts.iter().any(|said| said.contains(&text));
+        if !is_said && !EMPTY_WORDS.contains(&text.as_str()) {
+            texts.push(text);
+        }
+    }
+    if texts.is_empty() {
+        return error.to_string();
+    }
+    texts.join(": ")
+}
+
+/// The failure for a file of the user that cannot be read; `origin` is the flag or variable that names it.
+pub(super) fn unreadable(origin: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::input(format!(
+        "{origin}: cannot read `{}`: {error}",
+        path.display()
+    ))
+}
+
 fn indented(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.trim_end().chars() {
@@ -104,6 +146,37 @@ fn indented(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn causes_are_told_once_and_without_empty_words() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{text}")]
+        struct Layer {
+            text: &'static str,
+            source: Option<Box<Layer>>,
+        }
+        let layers = |texts: &[&'static str]| {
+            texts
+                .iter()
+                .rev()
+                .fold(None, |source, text| Some(Box::new(Layer { text, source })))
+        };
+        for (texts, expected) in [
+            (
+                &[
+                    "cannot fetch `x`",
+                    "error sending request",
+                    "client error (Connect)",
+                    "refused",
+                ][..],
+                "cannot fetch `x`: refused",
+            ),
+            (&["cannot read `x`: gone", "gone"], "cannot read `x`: gone"),
+            (&["dns error"], "dns error"),
+        ] {
+            assert_eq!(causes(&*layers(texts).unwrap()), expected);
+        }
+    }
 
     #[test]
     fn a_failure_has_one_line_per_problem_and_hint_and_no_control_characters() {

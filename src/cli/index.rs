@@ -1,9 +1,10 @@
 //! The package index of a run.
 
-use std::error::Error as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
+
+use reqwest::StatusCode;
 
 use crate::progress::escape;
 use crate::wolfi::{
@@ -11,7 +12,7 @@ use crate::wolfi::{
 };
 
 use super::environment::Environment;
-use super::failure::Failure;
+use super::failure::{Failure, causes, unreadable};
 use super::say;
 
 /// The repository and its index.
@@ -83,10 +84,7 @@ pub(super) async fn open(
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
         .build()
-        .map_err(|error| {
-            Failure::environment(format!("cannot set up HTTP: {error}"))
-                .hint("is SSL_CERT_FILE a file of certificates?")
-        })?;
+        .map_err(|error| certificates(environment, &error))?;
     let cache = environment.cache();
     let fetched = repository
         .index(
@@ -98,9 +96,12 @@ pub(super) async fn open(
         )
         .await
         .map_err(|error| unusable(&error))?;
-    let warning = fetched.stale.map(|reason| {
+    let warning = fetched.stale.map(|error| {
         let hours = fetched.age.as_secs() / 3600;
-        format!("the package index is {hours} hours old and could not be refreshed: {reason}")
+        format!(
+            "the package index is {hours} hours old and could not be refreshed: {}",
+            causes(&error)
+        )
     });
     Ok(Source {
         repository,
@@ -113,6 +114,19 @@ pub(super) async fn open(
     })
 }
 
+// The only input of the client that can be wrong.
+fn certificates(environment: &Environment, error: &reqwest::Error) -> Failure {
+    let read = environment.certificates().map(|path| {
+        std::fs::read(&path).map_err(|error| unreadable("SSL_CERT_FILE", &path, &error))
+    });
+    match read {
+        Some(Err(failure)) => failure,
+        Some(Ok(_)) => Failure::input(format!("SSL_CERT_FILE: {}", causes(error)))
+            .hint("it is a file of certificates in PEM form"),
+        None => Failure::environment(format!("cannot set up HTTP: {}", causes(error))),
+    }
+}
+
 fn repository(environment: &Environment) -> Result<Repository, Failure> {
     let Some(url) = environment.get("PEELBOX_APK_REPOSITORY") else {
         return Ok(Repository::default());
@@ -120,12 +134,8 @@ fn repository(environment: &Environment) -> Result<Repository, Failure> {
     let keys = match environment.get("PEELBOX_APK_KEY").map(PathBuf::from) {
         None => Keys::wolfi(),
         Some(path) => {
-            let pem = std::fs::read(&path).map_err(|error| {
-                Failure::input(format!(
-                    "PEELBOX_APK_KEY: cannot read `{}`: {error}",
-                    path.display()
-                ))
-            })?;
+            let pem = std::fs::read(&path)
+                .map_err(|error| unreadable("PEELBOX_APK_KEY", &path, &error))?;
             let name = path
                 .file_name()
                 .map(|name| name.to_string_lossy().into_owned())
@@ -137,34 +147,70 @@ fn repository(environment: &Environment) -> Result<Repository, Failure> {
         }
     };
     Repository::new(url, keys).map_err(|error| {
-        Failure::input(format!("PEELBOX_APK_REPOSITORY: {error}"))
-            .hint("an address like https://packages.wolfi.dev/os")
+        let failure = Failure::input(format!("PEELBOX_APK_REPOSITORY: {error}"));
+        match error {
+            RepositoryError::Credentials => {
+                failure.hint("it would show in logs and provenance: use a mirror that needs none")
+            }
+            _ => failure.hint("it is an address like https://packages.wolfi.dev/os"),
+        }
     })
 }
 
 fn unusable(error: &RepositoryError) -> Failure {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
-        }
-        source = cause.source();
-    }
-    let failure = Failure::environment(message);
+    let failure = Failure::environment(causes(error));
     match error {
-        RepositoryError::Index { source: IndexError::Signature(flaw), .. } => match flaw {
-            SignatureError::Unsigned => failure.hint("peelbox uses signed repositories only"),
-            SignatureError::UnknownKey { .. } => {
-                failure.hint("set PEELBOX_APK_KEY to the public key of this repository, if you trust it")
-            }
-            SignatureError::Altered { .. } => failure
-                .hint("the index or the key is not the right one: check PEELBOX_APK_KEY, and what lies between here and the repository"),
-        },
-        RepositoryError::Index { .. } => failure.hint("is this the address of an apk repository, without the architecture?"),
-        RepositoryError::Fetch { .. } | RepositoryError::Status { .. } => failure
-            .hint("is the network up, and is PEELBOX_APK_REPOSITORY right? SSL_CERT_FILE and HTTPS_PROXY are honoured"),
-        _ => failure,
+        RepositoryError::Index { source, .. } => failure.hint(untrusted(source)),
+        RepositoryError::Fetch { .. } => failure.hint(unreached(error)),
+        RepositoryError::Status { status, .. } => failure.hint(refused(*status)),
+        RepositoryError::TooLarge { .. } => failure.hint(ADDRESS),
+        RepositoryError::Read { .. } => {
+            failure.hint("a repository in a directory has an index for every architecture")
+        }
+        RepositoryError::Offline { .. } => failure.hint("the first run needs the network"),
+        // What is wrong with an address was told when it was read.
+        RepositoryError::Url { .. }
+        | RepositoryError::Credentials
+        | RepositoryError::Architecture { .. }
+        | RepositoryError::Package { .. } => failure,
+    }
+}
+
+const ADDRESS: &str =
+    "PEELBOX_APK_REPOSITORY is the address of an apk repository, without the architecture";
+
+fn untrusted(error: &IndexError) -> &'static str {
+    match error {
+        IndexError::Signature(SignatureError::Unsigned) => {
+            "only signed repositories are used: sign it, for instance with `melange sign-index`"
+        }
+        IndexError::Signature(SignatureError::UnknownKey { .. }) => {
+            "PEELBOX_APK_KEY names the public key of a repository that you trust"
+        }
+        IndexError::Signature(SignatureError::Altered { .. }) => {
+            "something changed the index, or PEELBOX_APK_KEY is another key: peelbox does not use it"
+        }
+        IndexError::Gzip | IndexError::Tar(_) | IndexError::TooLarge | IndexError::Empty => {
+            "is this an apk repository, without the architecture, or does a proxy answer with a page of its own?"
+        }
+    }
+}
+
+/// What to do where a server cannot be reached.
+pub(super) fn unreached(error: &(dyn std::error::Error + 'static)) -> &'static str {
+    if causes(error).contains("certificate") {
+        "SSL_CERT_FILE names the certificates to trust, where a proxy or a mirror has its own"
+    } else {
+        "is the network up? HTTPS_PROXY and HTTP_PROXY name a proxy, PEELBOX_APK_REPOSITORY a mirror"
+    }
+}
+
+/// What to do where a server refuses.
+pub(super) fn refused(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 | 403 | 407 => "the server or a proxy does not let this machine in",
+        404 | 410 => ADDRESS,
+        500.. => "the server has a problem: try again later",
+        _ => "is this an apk repository?",
     }
 }

@@ -1,5 +1,6 @@
 //! What is to be built: the specs of a repository, and their plans.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
@@ -48,42 +49,42 @@ pub(super) fn specs(
 
 /// Reads a spec file.
 pub(super) fn load(path: &Path) -> Result<Vec<Spec>, Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::input(format!(
-            "cannot read the spec file `{}`: {error}",
-            path.display()
-        ))
-        .hint("`peelbox detect --format yaml --output universalbuild.yaml` writes one")
+    let shown = shown(path);
+    let unreadable = |error: io::Error| {
+        let failure = Failure::input(format!("cannot read the spec file `{shown}`: {error}"));
+        match error.kind() {
+            io::ErrorKind::NotFound => failure
+                .hint("`peelbox detect --format yaml --output universalbuild.yaml` writes one"),
+            _ => failure,
+        }
     };
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > SPEC_LIMIT {
         return Err(Failure::input(format!(
-            "the spec file `{}` has more than {SPEC_LIMIT} bytes",
-            path.display()
+            "the spec file `{shown}` has more than {} MiB",
+            SPEC_LIMIT >> 20
         )));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
     spec::load(path, &bytes).map_err(|errors| {
-        let place = |problem: &spec::Problem| {
-            format!(
-                "{}:{}:{}: {}",
-                path.display(),
-                problem.line,
-                problem.column,
-                problem.fault
-            )
+        let told = |problem: &spec::Problem| {
+            let (line, column) = (problem.line, problem.column);
+            Problem::new(format!("{shown}:{line}:{column}: {}", problem.fault))
         };
-        let problems = errors
-            .problems
-            .iter()
-            .map(|problem| Problem::new(place(problem)))
-            .collect();
-        Failure {
-            exit: Exit::Input,
-            problems,
+        let is_text = |problem: &spec::Problem| matches!(problem.fault, spec::Fault::Syntax { .. });
+        let failure = Failure::several(Exit::Input, errors.problems.iter().map(told).collect());
+        match errors.problems.iter().all(is_text) {
+            true => failure,
+            false => failure.hint("`peelbox schema` prints what a spec may have"),
         }
-        .hint("`peelbox schema` prints what a spec may have")
     })
+}
+
+/// A path as the user would write it, relative to the working directory where it lies below.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize());
+    let short = here.ok().and_then(|here| path.strip_prefix(here).ok());
+    short.unwrap_or(path).display().to_string()
 }
 
 /// Keeps the specs whose names match one of `patterns`; without patterns all.
@@ -101,7 +102,7 @@ pub(super) fn select(specs: Vec<Spec>, patterns: &[String]) -> Result<Vec<Spec>,
             .literal_separator(false)
             .build()
             .map_err(|error| {
-                Failure::input(format!("--app {pattern}: {}", error.kind()))
+                Failure::input(format!("`--app {pattern}` is no pattern: {}", error.kind()))
                     .hint("`*` stands for any text")
             })?;
         let matcher = glob.compile_matcher();
@@ -112,8 +113,8 @@ pub(super) fn select(specs: Vec<Spec>, patterns: &[String]) -> Result<Vec<Spec>,
             }
         }
         if !found {
-            return Err(Failure::input(format!("no app matches `{pattern}`"))
-                .hint(format!("there are: {}", names.join(", "))));
+            return Err(Failure::input(format!("no app matches `--app {pattern}`"))
+                .hint(format!("there is {}", list(&names))));
         }
     }
     Ok(specs
@@ -141,10 +142,7 @@ pub(super) fn plan<'a>(
     if problems.is_empty() {
         Ok(plans)
     } else {
-        Err(Failure {
-            exit: Exit::Input,
-            problems,
-        })
+        Err(Failure::several(Exit::Input, problems))
     }
 }
 
@@ -155,41 +153,58 @@ fn advise(problem: &image::Problem) -> Problem {
     ));
     match &problem.kind {
         ProblemKind::Unknown(error) => unknown(told, error),
-        ProblemKind::Atom(_) => told.hint("a package is written as name, name=version or name~version"),
-        ProblemKind::NothingToShip => told.hint("list what the app needs to run in runtime.copy, as from and to"),
-        ProblemKind::NoCommand => told.hint("give runtime.command, as a list of words; no shell is involved"),
+        ProblemKind::Atom(_) => told.hint(ATOM),
+        ProblemKind::NothingToShip => told.hint("list what the app needs to run, each with `from` and `to`"),
+        ProblemKind::NoCommand => told.hint("give it as a list of words; no shell is involved"),
         ProblemKind::NotBuilt(_) => told.hint("take it from the app's own directory, or add the command that makes it to build.commands"),
         ProblemKind::Path(_) => told.hint("use a path below the app's directory, or an absolute one"),
-        ProblemKind::Unsatisfiable { .. } => told,
+        ProblemKind::Unsatisfiable { .. } => {
+            told.hint("`peelbox packages versions NAME` lists the versions that there are")
+        }
     }
 }
 
 /// Adds what may have been meant.
 pub(super) fn unknown(told: Problem, error: &UnknownPackage) -> Problem {
-    let list = |names: &[String]| {
-        names
-            .iter()
-            .take(5)
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     match error {
         UnknownPackage::Missing { suggestions, .. } if !suggestions.is_empty() => {
-            told.hint(format!("did you mean {}?", list(suggestions)))
+            told.hint(format!("did you mean {}?", list_or(suggestions)))
         }
-        UnknownPackage::Missing { name, .. } => told.hint(format!(
-            "`peelbox packages search {name}` looks for it in descriptions"
-        )),
+        UnknownPackage::Missing { .. } => {
+            told.hint("`peelbox packages search WORD` looks in descriptions too")
+        }
         UnknownPackage::Version { available, .. } => {
             let versions: Vec<String> = available.iter().map(ToString::to_string).collect();
             told.hint(format!("there is {}", list(&versions)))
         }
         UnknownPackage::Virtual { providers, .. } => {
-            told.hint(format!("choose one of {}", list(providers)))
+            told.hint(format!("choose {}", list_or(providers)))
         }
-        UnknownPackage::Invalid(_) => {
-            told.hint("a package is written as name, name=version or name~version")
-        }
+        UnknownPackage::Invalid(_) => told.hint(ATOM),
+    }
+}
+
+const ATOM: &str = "a package is written as name, name=version or name~version";
+const MOST: usize = 5;
+
+/// The first of `names`, and how many more there are.
+fn list(names: &[String]) -> String {
+    joined(names, "and")
+}
+
+/// The first of `names` to choose from, and how many more there are.
+pub(super) fn list_or(names: &[String]) -> String {
+    joined(names, "or")
+}
+
+fn joined(names: &[String], word: &str) -> String {
+    let quoted = names.iter().take(MOST).map(|name| format!("`{name}`"));
+    let mut shown: Vec<String> = quoted.collect();
+    if names.len() > MOST {
+        shown.push(format!("{} more", names.len() - MOST));
+    }
+    match shown.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
+        _ => shown.concat(),
     }
 }

@@ -18,14 +18,17 @@ mod outcome;
 mod outputs;
 mod packages;
 mod setup;
+mod usage;
 
+use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fs::Permissions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 use args::{Cli, Command};
 use environment::Environment;
@@ -34,20 +37,28 @@ use failure::Failure;
 /// Runs the program on the process's own arguments and environment.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = match Cli::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let _ = error.print(); // there is nobody else to tell
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+    let environment = Environment::read();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let ended = match usage::parse(&arguments, &environment) {
+        Ok(arguments) => run(arguments.command, &environment),
+        Err(error) => match usage::failure(&error, &texts(&arguments), &environment) {
+            Some(failure) => Err(failure),
+            None => {
+                let _ = error.print(); // there is nobody else to tell
+                return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            }
+        },
     };
-    match run(arguments.command, &Environment::read()) {
-        Ok(code) => code,
-        Err(failure) => {
-            say(&failure.render());
-            ExitCode::from(failure.exit as u8)
-        }
-    }
+    ended.unwrap_or_else(|failure| {
+        say(&failure.render());
+        ExitCode::from(failure.exit as u8)
+    })
+}
+
+// For messages only.
+fn texts(arguments: &[OsString]) -> Vec<String> {
+    let texts = arguments.iter().map(|argument| argument.to_string_lossy());
+    texts.map(Cow::into_owned).collect()
 }
 
 fn run(command: Command, environment: &Environment) -> Result<ExitCode, Failure> {
@@ -103,9 +114,15 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         file.persist(path)?;
         Ok(())
     };
-    written().map_err(|error| {
-        Failure::environment(format!("cannot write `{}`: {error}", path.display()))
-    })
+    written().map_err(|error| unwritable(path, &error))
+}
+
+/// The failure for a file that cannot be written.
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    // Temporary files wrap the reason and tell their own name, which nobody knows.
+    let inner = error.get_ref().and_then(|inner| inner.source());
+    let reason = inner.map_or_else(|| error.to_string(), ToString::to_string);
+    Failure::environment(format!("cannot write `{}`: {reason}", path.display()))
 }
 
 /// Writes a message to stderr.

@@ -7,8 +7,10 @@ use crate::buildkit::Error;
 use crate::image::Plan;
 use crate::oci::{Archive, ArchivedImage, Descriptor};
 use crate::report;
+use crate::wolfi::Fault;
 
-use super::failure::Exit;
+use super::failure::{Exit, causes};
+use super::index;
 
 /// The entry of an app, before anything is known of it.
 pub(super) fn app(plan: &Plan<'_>, outcome: report::Outcome, duration: Duration) -> report::App {
@@ -98,7 +100,7 @@ pub(super) fn failed(failure: &build::Failure) -> report::Failure {
         exit_code: failure.exit_code.map(i64::from),
         message: message(failure),
         hint: hint(failure).map(str::to_owned),
-        log: failure.log.clone(),
+        log: log(failure),
     }
 }
 
@@ -106,10 +108,21 @@ pub(super) fn failed(failure: &build::Failure) -> report::Failure {
 pub(super) fn exit(failure: &build::Failure) -> Exit {
     match &failure.cause {
         Cause::Daemon(Error::Interrupted) => Exit::Interrupted,
+        Cause::Base(BaseError::Foreign { .. }) => Exit::Input,
         Cause::Daemon(Error::Transport(_) | Error::Session(_))
         | Cause::Base(_)
         | Cause::Package(_) => Exit::Environment,
+        Cause::Daemon(Error::Remote(error)) if ours(&error.message).is_some() => Exit::Environment,
         _ => Exit::App,
+    }
+}
+
+/// Whether every other app would fail alike.
+pub(super) fn ends_the_run(failure: &build::Failure) -> bool {
+    match &failure.cause {
+        Cause::Daemon(Error::Transport(_) | Error::Session(_)) | Cause::Base(_) => true,
+        Cause::Daemon(Error::Remote(error)) => ours(&error.message).is_some(),
+        _ => false,
     }
 }
 
@@ -124,17 +137,59 @@ fn split(name: &str) -> (Option<String>, Option<String>) {
 
 fn message(failure: &build::Failure) -> String {
     match (&failure.cause, failure.exit_code) {
-        (Cause::Daemon(Error::Remote(_)), Some(code)) if failure.step.is_some() => {
-            format!("its command ended with exit code {code}")
-        }
+        (Cause::Daemon(Error::Remote(_)), Some(LEFT_NOTHING)) => left_nothing(failure).map_or_else(
+            || ENDED.to_owned(),
+            |path| format!("the build left no `{path}`"),
+        ),
+        (Cause::Daemon(Error::Remote(_)), Some(137)) => "its command was killed".to_owned(),
+        (Cause::Daemon(Error::Remote(_)), Some(139)) => "its command crashed".to_owned(),
+        (Cause::Daemon(Error::Remote(_)), Some(_)) if failure.step.is_some() => ENDED.to_owned(),
         (Cause::Daemon(Error::Remote(error)), None) => match mismatch(&error.message) {
             Some((got, wanted)) => {
                 format!("its file has the digest {got}, and was verified with {wanted}")
             }
-            None => error.message.clone(),
+            None => ours(&error.message)
+                .unwrap_or_else(|| plain(&error.message))
+                .to_owned(),
         },
-        (cause, _) => cause.to_string(),
+        (cause, _) => causes(cause),
     }
+}
+
+const ENDED: &str = "its command failed";
+// The step that copies what was built ends like this where it is not there.
+const LEFT_NOTHING: u32 = 66;
+const LEFT_NOTHING_LINE: &str = "peelbox: the build left no ";
+
+fn left_nothing(failure: &build::Failure) -> Option<&str> {
+    failure
+        .log
+        .iter()
+        .find_map(|line| line.strip_prefix(LEFT_NOTHING_LINE))
+}
+
+// The last lines of the step, without what the message says.
+fn log(failure: &build::Failure) -> Vec<String> {
+    let lines = failure.log.iter();
+    lines
+        .filter(|line| !line.starts_with(LEFT_NOTHING_LINE))
+        .cloned()
+        .collect()
+}
+
+// What this side of the session answered comes back as an error of the daemon.
+fn ours(message: &str) -> Option<&str> {
+    let text = plain(message);
+    let is_ours = message.len() > text.len() && text.starts_with("cannot write `");
+    is_ours.then_some(text)
+}
+
+// Errors that passed several hands name gRPC's code first.
+fn plain(message: &str) -> &str {
+    message
+        .strip_prefix("rpc error: code = ")
+        .and_then(|rest| rest.split_once(" desc = "))
+        .map_or(message, |(_, text)| text)
 }
 
 // `digest mismatch sha256:<got>: sha256:<wanted>` is all that the daemon says of a file that is another one.
@@ -145,15 +200,10 @@ fn mismatch(message: &str) -> Option<(&str, &str)> {
 
 fn hint(failure: &build::Failure) -> Option<&'static str> {
     Some(match &failure.cause {
-        Cause::Daemon(Error::Remote(error)) if mismatch(&error.message).is_some() => {
-            "the repository changed a file that it had published, or something between it and the daemon did"
-        }
-        Cause::Daemon(Error::Remote(_)) if failure.exit_code == Some(66) => {
-            "runtime.copy names what the build must leave; does the command write it somewhere else?"
-        }
+        Cause::Daemon(Error::Remote(error)) => return remote_hint(failure, &error.message),
         Cause::Daemon(Error::Transport(_) | Error::Session(_)) => "is the daemon still running?",
         Cause::Library { .. } => {
-            "add the package that has it to runtime.packages, or link it statically"
+            "have the build leave it and copy it with runtime.copy, or link it statically"
         }
         Cause::Loader { .. } => {
             "build it in the build stage, or use a release for glibc instead of one for another C library"
@@ -172,28 +222,71 @@ fn hint(failure: &build::Failure) -> Option<&'static str> {
             "does the build write it somewhere else? runtime.command runs in runtime.workdir; runtime.copy says what is there"
         }
         Cause::Interpreter { .. } => {
-            "run the interpreter directly in runtime.command, or add its package to runtime.packages"
+            "name the interpreter itself in runtime.command, and add its package to runtime.packages"
         }
-        Cause::Base(BaseError::Unresolved { .. }) => {
-            "PEELBOX_BASE_IMAGE names a copy of it in a registry that can be reached"
-        }
-        Cause::Base(BaseError::Foreign { .. }) => {
-            "PEELBOX_BASE_IMAGE must be a copy of cgr.dev/chainguard/wolfi-base"
-        }
+        Cause::Base(error) => base_hint(error),
         Cause::Package(error) => package_hint(error),
         _ => return None,
     })
 }
 
+fn remote_hint(failure: &build::Failure, message: &str) -> Option<&'static str> {
+    if mismatch(message).is_some() {
+        return Some(
+            "the repository changed a file that it had published, or something between it and the daemon did",
+        );
+    }
+    if ours(message).is_some() {
+        return Some("make room there, or name another directory with `--output-dir`");
+    }
+    match failure.exit_code? {
+        LEFT_NOTHING => Some(
+            "runtime.copy lists it: does a command write it somewhere else, or need to be told to?",
+        ),
+        126 => Some("the program is not executable, or for another system"),
+        127 => Some("a program was not found: add its package to build.packages"),
+        137 => Some(
+            "that is mostly for want of memory: give the daemon more, or let the command use less",
+        ),
+        _ => None,
+    }
+}
+
+/// What to do about a base image that cannot be used.
+pub(super) fn base_hint(error: &BaseError) -> &'static str {
+    let text = causes(error);
+    let is_refused = ["401", "403", "denied", "authorization failed"]
+        .iter()
+        .any(|word| text.contains(word));
+    match error {
+        BaseError::Foreign { .. } => {
+            "PEELBOX_BASE_IMAGE must be a copy of cgr.dev/chainguard/wolfi-base"
+        }
+        BaseError::Unresolved { .. } if is_refused => {
+            "log in to the registry with `docker login`; DOCKER_CONFIG names the directory with the login"
+        }
+        BaseError::Unresolved { .. } => {
+            "the daemon must reach that registry; PEELBOX_BASE_IMAGE names a copy in another one"
+        }
+    }
+}
+
 /// What to do about a package that cannot be used.
 pub(super) fn package_hint(error: &PackageError) -> &'static str {
     match error {
-        PackageError::Download { .. } => {
-            "is the network up? SSL_CERT_FILE and HTTPS_PROXY are honoured; the index may be older than the repository"
+        PackageError::Download { .. } => index::unreached(error),
+        PackageError::Status { status, .. } if matches!(status.as_u16(), 404 | 410) => {
+            "the index lists a file that the repository does not have: that is for its owner to mend"
         }
-        PackageError::Untrusted { .. } => {
-            "the repository or something between it and this machine changed the file: do not use it until you know why"
-        }
+        PackageError::Status { status, .. } => index::refused(*status),
+        PackageError::Untrusted { fault, .. } => match fault {
+            Fault::Truncated | Fault::Gzip { section: 1 } => {
+                "the server or a proxy sent something else: open the address in a browser"
+            }
+            _ => {
+                "the repository, or something between it and this machine, changed the file: peelbox does not use it"
+            }
+        },
         PackageError::Layout { .. } => {
             "this package cannot be part of an image; choose another one"
         }

@@ -33,7 +33,7 @@ fn check(index: &Index, packages: &[String]) -> Result<ExitCode, Failure> {
     for name in packages {
         match index.check(name) {
             Ok(package) => {
-                found.push_str(&format!("{name}: {}-{}\n", package.name, package.version))
+                found.push_str(&format!("{name}: {}-{}\n", package.name, package.version));
             }
             Err(error) => problems.push(inputs::unknown(Problem::new(error.to_string()), &error)),
         }
@@ -42,10 +42,7 @@ fn check(index: &Index, packages: &[String]) -> Result<ExitCode, Failure> {
     if problems.is_empty() {
         Ok(ExitCode::SUCCESS)
     } else {
-        Err(Failure {
-            exit: Exit::Input,
-            problems,
-        })
+        Err(Failure::several(Exit::Input, problems))
     }
 }
 
@@ -89,10 +86,10 @@ fn versions(index: &Index, name: &str) -> Result<ExitCode, Failure> {
                     .collect();
                 print(&providers.concat())
             }
-            Err(error) => Err(Failure {
-                exit: Exit::Input,
-                problems: vec![inputs::unknown(Problem::new(error.to_string()), &error)],
-            }),
+            Err(error) => Err(Failure::several(
+                Exit::Input,
+                vec![inputs::unknown(Problem::new(error.to_string()), &error)],
+            )),
         };
     }
     print(&lines.concat())

@@ -14,7 +14,7 @@ use crate::wolfi::Package;
 use super::args::{Building, Provenance};
 use super::discover::{self, Found};
 use super::environment::Environment;
-use super::failure::Failure;
+use super::failure::{Exit, Failure, Problem, causes, unreadable};
 use super::index::{Source, Stop};
 use super::{git, outcome, say};
 
@@ -85,61 +85,85 @@ pub(super) async fn prepare(
     building: &Building,
     environment: &Environment,
     repository: &Path,
-    platform: &Platform,
+    plans: &[Plan<'_>],
     output: Option<&Path>,
 ) -> Result<Ready, Failure> {
+    let (platform, _) = target()?;
+    let base = base(environment, &platform)?;
     let certificates = certificates(building, environment)?;
     let mut secrets = secrets(&building.secret, environment)?;
-    let base = base(environment, platform)?;
-    let found = discover::discover(building.connection.buildkit.as_deref(), environment).await?;
-    let mut warnings = Vec::new();
+    check_secrets(plans, &secrets)?;
     if let Some(bytes) = &certificates {
         secrets.insert(CERTIFICATES.to_owned(), bytes.clone());
     }
     let services = Services {
-        name: repository
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .filter(|name| name.is_ascii())
-            .unwrap_or_default(),
+        name: name(repository),
         locals: BTreeMap::from([(CONTEXT.to_owned(), Arc::new(listing(repository, output)?))]),
         auth: auth(environment)?,
         secrets: Secrets::new(secrets),
     };
-    let endpoint = found.client.endpoint();
-    found
-        .daemon
-        .check_version()
-        .map_err(|error| discover::too_old(endpoint, &error))?;
-    let session = Session::start(&found.client, services)
-        .await
-        .map_err(|error| lost(&error))?;
-    let capabilities = found
-        .client
-        .capabilities(&session)
-        .await
-        .map_err(|error| lost(&error))?;
-    capabilities
-        .check(&found.daemon)
-        .map_err(|error| discover::too_old(endpoint, &error))?;
+    let found = discover::discover(building.connection.buildkit.as_deref(), environment).await?;
+    let (session, capabilities) = open(&found, services).await?;
+    let mut warnings = Vec::new();
     if !capabilities.can_rewrite_timestamps() {
         warnings.push("this BuildKit is older than 0.13 and cannot rewrite the times of files: the same commit will not give the same digests".to_owned());
     }
+    let certificates = certificates.map(|_| Certificates {
+        secret: CERTIFICATES.to_owned(),
+    });
+    let mut options = options(building, environment, repository, &session);
+    options.certificates = certificates;
+    Ok(Ready {
+        found,
+        session,
+        capabilities,
+        options,
+        base,
+        warnings,
+    })
+}
+
+// The name of a session is shown in logs of the daemon, which take ASCII only.
+fn name(repository: &Path) -> String {
+    repository
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| name.is_ascii())
+        .unwrap_or_default()
+}
+
+async fn open(found: &Found, services: Services) -> Result<(Session, Capabilities), Failure> {
+    let endpoint = found.client.endpoint();
+    let old = |error| discover::too_old(endpoint, &error);
+    found.daemon.check_version().map_err(old)?;
+    let session = Session::start(&found.client, services)
+        .await
+        .map_err(|error| lost(&error))?;
+    let capabilities = found.client.capabilities(&session).await;
+    let capabilities = capabilities.map_err(|error| lost(&error))?;
+    capabilities.check(&found.daemon).map_err(old)?;
+    Ok((session, capabilities))
+}
+
+fn options(
+    building: &Building,
+    environment: &Environment,
+    repository: &Path,
+    session: &Session,
+) -> build::Options {
     let commit = git::commit(repository);
     let epoch = building
         .source_date_epoch
         .or(commit.as_ref().map(|commit| commit.time))
         .unwrap_or_default();
-    let options = build::Options {
+    build::Options {
         context: Context {
             name: CONTEXT.to_owned(),
             shared_key_hint: scope(repository),
             session: session.id().to_owned(),
         },
         repository: repository.to_owned(),
-        certificates: certificates.map(|_| Certificates {
-            secret: CERTIFICATES.to_owned(),
-        }),
+        certificates: None,
         proxy: environment.proxy(),
         no_cache: building.no_cache,
         sbom: !building.no_sbom && !building.no_attestations,
@@ -150,15 +174,28 @@ pub(super) async fn prepare(
             source: commit.and_then(|commit| commit.source),
             base: None,
         },
-    };
-    Ok(Ready {
-        found,
-        session,
-        capabilities,
-        options,
-        base,
-        warnings,
-    })
+    }
+}
+
+/// Refuses a run whose apps need secrets that were not given; all of them are told.
+fn check_secrets(plans: &[Plan<'_>], given: &BTreeMap<String, Vec<u8>>) -> Result<(), Failure> {
+    let mut problems = Vec::new();
+    for plan in plans {
+        let missing = plan
+            .secrets
+            .iter()
+            .filter(|secret| !given.contains_key(&secret.id));
+        problems.extend(missing.map(|secret| {
+            let id = &secret.id;
+            Problem::new(format!("app `{}` needs the secret `{id}`", plan.name)).hint(format!(
+                "give it with `--secret id={id},src=FILE` or `--secret id={id},env=VARIABLE`"
+            ))
+        }));
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::several(Exit::Input, problems)),
+    }
 }
 
 impl Ready {
@@ -181,11 +218,11 @@ pub(super) async fn packages<'a>(
     plans: &[Plan<'_>],
 ) -> Result<Packages<'a>, Stop> {
     let failed = |error: PackageError| {
-        let failure = Failure::environment(error.to_string()).hint(outcome::package_hint(&error));
+        let failure = Failure::environment(causes(&error)).hint(outcome::package_hint(&error));
         // What the index lists is no longer what is there; a fresh one was just compared with the repository.
         let is_outdated = matches!(
             error,
-            PackageError::Download { .. } | PackageError::Untrusted { .. }
+            PackageError::Status { .. } | PackageError::Untrusted { .. }
         ) && !source.age.is_zero();
         if is_outdated {
             Stop::Outdated(failure)
@@ -229,7 +266,7 @@ pub(super) fn label(plans: &mut [Plan<'_>], labels: &[String]) -> Result<(), Fai
             .split_once('=')
             .filter(|(key, _)| !key.is_empty())
             .ok_or_else(|| {
-                Failure::input(format!("--label {label} has no `=`"))
+                Failure::input(format!("`--label {label}` has no key"))
                     .hint("write --label KEY=VALUE")
             })?;
         for plan in plans.iter_mut() {
@@ -247,6 +284,7 @@ pub(super) fn output_directory(path: &Path) -> Result<PathBuf, Failure> {
             "cannot make the directory `{}`: {error}",
             path.display()
         ))
+        .hint("`--output-dir` names another one")
     })
 }
 
@@ -267,7 +305,7 @@ pub(super) fn base(environment: &Environment, platform: &Platform) -> Result<bui
     let text = environment.get("PEELBOX_BASE_IMAGE").unwrap_or(BASE_IMAGE);
     let reference: Reference = text.parse().map_err(|error| {
         Failure::input(format!("PEELBOX_BASE_IMAGE: {error}"))
-            .hint(format!("it is a copy of {BASE_IMAGE}"))
+            .hint(format!("it names a copy of {BASE_IMAGE}"))
     })?;
     Ok(build::Base::new(reference, platform.clone()))
 }
@@ -277,70 +315,73 @@ fn certificates(
     environment: &Environment,
 ) -> Result<Option<Vec<u8>>, Failure> {
     let (path, origin) = match (&building.ca_certificates, environment.certificates()) {
-        (Some(path), _) => (path.clone(), "--ca-certificates"),
+        (Some(path), _) => (path.clone(), "`--ca-certificates`"),
         (None, Some(path)) => (path, "SSL_CERT_FILE"),
         (None, None) => return Ok(None),
     };
-    let bytes = std::fs::read(&path).map_err(|error| {
-        Failure::input(format!(
-            "{origin}: cannot read `{}`: {error}",
-            path.display()
-        ))
-    })?;
+    let bytes = std::fs::read(&path).map_err(|error| unreadable(origin, &path, &error))?;
     if bytes.len() > SECRET_LIMIT {
-        return Err(Failure::input(format!("{origin}: `{}` has more than {SECRET_LIMIT} bytes", path.display()))
+        return Err(Failure::input(format!("{origin}: `{}` has more than {} KiB", path.display(), SECRET_LIMIT >> 10))
             .hint("build steps get it as a secret, which BuildKit limits: give only the certificates that are needed"));
     }
     Ok(Some(bytes))
 }
 
-/// Reads `id=NAME,src=FILE` and `id=NAME,env=VARIABLE`.
+const SECRET_FORM: &str = "write id=NAME,src=FILE or id=NAME,env=VARIABLE";
+
+/// The secrets of the flags, by id.
 fn secrets(
     flags: &[String],
     environment: &Environment,
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    const FORM: &str = "write id=NAME,src=FILE or id=NAME,env=VARIABLE";
-    let mut secrets = BTreeMap::new();
-    for flag in flags {
-        let fields: BTreeMap<&str, &str> = flag
-            .split(',')
-            .filter_map(|field| field.split_once('='))
-            .collect();
-        let id = fields.get("id").filter(|id| !id.is_empty());
-        let id = id.ok_or_else(|| Failure::input("a --secret has no id").hint(FORM))?;
-        let value = match (
-            fields.get("src").or(fields.get("source")),
-            fields.get("env"),
-        ) {
-            (Some(path), None) => std::fs::read(path).map_err(|error| {
-                Failure::input(format!("--secret id={id}: cannot read `{path}`: {error}"))
-            })?,
-            (None, variable) => {
-                let name = variable.unwrap_or(id);
-                let value = environment.get(name);
-                value
-                    .ok_or_else(|| {
-                        Failure::input(format!(
-                            "--secret id={id}: the variable `{name}` is not set"
-                        ))
-                        .hint(FORM)
-                    })?
-                    .into()
-            }
-            (Some(_), Some(_)) => {
+    flags.iter().map(|flag| secret(flag, environment)).collect()
+}
+
+/// Reads `id=NAME,src=FILE` and `id=NAME,env=VARIABLE`.
+fn secret(flag: &str, environment: &Environment) -> Result<(String, Vec<u8>), Failure> {
+    let (mut id, mut file, mut variable) = (None, None, None);
+    for field in flag.split(',') {
+        match field.split_once('=') {
+            Some(("id", value)) if !value.is_empty() => id = Some(value),
+            Some(("src" | "source", value)) => file = Some(value),
+            Some(("env", value)) => variable = Some(value),
+            Some(("type", "file" | "env")) => {} // Docker's way to tell which of the two it is
+            // A value is not repeated: it may be the secret itself.
+            field => {
+                let name = field.map_or("a part without `=`", |(name, _)| name);
                 return Err(
-                    Failure::input(format!("--secret id={id} has both src and env")).hint(FORM),
+                    Failure::input(format!("`--secret` has an unknown field: {name}"))
+                        .hint(SECRET_FORM),
                 );
             }
-        };
-        if value.len() > SECRET_LIMIT {
-            return Err(Failure::input(format!(
-                "--secret id={id} has more than {SECRET_LIMIT} bytes"
-            )));
         }
-        secrets.insert((*id).to_owned(), value);
     }
-    Ok(secrets)
+    let id = id.ok_or_else(|| Failure::input("`--secret` has no id").hint(SECRET_FORM))?;
+    let origin = format!("`--secret id={id}`");
+    let value = match (file, variable) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::input(format!("{origin} has both src and env")).hint(SECRET_FORM));
+        }
+        (Some(path), None) => {
+            let path = Path::new(path);
+            std::fs::read(path).map_err(|error| unreadable(&origin, path, &error))?
+        }
+        (None, variable) => {
+            let name = variable.unwrap_or(id);
+            let value = environment.get(name).ok_or_else(|| {
+                Failure::input(format!("{origin}: the variable `{name}` is not set"))
+                    .hint(SECRET_FORM)
+            })?;
+            value.as_bytes().to_vec()
+        }
+    };
+    if value.len() > SECRET_LIMIT {
+        return Err(
+            Failure::input(format!("{origin} has more than {} KiB", SECRET_LIMIT >> 10))
+                .hint("that is the most that BuildKit takes"),
+        );
+    }
+    Ok((id.to_owned(), value))
 }
 
 /// The credentials of the Docker configuration.
@@ -349,7 +390,8 @@ pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
         return Ok(Auth::default());
     };
     let config = DockerConfig::load(&directory).map_err(|error| {
-        Failure::input(error.to_string()).hint("DOCKER_CONFIG names another directory")
+        Failure::input(causes(&error))
+            .hint("logins for registries are read from it; DOCKER_CONFIG names another directory")
     })?;
     Ok(Auth::new(Arc::new(config)))
 }
@@ -357,18 +399,18 @@ pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
 // What earlier runs left is no source.
 fn listing(repository: &Path, output: Option<&Path>) -> Result<Listing, Failure> {
     let mut filter =
-        Filter::for_context(repository).map_err(|error| Failure::input(error.to_string()))?;
+        Filter::for_context(repository).map_err(|error| Failure::input(causes(&error)))?;
     if let Some(output) =
         output.filter(|output| output.starts_with(repository) && *output != repository)
     {
         filter = filter.without(output);
     }
     Listing::read(repository, &filter).map_err(|error| {
-        Failure::input(error.to_string())
+        Failure::input(causes(&error))
             .hint("a line in .dockerignore leaves a file or directory out")
     })
 }
 
 fn lost(error: &Error) -> Failure {
-    Failure::environment(error.to_string()).hint("`peelbox doctor` shows what would be used")
+    Failure::environment(causes(error)).hint("is the daemon still running?")
 }

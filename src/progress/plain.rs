@@ -96,10 +96,19 @@ pub(super) fn describe(what: &What) -> Vec<String> {
         What::Ended(Outcome::Done { seconds }) => vec![format!("DONE {seconds:.1}s")],
         What::Ended(Outcome::Cached) => vec!["CACHED".to_owned()],
         What::Ended(Outcome::Canceled) => vec!["CANCELED".to_owned()],
-        What::Ended(Outcome::Failed { error }) => error
+        What::Ended(Outcome::Failed { error }) => reason(error)
             .lines()
             .map(|line| format!("ERROR: {}", escape(line)))
             .collect(),
+    }
+}
+
+/// The error of a step; for a command that failed, what came of it: the command is the step's name already.
+fn reason(error: &str) -> &str {
+    const ENDED: &str = "did not complete successfully: ";
+    match error.rsplit_once(ENDED) {
+        Some((process, reason)) if process.starts_with("process ") => reason,
+        _ => error,
     }
 }
 

@@ -2,6 +2,8 @@
 
 /// The longest text that stands in a line of its own or in a cell, in characters.
 const LONGEST: usize = 200;
+/// The longest error message, in characters: its cause stands at its end.
+const LONGEST_MESSAGE: usize = 2000;
 /// The longest line of a log, in characters.
 const LONGEST_LINE: usize = 2000;
 
@@ -20,6 +22,11 @@ fn is_hidden(c: char) -> bool {
 /// One line of at most 200 characters in which nothing is hidden.
 pub(super) fn visible(text: &str) -> String {
     shown(text, LONGEST)
+}
+
+/// An error message in one line, in which nothing is hidden.
+pub(super) fn message(text: &str) -> String {
+    shown(text, LONGEST_MESSAGE)
 }
 
 fn shown(text: &str, longest: usize) -> String {
@@ -66,7 +73,15 @@ pub(super) fn log_line(line: &str) -> String {
 ///
 /// See <https://spec.commonmark.org/0.31.2/#code-spans>.
 pub(super) fn code(text: &str) -> String {
-    let text = visible(text);
+    span(visible(text))
+}
+
+/// A code span of an error message, which may be longer than other texts.
+pub(super) fn code_of_message(text: &str) -> String {
+    span(message(text))
+}
+
+fn span(text: String) -> String {
     if text.trim().is_empty() {
         return "` `".to_owned();
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::escape::{code, fenced, html, label, log_line, name, row, visible};
+use super::escape::{code, code_of_message, fenced, html, label, log_line, name, row, visible};
 use super::model::{App, Failure, Kind, Outcome, Report};
 use super::units::{count, duration, size};
 
@@ -96,7 +96,7 @@ fn sentence(app: &App) -> String {
     let step = step.unwrap_or_default();
     let what = match (&error.command, error.exit_code) {
         (Some(command), Some(exit)) => format!("{} exited with code {exit}", code(command)),
-        _ => code(&error.message),
+        _ => code_of_message(&error.message),
     };
     format!("{} failed{step} after {time}: {what}.\n\n", name(&app.name))
 }
@@ -220,7 +220,7 @@ fn failure(report: &Report, app: &App) -> String {
     let Some(error) = &app.error else {
         return String::new();
     };
-    let mut body = format!("{}\n\n", code(&error.message));
+    let mut body = format!("{}\n\n", code_of_message(&error.message));
     if let Some(step) = &error.step {
         let _ = write!(body, "Step {}", code(step)); // a String takes all
         let command = error

@@ -1,6 +1,6 @@
 //! The report for a terminal.
 
-use super::escape::{log_line, visible};
+use super::escape::{log_line, message, visible};
 use super::model::{App, Failure, Outcome, Report};
 use super::units::{count, duration, size};
 
@@ -125,7 +125,7 @@ fn failure(lines: &mut Vec<String>, app: &str, error: &Failure) {
     let code = code.unwrap_or_default();
     lines.push(format!(
         "{app} failed{step}{code}: {}",
-        visible(&error.message)
+        message(&error.message)
     ));
     if let Some(command) = &error.command {
         lines.push(format!("  command: {}", visible(command)));

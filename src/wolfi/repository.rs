@@ -52,7 +52,7 @@ pub struct Fetched {
     /// The time since the repository last said that this is its index.
     pub age: Duration,
     /// Why an index beyond its life is used: what went wrong when a newer one was asked for.
-    pub stale: Option<String>,
+    pub stale: Option<RepositoryError>,
 }
 
 /// Why there is no index.
@@ -272,9 +272,7 @@ impl Repository {
                 url: url.to_string(),
                 status: StatusCode::NOT_MODIFIED,
             }),
-            (Err(error), Some((origin, index))) => {
-                Ok(fetched(index, &origin, now, Some(reason(&error))))
-            }
+            (Err(error), Some((origin, index))) => Ok(fetched(index, &origin, now, Some(error))),
             (Err(error), None) => Err(error),
         }
     }
@@ -396,7 +394,7 @@ fn is_fresh(origin: &Origin, now: u64, freshness: Freshness) -> bool {
     }
 }
 
-fn fetched(index: Index, origin: &Origin, now: u64, stale: Option<String>) -> Fetched {
+fn fetched(index: Index, origin: &Origin, now: u64, stale: Option<RepositoryError>) -> Fetched {
     Fetched {
         index,
         age: Duration::from_secs(now.saturating_sub(origin.checked)),
@@ -407,18 +405,6 @@ fn fetched(index: Index, origin: &Origin, now: u64, stale: Option<String>) -> Fe
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |duration| duration.as_secs())
-}
-
-// The error and what caused it, in one line.
-fn reason(error: &RepositoryError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
@@ -496,7 +482,8 @@ mod tests {
                 .await
         };
         let fetched = fetch(keys(), "x86_64").await.unwrap();
-        assert_eq!((fetched.index.len(), fetched.stale), (1, None));
+        assert_eq!(fetched.index.len(), 1);
+        assert!(fetched.stale.is_none());
         let error = fetch(keys(), "aarch64").await.unwrap_err();
         assert!(matches!(error, RepositoryError::Read { .. }));
         let error = fetch(Keys::wolfi(), "x86_64").await.unwrap_err();

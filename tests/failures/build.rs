@@ -20,18 +20,16 @@ fn build(fields: &str) -> String {
 #[test]
 fn a_file_that_the_build_did_not_leave_is_named() {
     assert_snapshot!(build("
-build: { commands: ['echo compiled; touch out'] }
+build: { commands: [touch out] }
 runtime: { copy: [{ from: dist/web, to: web }], command: [/app/web] }
 "), @r#"
     app  result  size   time  digest
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed in build (exit code 66): its command ended with exit code 66
-      command: echo compiled; touch out
-      | peelbox: the build left no /src/dist/web
-      | compiled
-      hint: runtime.copy names what the build must leave; does the command write it somewhere else?
+    web failed in build (exit code 66): the build left no `/src/dist/web`
+      command: touch out
+      hint: runtime.copy lists it: does a command write it somewhere else, or need to be told to?
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);
@@ -55,7 +53,7 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
     1 app: 1 failed
 
     web failed: `/app/web` needs the library `libodd.so.1`, which no package of the index provides and the build did not make
-      hint: add the package that has it to runtime.packages, or link it statically
+      hint: have the build leave it and copy it with runtime.copy, or link it statically
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);
@@ -71,21 +69,38 @@ runtime: { copy: [{ from: server.js, to: server.js }], command: [node, server.js
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed: the image has no `node`, which its command `command` runs
+    web failed: the image has no `node`, which `runtime.command` runs
       hint: add its package to runtime.packages, or copy it with runtime.copy
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);
     assert_snapshot!(build("
-build: { commands: ['printf \"\\177ELF\" > web'] }
+build: { commands: ['echo > web; chmod +x web'] }
 runtime: { copy: [{ from: web, to: web }], command: [/app/web], processes: { worker: [./work] } }
 "), @r#"
     app  result  size   time  digest
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed: the image has no `./work`, which its command `worker` runs
+    web failed: the image has no `./work`, which `runtime.processes.worker` runs
       hint: add its package to runtime.packages, or copy it with runtime.copy
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+}
+
+#[test]
+fn a_command_that_may_not_be_run_is_named() {
+    assert_snapshot!(build("
+build: { commands: [touch web] }
+runtime: { copy: [{ from: web, to: web }], command: [./web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: `./web`, which `runtime.command` runs, is not executable
+      hint: have a build command make it so, with `chmod +x`
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);
@@ -101,8 +116,8 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed: `/app/web`, which the command `command` runs, is a script for `/bin/bash`, which the image does not have
-      hint: run the interpreter directly in runtime.command, or add its package to runtime.packages
+    web failed: `/app/web`, which `runtime.command` runs, is a script for `/bin/bash`, which the image does not have
+      hint: name the interpreter itself in runtime.command, and add its package to runtime.packages
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);
@@ -114,8 +129,8 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed: `/app/web`, which the command `command` runs, is a script for `/usr/bin/env`, which the image does not have
-      hint: run the interpreter directly in runtime.command, or add its package to runtime.packages
+    web failed: `/app/web`, which `runtime.command` runs, is a script for `python3`, which the image does not have
+      hint: name the interpreter itself in runtime.command, and add its package to runtime.packages
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);
@@ -131,7 +146,7 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed in build 2/2 (exit code 7): its command ended with exit code 7
+    web failed in build 2/2 (exit code 7): its command failed
       command: echo two; exit 7
       | two
     report and archives: [DIR]/repo/peelbox-out
@@ -145,9 +160,10 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed in build (exit code 127): its command ended with exit code 127
+    web failed in build (exit code 127): its command failed
       command: pnpm install
       | /bin/sh: line 0: pnpm: not found
+      hint: a program was not found: add its package to build.packages
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);
@@ -163,9 +179,10 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed in build (exit code 137): its command ended with exit code 137
+    web failed in build (exit code 137): its command was killed
       command: kill -KILL $$
       | Killed
+      hint: that is mostly for want of memory: give the daemon more, or let the command use less
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);
@@ -177,7 +194,7 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed in build (exit code 139): its command ended with exit code 139
+    web failed in build (exit code 139): its command crashed
       command: kill -SEGV $$
       | Segmentation fault
     report and archives: [DIR]/repo/peelbox-out
@@ -231,18 +248,21 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed: the base image `[REGISTRY]/no/such:1` cannot be resolved: failed to resolve source metadata for [REGISTRY]/no/such:1: [REGISTRY]/no/such:1: not found
-      hint: PEELBOX_BASE_IMAGE names a copy of it in a registry that can be reached
+    web failed: the base image `[REGISTRY]/no/such:1` cannot be resolved: [REGISTRY]/no/such:1: not found
+      hint: the daemon must reach that registry; PEELBOX_BASE_IMAGE names a copy in another one
     report and archives: [DIR]/repo/peelbox-out
     exit: 3
     "#);
-    let refused = user(fields).unset("DOCKER_CONFIG");
+    let refused = missing.unset("DOCKER_CONFIG");
     assert_snapshot!(refused.run(&["ci", "--progress", "quiet"]), @r#"
-    app  result       size   time  digest
-    web  built   108.3 KiB  [TIME]  sha256:98c5f458afec
-    1 app: 1 built
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: the base image `[REGISTRY]/no/such:1` cannot be resolved: unexpected status from HEAD request to http://[REGISTRY]/v2/no/such/manifests/1: 401 Unauthorized
+      hint: log in to the registry with `docker login`; DOCKER_CONFIG names the directory with the login
     report and archives: [DIR]/repo/peelbox-out
-    exit: 0
+    exit: 3
     "#);
     let nobody = user(fields).set("PEELBOX_BASE_IMAGE", "127.0.0.1:1/wolfi-base");
     assert_snapshot!(nobody.run(&["ci", "--progress", "quiet"]), @r#"
@@ -250,8 +270,8 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed: the base image `127.0.0.1:1/wolfi-base:latest` cannot be resolved: failed to resolve source metadata for 127.0.0.1:1/wolfi-base:latest: failed to do request: Head "http://127.0.0.1:1/v2/wolfi-base/man…
-      hint: PEELBOX_BASE_IMAGE names a copy of it in a registry that can be reached
+    web failed: the base image `127.0.0.1:1/wolfi-base:latest` cannot be resolved: failed to do request: Head "http://127.0.0.1:1/v2/wolfi-base/manifests/latest": dial tcp 127.0.0.1:1: connect: connection refused
+      hint: the daemon must reach that registry; PEELBOX_BASE_IMAGE names a copy in another one
     report and archives: [DIR]/repo/peelbox-out
     exit: 3
     "#);
@@ -264,7 +284,7 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
     web failed: the base image `[REGISTRY]/failures/other:1` is not Wolfi: its /etc/os-release says ID=debian
       hint: PEELBOX_BASE_IMAGE must be a copy of cgr.dev/chainguard/wolfi-base
     report and archives: [DIR]/repo/peelbox-out
-    exit: 3
+    exit: 2
     "#);
 }
 

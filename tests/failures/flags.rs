@@ -38,17 +38,13 @@ fn a_command_that_was_removed_says_what_replaced_it() {
     exit: 2
     "#);
     assert_snapshot!(user.run(&["build", "--tag", "web", "--context-name", "src"]), @r#"
-    error: not there yet
+    error: there is no `--context-name`: the sources are read from a directory
+    hint: `--repo` names the directory of the sources
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--context-name=src"]), @r#"
-    error: unexpected argument '--context-name' found
-
-      tip: to pass '--context-name' as a value, use '-- --context-name'
-
-    Usage: peelbox ci [OPTIONS] [PATH]
-
-    For more information, try '--help'.
+    error: there is no `--context-name`: the sources are read from a directory
+    hint: `peelbox ci DIR` names it, and `peelbox build --repo DIR`
     exit: 2
     "#);
 }
@@ -57,59 +53,33 @@ fn a_command_that_was_removed_says_what_replaced_it() {
 fn what_is_unknown_names_what_is_near() {
     let user = Peelbox::new();
     assert_snapshot!(user.run(&["cii"]), @r#"
-    error: unrecognized subcommand 'cii'
-
-      tip: a similar subcommand exists: 'ci'
-
-    Usage: peelbox <COMMAND>
-
-    For more information, try '--help'.
+    error: there is no command `cii`
+    hint: did you mean `ci`?
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--output-dri", "x"]), @r#"
-    error: unexpected argument '--output-dri' found
-
-      tip: a similar argument exists: '--output-dir'
-
-    Usage: peelbox ci --output-dir <DIR> [PATH]
-
-    For more information, try '--help'.
+    error: `peelbox ci` takes no `--output-dri`
+    hint: did you mean `--output-dir`?
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--zzz"]), @r#"
-    error: unexpected argument '--zzz' found
-
-      tip: to pass '--zzz' as a value, use '-- --zzz'
-
-    Usage: peelbox ci [OPTIONS] [PATH]
-
-    For more information, try '--help'.
+    error: `peelbox ci` takes no `--zzz`
+    hint: `peelbox ci --help` says what it takes
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "a", "b"]), @r#"
-    error: unexpected argument 'b' found
-
-    Usage: peelbox ci [OPTIONS] [PATH]
-
-    For more information, try '--help'.
+    error: `peelbox ci` takes no `b`
+    hint: `peelbox ci --help` says what it takes
     exit: 2
     "#);
     assert_snapshot!(user.run(&["detect", "--format", "yml"]), @r#"
-    error: invalid value 'yml' for '--format <FORMAT>'
-      [possible values: json, yaml, text]
-
-      tip: a similar value exists: 'yaml'
-
-    For more information, try '--help'.
+    error: `--format` cannot be `yml`
+    hint: it is `json`, `yaml` or `text`
     exit: 2
     "#);
     assert_snapshot!(user.run(&["completions", "tcsh"]), @r#"
-    error: invalid value 'tcsh' for '<SHELL>'
-      [possible values: bash, elvish, fish, powershell, zsh]
-
-      tip: a similar value exists: 'zsh'
-
-    For more information, try '--help'.
+    error: `<SHELL>` cannot be `tcsh`
+    hint: it is `bash`, `elvish`, `fish`, `powershell` or `zsh`
     exit: 2
     "#);
 }
@@ -118,27 +88,18 @@ fn what_is_unknown_names_what_is_near() {
 fn what_is_missing_is_named() {
     let user = Peelbox::new();
     assert_snapshot!(user.run(&["build"]), @r#"
-    error: the following required arguments were not provided:
-      --tag <NAME>
-
-    Usage: peelbox build --tag <NAME>
-
-    For more information, try '--help'.
+    error: `--tag <NAME>` is missing
+    hint: `peelbox build --help` says what it takes
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--tag"]), @r#"
-    error: a value is required for '--tag <NAME>' but none was supplied
-
-    For more information, try '--help'.
+    error: `--tag` needs a value
+    hint: `peelbox --help` says what it takes
     exit: 2
     "#);
     assert_snapshot!(user.run(&["packages", "check"]), @r#"
-    error: the following required arguments were not provided:
-      <PACKAGES>...
-
-    Usage: peelbox packages check <PACKAGES>...
-
-    For more information, try '--help'.
+    error: `<PACKAGES>...` is missing
+    hint: `peelbox packages check --help` says what it takes
     exit: 2
     "#);
     assert_snapshot!(user.run(&["packages"]).lines().next().unwrap(), @"Asks the package index");
@@ -148,32 +109,26 @@ fn what_is_missing_is_named() {
 fn a_wrong_value_names_the_flag_or_the_variable_it_comes_from() {
     let user = Peelbox::new();
     assert_snapshot!(user.run(&["ci", "--source-date-epoch", "now"]), @r#"
-    error: invalid value 'now' for '--source-date-epoch <SECONDS>': invalid digit found in string
-
-    For more information, try '--help'.
+    error: `--source-date-epoch` cannot be `now`: invalid digit found in string
+    hint: `peelbox --help` says what it takes
     exit: 2
     "#);
     let user = Peelbox::new().set("SOURCE_DATE_EPOCH", "now");
     assert_snapshot!(user.run(&["ci"]), @r#"
-    error: invalid value 'now' for '--source-date-epoch <SECONDS>': invalid digit found in string
-
-    For more information, try '--help'.
+    error: SOURCE_DATE_EPOCH cannot be `now`: invalid digit found in string
+    hint: `peelbox --help` says what it takes
     exit: 2
     "#);
     let user = Peelbox::new().set("PEELBOX_PROGRESS", "loud");
     assert_snapshot!(user.run(&["ci"]), @r#"
-    error: invalid value 'loud' for '--progress <PROGRESS>'
-      [possible values: auto, plain, quiet]
-
-    For more information, try '--help'.
+    error: PEELBOX_PROGRESS cannot be `loud`
+    hint: it is `auto`, `plain` or `quiet`
     exit: 2
     "#);
     let user = Peelbox::new().set("PEELBOX_NO_SBOM", "perhaps");
     assert_snapshot!(user.run(&["ci"]), @r#"
-    error: invalid value 'perhaps' for '--no-sbom'
-      [possible values: true, false]
-
-    For more information, try '--help'.
+    error: PEELBOX_NO_SBOM cannot be `perhaps`
+    hint: it is `true` or `false`
     exit: 2
     "#);
 }
@@ -183,7 +138,7 @@ fn variables_that_cannot_be_used_are_named() {
     let user = Peelbox::new().set("PEELBOX_APK_REPOSITORY", "packages.example/os");
     assert_snapshot!(user.run(&["ci"]), @r#"
     error: PEELBOX_APK_REPOSITORY: `packages.example/os` is not the address of a package repository
-    hint: an address like https://packages.wolfi.dev/os
+    hint: it is an address like https://packages.wolfi.dev/os
     exit: 2
     "#);
     let user = Peelbox::new().set(
@@ -192,7 +147,7 @@ fn variables_that_cannot_be_used_are_named() {
     );
     assert_snapshot!(user.run(&["ci"]), @r#"
     error: PEELBOX_APK_REPOSITORY: the address of the package repository holds a name or password
-    hint: an address like https://packages.wolfi.dev/os
+    hint: it would show in logs and provenance: use a mirror that needs none
     exit: 2
     "#);
     let user = Peelbox::new().set("PEELBOX_APK_KEY", "/nonexistent/key.rsa.pub");
@@ -210,25 +165,25 @@ fn variables_that_cannot_be_used_are_named() {
     let user = Peelbox::new().set("DOCKER_HOST", "/var/run/docker.sock");
     assert_snapshot!(user.run(&["doctor"]), @r#"
     error: DOCKER_HOST: `/var/run/docker.sock` has no scheme
-    hint: unix:///PATH and tcp://HOST:PORT are understood
-    error: cannot fetch `http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz`: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
-    hint: is the network up, and is PEELBOX_APK_REPOSITORY right? SSL_CERT_FILE and HTTPS_PROXY are honoured
+    hint: it is unix:///PATH or tcp://HOST:PORT
+    error: cannot fetch `http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz`: Connection refused (os error 111)
+    hint: is the network up? HTTPS_PROXY and HTTP_PROXY name a proxy, PEELBOX_APK_REPOSITORY a mirror
     exit: 3
     "#);
     let user = Peelbox::new().set("BUILDKIT_HOST", "/run/buildkit/buildkitd.sock");
     assert_snapshot!(user.run(&["doctor"]), @r#"
     error: BUILDKIT_HOST: `/run/buildkit/buildkitd.sock` has no scheme
-    hint: unix:///PATH, tcp://HOST:PORT, docker-container://NAME and docker://[/SOCKET] are understood
-    error: cannot fetch `http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz`: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
-    hint: is the network up, and is PEELBOX_APK_REPOSITORY right? SSL_CERT_FILE and HTTPS_PROXY are honoured
+    hint: it is unix:///PATH, tcp://HOST:PORT, docker-container://NAME, docker:// or docker:///SOCKET
+    error: cannot fetch `http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz`: Connection refused (os error 111)
+    hint: is the network up? HTTPS_PROXY and HTTP_PROXY name a proxy, PEELBOX_APK_REPOSITORY a mirror
     exit: 3
     "#);
     let user = Peelbox::new().set("PEELBOX_BUILDKIT", "tcp://localhost");
     assert_snapshot!(user.run(&["doctor"]), @r#"
-    error: --buildkit: `tcp://localhost` needs host:port behind `tcp://`
-    hint: unix:///PATH, tcp://HOST:PORT, docker-container://NAME and docker://[/SOCKET] are understood
-    error: cannot fetch `http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz`: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
-    hint: is the network up, and is PEELBOX_APK_REPOSITORY right? SSL_CERT_FILE and HTTPS_PROXY are honoured
+    error: PEELBOX_BUILDKIT: `tcp://localhost` needs host:port behind `tcp://`
+    hint: it is unix:///PATH, tcp://HOST:PORT, docker-container://NAME, docker:// or docker:///SOCKET
+    error: cannot fetch `http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz`: Connection refused (os error 111)
+    hint: is the network up? HTTPS_PROXY and HTTP_PROXY name a proxy, PEELBOX_APK_REPOSITORY a mirror
     exit: 3
     "#);
     let served = busybox().serve();
@@ -238,7 +193,7 @@ fn variables_that_cannot_be_used_are_named() {
         .set("PEELBOX_BASE_IMAGE", "Wolfi Base");
     assert_snapshot!(user.run(&["ci"]), @r#"
     error: PEELBOX_BASE_IMAGE: `Wolfi Base` is not an image reference: a name has lower-case letters and digits, separated by `/`, `.`, `_`, `__` or `-`
-    hint: it is a copy of cgr.dev/chainguard/wolfi-base
+    hint: it names a copy of cgr.dev/chainguard/wolfi-base
     exit: 2
     "#);
 }
@@ -248,24 +203,25 @@ fn tags_must_be_names_and_tell_apps_apart() {
     let served = busybox().serve();
     let user = Peelbox::new().with(&served).spec(TWO);
     assert_snapshot!(user.run(&["ci", "--tag", "example.com/team/all:1"]), @r#"
-    error: --tag example.com/team/all:1 would name the images of 2 apps alike
-    hint: put {app} into it, which stands for the app's name
+    error: `--tag example.com/team/all:1` would name the images of 2 apps alike
+    hint: put `{app}` into it, which stands for the app's name
     exit: 2
     "#);
     let user = Peelbox::new().with(&served).spec(ONE);
     assert_snapshot!(user.run(&["ci", "--tag", "Example/{app}:1"]), @r#"
-    error: --tag: `Example/web:1` is not an image reference: a name has lower-case letters and digits, separated by `/`, `.`, `_`, `__` or `-`
-    hint: a name like registry.example/team/{app}:1.0
+    error: `--tag`: `Example/web:1` is not an image reference: a name has lower-case letters and digits, separated by `/`, `.`, `_`, `__` or `-`
+    hint: it is a name like registry.example/team/{app}:1.0
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--tag", "example.com/{App}:1"]), @r#"
-    error: --tag: `example.com/{App}:1` is not an image reference: a name has lower-case letters and digits, separated by `/`, `.`, `_`, `__` or `-`
-    hint: a name like registry.example/team/{app}:1.0
+    error: `--tag`: `example.com/{App}:1` is not an image reference: a name has lower-case letters and digits, separated by `/`, `.`, `_`, `__` or `-`
+    hint: it is a name like registry.example/team/{app}:1.0
     exit: 2
     "#);
     let digest = "0000000000000000000000000000000000000000000000000000000000000000";
     assert_snapshot!(user.run(&["ci", "--tag", &format!("web@sha256:{digest}")]), @r#"
-    error: --tag: `web@sha256:0000000000000000000000000000000000000000000000000000000000000000` has a digest, which only the build can know
+    error: `--tag`: `web@sha256:0000000000000000000000000000000000000000000000000000000000000000` has a digest, which only the build can know
+    hint: leave out what follows the `@`
     exit: 2
     "#);
 }
@@ -275,48 +231,47 @@ fn secrets_labels_and_certificates_are_checked_before_a_daemon_is_looked_for() {
     let served = busybox().serve();
     let user = Peelbox::new().with(&served).spec(ONE);
     assert_snapshot!(user.run(&["ci", "--secret", "token"]), @r#"
-    error: a --secret has no id
+    error: `--secret` has an unknown field: a part without `=`
     hint: write id=NAME,src=FILE or id=NAME,env=VARIABLE
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--secret", "id=token,src=token.txt"]), @r#"
-    error: --secret id=token: cannot read `token.txt`: No such file or directory (os error 2)
+    error: `--secret id=token`: cannot read `token.txt`: No such file or directory (os error 2)
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--secret", "id=token,env=TOKEN"]), @r#"
-    error: --secret id=token: the variable `TOKEN` is not set
+    error: `--secret id=token`: the variable `TOKEN` is not set
     hint: write id=NAME,src=FILE or id=NAME,env=VARIABLE
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--secret", "id=token"]), @r#"
-    error: --secret id=token: the variable `token` is not set
+    error: `--secret id=token`: the variable `token` is not set
     hint: write id=NAME,src=FILE or id=NAME,env=VARIABLE
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--secret", "id=token,src=a,env=B"]), @r#"
-    error: --secret id=token has both src and env
+    error: `--secret id=token` has both src and env
     hint: write id=NAME,src=FILE or id=NAME,env=VARIABLE
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--secret", "id=token,scr=a"]), @r#"
-    error: --secret id=token: the variable `token` is not set
+    error: `--secret` has an unknown field: scr
     hint: write id=NAME,src=FILE or id=NAME,env=VARIABLE
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--label", "team"]), @r#"
-    error: --label team has no `=`
+    error: `--label team` has no key
     hint: write --label KEY=VALUE
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--ca-certificates", "ca.pem"]), @r#"
-    error: --ca-certificates: cannot read `ca.pem`: No such file or directory (os error 2)
+    error: `--ca-certificates`: cannot read `ca.pem`: No such file or directory (os error 2)
     exit: 2
     "#);
     let user = user.set("SSL_CERT_FILE", "/nonexistent/ca.pem");
     assert_snapshot!(user.run(&["ci"]), @r#"
-    error: cannot set up HTTP: builder error
-    hint: is SSL_CERT_FILE a file of certificates?
-    exit: 3
+    error: SSL_CERT_FILE: cannot read `/nonexistent/ca.pem`: No such file or directory (os error 2)
+    exit: 2
     "#);
 }
 
@@ -327,12 +282,27 @@ fn a_docker_configuration_that_is_broken_is_not_passed_over() {
         .with(&served)
         .spec(ONE)
         .file("docker/config.json", "{");
-    let user = user
-        .set("DOCKER_CONFIG", "docker")
-        .buildkit(&super::peelbox::testbed("PEELBOX_TESTBED_BUILDKIT_LATEST"));
+    let user = user.set("DOCKER_CONFIG", "docker");
     assert_snapshot!(user.run(&["ci"]), @r#"
     error: `docker/config.json` is no Docker configuration: EOF while parsing an object at line 1 column 1
-    hint: DOCKER_CONFIG names another directory
+    hint: logins for registries are read from it; DOCKER_CONFIG names another directory
+    exit: 2
+    "#);
+}
+
+#[test]
+fn a_secret_that_an_app_needs_must_be_given() {
+    let served = busybox().serve();
+    let spec = TWO.replace(
+        "path: . }",
+        "path: . }\n  build: { commands: [make], secrets: [{ id: token, env: TOKEN }] }",
+    );
+    let user = Peelbox::new().with(&served).spec(&spec);
+    assert_snapshot!(user.run(&["ci"]), @r#"
+    error: app `web` needs the secret `token`
+    hint: give it with `--secret id=token,src=FILE` or `--secret id=token,env=VARIABLE`
+    error: app `api` needs the secret `token`
+    hint: give it with `--secret id=token,src=FILE` or `--secret id=token,env=VARIABLE`
     exit: 2
     "#);
 }
@@ -342,12 +312,12 @@ fn an_app_that_is_not_there_is_told_with_those_that_are() {
     let served = busybox().serve();
     let user = Peelbox::new().with(&served).spec(TWO);
     assert_snapshot!(user.run(&["ci", "--app", "wbe"]), @r#"
-    error: no app matches `wbe`
-    hint: there are: web, api
+    error: no app matches `--app wbe`
+    hint: there is `web` and `api`
     exit: 2
     "#);
     assert_snapshot!(user.run(&["ci", "--app", "a[pi"]), @r#"
-    error: --app a[pi: unclosed character class; missing ']'
+    error: `--app a[pi` is no pattern: unclosed character class; missing ']'
     hint: `*` stands for any text
     exit: 2
     "#);

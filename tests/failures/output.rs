@@ -21,20 +21,22 @@ fn an_output_directory_that_cannot_be_made_is_named() {
     let user = Peelbox::new().with(&served).spec(SPEC).file("taken", "");
     assert_snapshot!(user.run(&["ci", "--output-dir", "taken"]), @r#"
     error: cannot make the directory `taken`: File exists (os error 17)
+    hint: `--output-dir` names another one
     exit: 3
     "#);
     assert_snapshot!(user.run(&["ci", "--output-dir", "taken/below"]), @r#"
     error: cannot make the directory `taken/below`: Not a directory (os error 20)
+    hint: `--output-dir` names another one
     exit: 3
     "#);
     assert_snapshot!(user.run(&["ci", "--output-dir", "/proc/peelbox"]), @r#"
     error: cannot make the directory `/proc/peelbox`: No such file or directory (os error 2)
+    hint: `--output-dir` names another one
     exit: 3
     "#);
+    let user = user.file("site/index.html", "<h1>hi</h1>");
     assert_snapshot!(user.run(&["detect", "--output", "no/such/dir/spec.yaml"]), @r#"
-    error: there is no app in this repository
-    hint: `peelbox detect --explain` says more
-    hint: or describe the apps in universalbuild.yaml; `peelbox schema` prints what it may have
+    error: site/index.html: the index has no package that provides `nginx`
     exit: 2
     "#);
 }
@@ -105,9 +107,10 @@ runtime: { packages: [busybox], copy: [{ from: web, to: web }], command: [/usr/b
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed: rpc error: code = Internal desc = cannot write `[DIR]/small/.web.oci.tar.partial`: No space left on device (os error 28)
+    web failed: cannot write `[DIR]/small/.web.oci.tar.partial`: No space left on device (os error 28)
+      hint: make room there, or name another directory with `--output-dir`
     report and archives: [DIR]/small
-    exit: 1
+    exit: 3
     "#);
     let left: Vec<_> = fs::read_dir(&path)
         .unwrap()

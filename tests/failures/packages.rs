@@ -25,7 +25,7 @@ fn every_wrong_package_of_every_app_is_told_at_once() {
         "
 - version: '1.0'
   metadata: { project_name: web, path: web }
-  build: { packages: [nodejs20, busibox, nodejs-24=99, 'busybox^1', 'a b'] }
+  build: { packages: [nodejs20, busibox, nodejs-24=99] }
   runtime: { packages: [nodejs-24~24, cmd:sh], copy: [{ from: a, to: a }], command: [a] }
 - version: '1.0'
   metadata: { project_name: api, path: api }
@@ -33,8 +33,68 @@ fn every_wrong_package_of_every_app_is_told_at_once() {
 ",
     );
     assert_snapshot!(user.run(&["ci"]), @r#"
-    error: [DIR]/repo/universalbuild.yaml:4:56: `build.packages[3]` is "busybox^1": a package is written as name, name=version or name~version
-    error: [DIR]/repo/universalbuild.yaml:4:69: `build.packages[4]` is "a b": a package is written as name, name=version or name~version
+    error: app `web`, build.packages: no package is named `nodejs20`
+    hint: did you mean `nodejs`, `nodejs-24` or `nodejs-26`?
+    error: app `web`, build.packages: no package is named `busibox`
+    hint: did you mean `busybox`?
+    error: app `web`, build.packages: no version of `nodejs-24` satisfies `nodejs-24=99`
+    hint: there is `24.19.0-r0`
+    error: app `api`, runtime.packages: no package is named `qqqqqqqq`
+    hint: `peelbox packages search WORD` looks in descriptions too
+    error: app `api`, runtime.packages: no version of `nodejs` satisfies `nodejs=3`
+    hint: there is `26.10.0-r0` and `24.19.0-r0`
+    error: app `api`, runtime.packages: the packages of the image do not go together: no version satisfies `busybox<1`, asked for by `old-tool-1.0-r0` (`busybox<1`); there is 1.38.0-r1
+    hint: `peelbox packages versions NAME` lists the versions that there are
+    exit: 2
+    "#);
+}
+
+#[test]
+fn packages_that_do_not_go_together_are_told_with_what_asks_for_them() {
+    let served = Files::new([
+        Package::new("busybox", "1.38.0-r1"),
+        Package::new("web-server", "2.0-r0").depends(["tls-4"]),
+        Package::new("tls-4", "4.0-r0").depends(["!tls-3"]),
+        Package::new("tls-3", "3.0-r0"),
+        Package::new("old-tool", "1.0-r0").depends(["busybox<1"]),
+    ]);
+    let served = served.serve();
+    let user = Peelbox::new().with(&served).spec(
+        "
+- version: '1.0'
+  metadata: { project_name: web, path: web }
+  runtime: { packages: [web-server, tls-3], copy: [{ from: a, to: a }], command: [a] }
+- version: '1.0'
+  metadata: { project_name: tool, path: tool }
+  build: { packages: [old-tool, 'busybox~1.38'] }
+  runtime: { copy: [{ from: a, to: a }], command: [a] }
+",
+    );
+    assert_snapshot!(user.run(&["ci"]), @r#"
+    error: app `web`, runtime.packages: the packages of the image do not go together: `tls-4-4.0-r0` (`!tls-3`) excludes `tls-3-3.0-r0`, asked for by the request (`tls-3`)
+    hint: `peelbox packages versions NAME` lists the versions that there are
+    error: app `tool`, build.packages: the packages of the build do not go together: no version satisfies `busybox<1`, asked for by `old-tool-1.0-r0` (`busybox<1`); there is 1.38.0-r1
+    hint: `peelbox packages versions NAME` lists the versions that there are
+    exit: 2
+    "#);
+}
+
+#[test]
+fn a_package_is_written_as_a_name_and_perhaps_a_version() {
+    let served = node().serve();
+    let user = Peelbox::new().with(&served).spec(
+        "
+version: '1.0'
+metadata: { project_name: web, path: web }
+build: { packages: ['busybox^1', 'a b', 'busybox=', 'busybox@edge', 'cmd:sh>1'] }
+",
+    );
+    assert_snapshot!(user.run(&["ci"]), @r#"
+    error: universalbuild.yaml:4:21: `build.packages[0]` is "busybox^1": a package is written as name, name=version or name~version
+    error: universalbuild.yaml:4:34: `build.packages[1]` is "a b": a package is written as name, name=version or name~version
+    error: universalbuild.yaml:4:41: `build.packages[2]` is "busybox=": its version does not start with a digit or holds other characters than letters, digits, `.`, `_` and `-`
+    error: universalbuild.yaml:4:53: `build.packages[3]` is "busybox@edge": a package is written as name, name=version or name~version
+    error: universalbuild.yaml:4:69: `build.packages[4]` is "cmd:sh>1": a package is written as name, name=version or name~version
     hint: `peelbox schema` prints what a spec may have
     exit: 2
     "#);
@@ -50,7 +110,7 @@ fn packages_are_checked_by_name() {
     nodejs-24~24: nodejs-24-24.19.0-r0
     stderr:
     error: no package is named `nodejs20`
-    hint: did you mean `nodejs`, `nodejs-24`, `nodejs-26`?
+    hint: did you mean `nodejs`, `nodejs-24` or `nodejs-26`?
     error: no version of `nodejs-24` satisfies `nodejs-24=99`
     hint: there is `24.19.0-r0`
     error: `a b` does not begin with a package name
@@ -61,7 +121,7 @@ fn packages_are_checked_by_name() {
     "#);
     assert_snapshot!(user.run(&["packages", "check", "--", "-x"]), @r#"
     error: no package is named `-x`
-    hint: `peelbox packages search -x` looks for it in descriptions
+    hint: `peelbox packages search WORD` looks in descriptions too
     exit: 2
     "#);
     assert_snapshot!(user.run(&["packages", "search", "qqqq"]), @r#"
@@ -78,7 +138,7 @@ fn packages_are_checked_by_name() {
     "#);
     assert_snapshot!(user.run(&["packages", "versions", "nodejs-22"]), @r#"
     error: no package is named `nodejs-22`
-    hint: did you mean `nodejs-24`, `nodejs-26`, `nodejs`?
+    hint: did you mean `nodejs-24`, `nodejs-26` or `nodejs`?
     exit: 2
     "#);
 }
@@ -113,14 +173,14 @@ fn a_package_is_used_only_if_it_is_the_one_of_the_index() {
         bytes[last] ^= 1;
     });
     assert_snapshot!(build(flipped), @r#"
-    error: the package from http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk is not to be trusted: package `busybox-1.38.0-r1` is not what the index lists: its section 3 is not gzip
-    hint: the repository or something between it and this machine changed the file: do not use it until you know why
+    error: the package `busybox-1.38.0-r1` from `http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk` is not the one of the index: its section 3 is not gzip
+    hint: the repository, or something between it and this machine, changed the file: peelbox does not use it
     exit: 3
     "#);
     let other = Package::new("old-tool", "1.0-r0").build(&Key::test()).bytes;
     assert_snapshot!(build(node().with_answer(BUSYBOX, "200 OK", &other)), @r#"
-    error: the package from http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk is not to be trusted: package `busybox-1.38.0-r1` is not what the index lists: its identity is `Q1FHXHB3HYrK5q0W/q7yBkoWoywlE=`, not `Q17tUN+H/bOoSBUmuqjgcNLyIITmo=`
-    hint: the repository or something between it and this machine changed the file: do not use it until you know why
+    error: the package `busybox-1.38.0-r1` from `http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk` is not the one of the index: its identity is `Q1FHXHB3HYrK5q0W/q7yBkoWoywlE=`, not `Q17tUN+H/bOoSBUmuqjgcNLyIITmo=`
+    hint: the repository, or something between it and this machine, changed the file: peelbox does not use it
     exit: 3
     "#);
     let again = Package::new("busybox", "1.38.0-r1")
@@ -128,20 +188,20 @@ fn a_package_is_used_only_if_it_is_the_one_of_the_index() {
         .build(&Key::test())
         .bytes;
     assert_snapshot!(build(node().with_answer(BUSYBOX, "200 OK", &again)), @r#"
-    error: the package from http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk is not to be trusted: package `busybox-1.38.0-r1` is not what the index lists: its identity is `Q10AHES7VCDkSg9QbL5OXoepgvUuI=`, not `Q17tUN+H/bOoSBUmuqjgcNLyIITmo=`
-    hint: the repository or something between it and this machine changed the file: do not use it until you know why
+    error: the package `busybox-1.38.0-r1` from `http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk` is not the one of the index: its identity is `Q10AHES7VCDkSg9QbL5OXoepgvUuI=`, not `Q17tUN+H/bOoSBUmuqjgcNLyIITmo=`
+    hint: the repository, or something between it and this machine, changed the file: peelbox does not use it
     exit: 3
     "#);
     let unsigned = Package::new("busybox", "1.38.0-r1").build_unsigned().bytes;
     assert_snapshot!(build(node().with_answer(BUSYBOX, "200 OK", &unsigned)), @r#"
-    error: the package from http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk is not to be trusted: package `busybox-1.38.0-r1` is not what the index lists: it is not signed
-    hint: the repository or something between it and this machine changed the file: do not use it until you know why
+    error: the package `busybox-1.38.0-r1` from `http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk` is not the one of the index: it is not signed
+    hint: the repository, or something between it and this machine, changed the file: peelbox does not use it
     exit: 3
     "#);
     let html = b"<!DOCTYPE html><html><body>Sign in</body></html>";
     assert_snapshot!(build(node().with_answer(BUSYBOX, "200 OK", html)), @r#"
-    error: the package from http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk is not to be trusted: package `busybox-1.38.0-r1` is not what the index lists: its section 1 is not gzip
-    hint: the repository or something between it and this machine changed the file: do not use it until you know why
+    error: the package `busybox-1.38.0-r1` from `http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk` is not the one of the index: its section 1 is not gzip
+    hint: the server or a proxy sent something else: open the address in a browser
     exit: 3
     "#);
 }
@@ -150,18 +210,18 @@ fn a_package_is_used_only_if_it_is_the_one_of_the_index() {
 fn a_package_that_does_not_arrive_is_named() {
     let cut = node().changed(BUSYBOX, |bytes| bytes.truncate(bytes.len() / 2));
     assert_snapshot!(build(cut), @r#"
-    error: the package from http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk is not to be trusted: package `busybox-1.38.0-r1` is not what the index lists: it is cut short
-    hint: the repository or something between it and this machine changed the file: do not use it until you know why
+    error: the package `busybox-1.38.0-r1` from `http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk` is not the one of the index: it is cut short
+    hint: the server or a proxy sent something else: open the address in a browser
     exit: 3
     "#);
     assert_snapshot!(build(node().with_answer(BUSYBOX, "404 Not Found", b"")), @r#"
-    error: cannot download the package `busybox-1.38.0-r1` from http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk: HTTP status client error (404 Not Found)
-    hint: is the network up? SSL_CERT_FILE and HTTPS_PROXY are honoured; the index may be older than the repository
+    error: cannot download the package `busybox-1.38.0-r1` from `http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk`: the server says 404 Not Found
+    hint: the index lists a file that the repository does not have: that is for its owner to mend
     exit: 3
     "#);
     assert_snapshot!(build(node().with_answer(BUSYBOX, "403 Forbidden", b"")), @r#"
-    error: cannot download the package `busybox-1.38.0-r1` from http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk: HTTP status client error (403 Forbidden)
-    hint: is the network up? SSL_CERT_FILE and HTTPS_PROXY are honoured; the index may be older than the repository
+    error: cannot download the package `busybox-1.38.0-r1` from `http://[SERVER]/os/x86_64/busybox-1.38.0-r1.apk`: the server says 403 Forbidden
+    hint: the server or a proxy does not let this machine in
     exit: 3
     "#);
 }

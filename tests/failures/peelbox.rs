@@ -81,8 +81,11 @@ impl Peelbox {
     /// Uses the daemon at `endpoint`.
     pub(crate) fn buildkit(self, endpoint: &str) -> Self {
         let path = endpoint.split_once("://").map_or("", |(_, path)| path);
-        let shown = if path.is_empty() { endpoint } else { path };
-        self.hide(shown, "[DAEMON]").set("BUILDKIT_HOST", endpoint)
+        let user = match path.is_empty() {
+            true => self,
+            false => self.hide(path, "[DAEMON]"),
+        };
+        user.set("BUILDKIT_HOST", endpoint)
     }
 
     /// Sets a variable.

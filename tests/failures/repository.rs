@@ -42,11 +42,6 @@ impl Files {
         Self { answers, key }
     }
 
-    /// The index as it is.
-    pub(crate) fn index(&self) -> Vec<u8> {
-        body(&self.answers[INDEX])
-    }
-
     /// Serves other bytes as the index.
     pub(crate) fn with_index(self, bytes: &[u8]) -> Self {
         self.with_answer(INDEX, "200 OK", bytes)

@@ -97,9 +97,8 @@ fn a_manifest_that_cannot_be_read_is_named_with_its_line() {
     exit: 2
     "#);
     assert_snapshot!(user.run(&["detect"]), @r#"
-    error: there is no app in this repository
-    hint: `peelbox detect --explain` says more
-    hint: or describe the apps in universalbuild.yaml; `peelbox schema` prints what it may have
+    error: api/go.mod: has no `module` line
+    error: web/package.json:3: is not valid JSON: key must be a string
     exit: 2
     "#);
 }
