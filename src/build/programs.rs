@@ -64,7 +64,12 @@ async fn interpreter(
         interpreter: interpreter.to_owned(),
     };
     if gateway.stat(image, &script.interpreter).await?.is_none() {
-        return Err(missing(&script.interpreter));
+        // Nobody wants `env` itself.
+        return Err(missing(
+            &script
+                .program()
+                .unwrap_or_else(|| script.interpreter.clone()),
+        ));
     }
     // `env` looks for what it runs as a shell would.
     let runs = match script.program() {

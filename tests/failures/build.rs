@@ -100,7 +100,7 @@ runtime: { copy: [{ from: web, to: web }], command: [./web] }
     1 app: 1 failed
 
     web failed: `./web`, which `runtime.command` runs, is not executable
-      hint: have a build command make it so, with `chmod +x`
+      hint: give it the right with chmod +x, in git too: git update-index --chmod=+x
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);

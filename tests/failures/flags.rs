@@ -94,7 +94,7 @@ fn what_is_missing_is_named() {
     "#);
     assert_snapshot!(user.run(&["ci", "--tag"]), @r#"
     error: `--tag` needs a value
-    hint: `peelbox --help` says what it takes
+    hint: `peelbox ci --help` says what it takes
     exit: 2
     "#);
     assert_snapshot!(user.run(&["packages", "check"]), @r#"
@@ -110,7 +110,7 @@ fn a_wrong_value_names_the_flag_or_the_variable_it_comes_from() {
     let user = Peelbox::new();
     assert_snapshot!(user.run(&["ci", "--source-date-epoch", "now"]), @r#"
     error: `--source-date-epoch` cannot be `now`: invalid digit found in string
-    hint: `peelbox --help` says what it takes
+    hint: `peelbox ci --help` says what it takes
     exit: 2
     "#);
     let user = Peelbox::new().set("SOURCE_DATE_EPOCH", "now");
