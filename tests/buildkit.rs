@@ -75,7 +75,7 @@ async fn a_gateway_build_reads_its_files_and_exports_an_attested_image() {
                 events
                     .lock()
                     .unwrap()
-                    .extend(event.vertexes.into_iter().map(|vertex| vertex.digest))
+                    .extend(event.vertexes.into_iter().map(|vertex| vertex.digest));
             },
             async |gateway| {
                 let reference = gateway.solve(definition.proto().clone()).await?;
