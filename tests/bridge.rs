@@ -1,5 +1,7 @@
 //! A bridge: `peelbox dial-stdio` gives a daemon another face, here a Unix socket and a TCP port.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use std::process::Stdio;

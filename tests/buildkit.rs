@@ -1,5 +1,7 @@
 //! The client against a real daemon.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod support;
 
 use std::collections::BTreeSet;
@@ -36,6 +38,10 @@ async fn the_daemon_says_who_it_is_and_what_it_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "it is one build from its first call to its last"
+)]
 async fn a_gateway_build_reads_its_files_and_exports_an_attested_image() {
     let client = support::client().await;
     let session = support::session(&client).await;
@@ -69,7 +75,7 @@ async fn a_gateway_build_reads_its_files_and_exports_an_attested_image() {
                 events
                     .lock()
                     .unwrap()
-                    .extend(event.vertexes.into_iter().map(|vertex| vertex.digest))
+                    .extend(event.vertexes.into_iter().map(|vertex| vertex.digest));
             },
             async |gateway| {
                 let reference = gateway.solve(definition.proto().clone()).await?;

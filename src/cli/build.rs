@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use crate::build::Run;
 use crate::buildkit::DockerApi;
 use crate::image::Plan;
-use crate::oci::Archive;
+use crate::oci::{Archive, Digest};
 use crate::progress::{Mode, escape};
 use crate::wolfi::Freshness;
 
@@ -143,7 +143,6 @@ async fn attempt(
             failures.push((problem, exit));
         }
     }
-    drop(run);
     ready.session.close().await;
     let Some(exit) = failures.iter().map(|(_, exit)| *exit).max() else {
         return Ok(ExitCode::SUCCESS);
@@ -218,7 +217,7 @@ impl Job<'_> {
         let built = self
             .run
             .build(plan, vec![export], self.interrupt.raised(), move |event| {
-                shown.feed(event)
+                shown.feed(event);
             })
             .await;
         display.finish();
@@ -226,21 +225,11 @@ impl Job<'_> {
             return Ok(Err((problem(plan, &failure), outcome::exit(&failure))));
         }
         let digest = match exporter {
-            "oci" => {
-                let archive = Archive::read(partial.path())
-                    .map_err(|error| Failure::environment(error.to_string()))?;
-                let image = outputs::image(&archive).map_err(Failure::environment)?;
-                Some(image.descriptor.digest)
-            }
+            "oci" => Some(manifest(partial.path())?),
             _ => None,
         };
         match (&target, engine) {
-            (Some(path), _) => {
-                readable(&partial)?;
-                partial
-                    .persist(path)
-                    .map_err(|error| unwritable(path, &error.error))?;
-            }
+            (Some(path), _) => keep(partial, path)?,
             (None, Some(engine)) => engine
                 .api
                 .load(partial.path())
@@ -249,13 +238,28 @@ impl Job<'_> {
             (None, None) => {}
         }
         for name in names {
-            let digest = digest
-                .map(|digest| format!(" {digest}"))
-                .unwrap_or_default();
-            print(&format!("{name}{digest}\n"))?;
+            let digest = digest.map(|digest| format!(" {digest}"));
+            print(&format!("{name}{}\n", digest.unwrap_or_default()))?;
         }
         Ok(Ok(()))
     }
+}
+
+fn manifest(archive: &Path) -> Result<Digest, Failure> {
+    let archive =
+        Archive::read(archive).map_err(|error| Failure::environment(error.to_string()))?;
+    let image = outputs::image(&archive).map_err(Failure::environment)?;
+    Ok(image.descriptor.digest)
+}
+
+/// Gives the image its final name; a temporary file is its owner's alone, an output is not.
+fn keep(partial: tempfile::NamedTempFile, path: &Path) -> Result<(), Failure> {
+    partial
+        .as_file()
+        .set_permissions(Permissions::from_mode(0o644))
+        .and_then(|()| Ok(partial.persist(path)?))
+        .map_err(|error| unwritable(path, &error))?;
+    Ok(())
 }
 
 // The file gets its final name when it is whole.
@@ -270,13 +274,6 @@ fn partial(target: Option<&Path>) -> Result<tempfile::NamedTempFile, Failure> {
     };
     let place = target.map_or_else(std::env::temp_dir, Path::to_owned);
     made.map_err(|error| unwritable(&place, &error))
-}
-
-// A temporary file is its owner's alone; an output is not.
-fn readable(file: &tempfile::NamedTempFile) -> Result<(), Failure> {
-    file.as_file()
-        .set_permissions(Permissions::from_mode(0o644))
-        .map_err(|error| Failure::environment(format!("cannot write the image: {error}")))
 }
 
 fn problem(plan: &Plan<'_>, failure: &crate::build::Failure) -> Problem {

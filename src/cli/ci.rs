@@ -146,7 +146,7 @@ impl Job<'_> {
         let built = self
             .run
             .build(plan, exports, self.interrupt.raised(), move |event| {
-                shown.feed(event)
+                shown.feed(event);
             })
             .await;
         display.finish();

@@ -153,7 +153,7 @@ mod tests {
         #[error("{text}")]
         struct Layer {
             text: &'static str,
-            source: Option<Box<Layer>>,
+            source: Option<Box<Self>>,
         }
         let layers = |texts: &[&'static str]| {
             texts

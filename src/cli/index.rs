@@ -58,7 +58,9 @@ pub(super) async fn up_to_date(
 ) -> Result<ExitCode, Failure> {
     match attempt(Freshness::Day).await {
         Err(Stop::Outdated(_)) => {
-            say("the repository has changed since its index was cached: fetching the index again\n")
+            say(
+                "the repository has changed since its index was cached: fetching the index again\n",
+            );
         }
         Err(Stop::Failed(failure)) => return Err(failure),
         Ok(code) => return Ok(code),

@@ -261,7 +261,7 @@ pub(super) async fn packages<'a>(
 
 /// Adds the labels of the command line to every plan.
 pub(super) fn label(plans: &mut [Plan<'_>], labels: &[String]) -> Result<(), Failure> {
-    for label in labels {
+    for label in labels.iter().filter(|label| !label.trim().is_empty()) {
         let (key, value) = label
             .split_once('=')
             .filter(|(key, _)| !key.is_empty())
@@ -334,7 +334,8 @@ fn secrets(
     flags: &[String],
     environment: &Environment,
 ) -> Result<BTreeMap<String, Vec<u8>>, Failure> {
-    flags.iter().map(|flag| secret(flag, environment)).collect()
+    let given = flags.iter().filter(|flag| !flag.trim().is_empty());
+    given.map(|flag| secret(flag.trim(), environment)).collect()
 }
 
 /// Reads `id=NAME,src=FILE` and `id=NAME,env=VARIABLE`.

@@ -159,20 +159,9 @@ pub fn plan<'a>(
     let site = spec.metadata.kind == Some(Kind::Static) && spec.runtime.command.is_empty();
     let build_world = problems.world(index, "build.packages", &spec.build.packages);
     let build_packages = problems.resolve(index, "build.packages", "the build", &build_world);
-    let mut runtime = vec![
-        "wolfi-baselayout".to_owned(),
-        "ca-certificates-bundle".to_owned(),
-    ];
-    runtime.extend(spec.runtime.packages.iter().cloned());
-    let world = problems.world(index, "runtime.packages", &runtime);
+    let world = problems.world(index, "runtime.packages", &runtime(spec));
     let runtime_packages = problems.resolve(index, "runtime.packages", "the image", &world);
-    let directory = problems.path("metadata.path", SOURCE, &spec.metadata.path);
-    let workdir = problems.path(
-        "runtime.workdir",
-        "/",
-        spec.runtime.workdir.as_deref().unwrap_or(WORKDIR),
-    );
-    let copies = copies(spec, &directory, &workdir, &mut problems);
+    let paths = Paths::read(spec, &name, scope, &mut problems);
     if spec.runtime.command.is_empty() && !site {
         problems.add("runtime.command", ProblemKind::NoCommand);
     }
@@ -194,38 +183,63 @@ pub fn plan<'a>(
         context: spec.build.context.clone(),
         commands: spec.build.commands.clone(),
         build_env: build_env(spec),
-        caches: caches(spec, &name, &directory, scope, &mut problems),
+        caches: paths.caches,
         secrets: spec.build.secrets.clone(),
-        copies,
+        copies: paths.copies,
         env: image_env(spec),
         command: spec.runtime.command.clone(),
         processes: spec.runtime.processes.clone(),
         ports: spec.runtime.ports.clone(),
         user: user(spec),
-        writable: spec
-            .runtime
-            .writable
-            .iter()
-            .map(|path| problems.path("runtime.writable", &workdir, path))
-            .collect(),
-        workdir,
+        writable: paths.writable,
+        workdir: paths.workdir,
         labels: spec.runtime.labels.clone(),
-        health: spec
-            .runtime
-            .health
-            .as_ref()
-            .map(|health| health.endpoint.clone()),
+        health: health(spec),
         files: BTreeMap::new(),
         name,
-        directory,
+        directory: paths.directory,
     };
     if site {
         site::serve(&mut plan);
     }
-    if problems.found.is_empty() {
-        Ok(plan)
-    } else {
-        Err(problems.found)
+    Ok(plan)
+}
+
+fn runtime(spec: &Spec) -> Vec<String> {
+    let always = ["wolfi-baselayout", "ca-certificates-bundle"].map(str::to_owned);
+    let asked = spec.runtime.packages.iter().cloned();
+    always.into_iter().chain(asked).collect()
+}
+
+fn health(spec: &Spec) -> Option<String> {
+    let health = spec.runtime.health.as_ref()?;
+    Some(health.endpoint.clone())
+}
+
+/// The paths of a spec, made absolute.
+struct Paths {
+    directory: String,
+    workdir: String,
+    copies: Vec<CopyPath>,
+    caches: Vec<CacheMount>,
+    writable: Vec<String>,
+}
+
+impl Paths {
+    fn read(spec: &Spec, name: &str, scope: &str, problems: &mut Problems) -> Self {
+        let directory = problems.path("metadata.path", SOURCE, &spec.metadata.path);
+        let workdir = spec.runtime.workdir.as_deref().unwrap_or(WORKDIR);
+        let workdir = problems.path("runtime.workdir", "/", workdir);
+        let writable = spec.runtime.writable.iter();
+        Self {
+            copies: copies(spec, &directory, &workdir, problems),
+            caches: caches(spec, name, &directory, scope, problems),
+            writable: writable
+                .map(|path| problems.path("runtime.writable", &workdir, path))
+                .collect(),
+            directory,
+            workdir,
+        }
     }
 }
 

@@ -211,7 +211,7 @@ fn what_failed_is_told_at_once_and_what_was_stopped_is_no_failure() {
             "#1 [a]",
             "#2 [b]",
             "#1 0.20 make: *** no rule",
-            &format!("#1 ERROR: {error}"),
+            "#1 ERROR: exit code: 2",
             "#2 CANCELED",
         ]
     );

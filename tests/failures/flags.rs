@@ -116,7 +116,7 @@ fn a_wrong_value_names_the_flag_or_the_variable_it_comes_from() {
     let user = Peelbox::new().set("SOURCE_DATE_EPOCH", "now");
     assert_snapshot!(user.run(&["ci"]), @r#"
     error: SOURCE_DATE_EPOCH cannot be `now`: invalid digit found in string
-    hint: `peelbox --help` says what it takes
+    hint: `peelbox ci --help` says what it takes
     exit: 2
     "#);
     let user = Peelbox::new().set("PEELBOX_PROGRESS", "loud");
@@ -127,8 +127,8 @@ fn a_wrong_value_names_the_flag_or_the_variable_it_comes_from() {
     "#);
     let user = Peelbox::new().set("PEELBOX_NO_SBOM", "perhaps");
     assert_snapshot!(user.run(&["ci"]), @r#"
-    error: PEELBOX_NO_SBOM cannot be `perhaps`
-    hint: it is `true` or `false`
+    error: PEELBOX_NO_SBOM cannot be `perhaps`: value was not a boolean
+    hint: `peelbox ci --help` says what it takes
     exit: 2
     "#);
 }
@@ -162,6 +162,10 @@ fn variables_that_cannot_be_used_are_named() {
     hint: it is the .rsa.pub file of the key that the repository is signed with, under its own name
     exit: 2
     "#);
+}
+
+#[test]
+fn addresses_that_cannot_be_read_are_named_with_their_variable() {
     let user = Peelbox::new().set("DOCKER_HOST", "/var/run/docker.sock");
     assert_snapshot!(user.run(&["doctor"]), @r#"
     error: DOCKER_HOST: `/var/run/docker.sock` has no scheme

@@ -3,6 +3,7 @@
     dead_code,
     reason = "every test that includes this file uses its own part of it"
 )]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
