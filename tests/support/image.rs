@@ -3,6 +3,7 @@
     dead_code,
     reason = "every test that includes this file uses its own part of it"
 )]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

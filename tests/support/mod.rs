@@ -1,6 +1,7 @@
 //! What the tests that need a daemon share.
 
 #![allow(dead_code, reason = "every test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use peelbox::buildkit::{Client, DockerHost, Endpoint, Services, Session};
 
