@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::build::{self, PackageError, Packages, Run};
 use crate::buildkit::fsutil::{Filter, Listing};
+use crate::buildkit::llb::Proxy;
 use crate::buildkit::{Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session};
 use crate::image::{Certificates, Context, Origin, Plan};
 use crate::oci::{Digest, Platform, Reference};
@@ -90,6 +91,8 @@ pub(super) async fn prepare(
 ) -> Result<Ready, Failure> {
     let certificates = certificates(building, environment)?;
     let mut secrets = secrets(&building.secret, environment)?;
+    let mut proxy = environment.proxy();
+    let secret_env = hide(&mut proxy, &mut secrets);
     let base = base(environment, platform)?;
     let found = discover::discover(building.connection.buildkit.as_deref(), environment).await?;
     let mut warnings = Vec::new();
@@ -140,7 +143,8 @@ pub(super) async fn prepare(
         certificates: certificates.map(|_| Certificates {
             secret: CERTIFICATES.to_owned(),
         }),
-        proxy: environment.proxy(),
+        proxy,
+        secret_env,
         no_cache: building.no_cache,
         sbom: !building.no_sbom && !building.no_attestations,
         provenance: provenance(building),
@@ -343,6 +347,26 @@ fn secrets(
     Ok(secrets)
 }
 
+/// Makes secrets of the proxies of which credentials are a part: what BuildKit takes as proxies stands in the provenance.
+/// Gives the ids of the secrets by variable.
+fn hide(proxy: &mut Proxy, secrets: &mut BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for (name, value) in [
+        ("http_proxy", &mut proxy.http),
+        ("https_proxy", &mut proxy.https),
+        ("ftp_proxy", &mut proxy.ftp),
+        ("all_proxy", &mut proxy.all),
+    ] {
+        if value.contains('@') {
+            let id = format!("peelbox-{name}");
+            secrets.insert(id.clone(), std::mem::take(value).into_bytes());
+            variables.insert(name.to_uppercase(), id.clone());
+            variables.insert(name.to_owned(), id);
+        }
+    }
+    variables
+}
+
 /// The credentials of the Docker configuration.
 pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
     let Some(directory) = environment.docker_config() else {
@@ -371,4 +395,25 @@ fn listing(repository: &Path, output: Option<&Path>) -> Result<Listing, Failure>
 
 fn lost(error: &Error) -> Failure {
     Failure::environment(error.to_string()).hint("`peelbox doctor` shows what would be used")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_with_credentials_is_a_secret() {
+        let mut proxy = Proxy {
+            http: "http://proxy.example:3128".to_owned(),
+            https: "http://user:word@proxy.example:3128".to_owned(),
+            ..Proxy::default()
+        };
+        let mut secrets = BTreeMap::new();
+        let variables = hide(&mut proxy, &mut secrets);
+        assert_eq!(proxy.http, "http://proxy.example:3128");
+        assert_eq!(proxy.https, "");
+        assert_eq!(variables.len(), 2);
+        let secret = &secrets[&variables["HTTPS_PROXY"]];
+        assert_eq!(secret, b"http://user:word@proxy.example:3128");
+    }
 }
