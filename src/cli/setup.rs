@@ -128,6 +128,7 @@ pub(super) async fn prepare(
     if !capabilities.can_rewrite_timestamps() {
         warnings.push("this BuildKit is older than 0.13 and cannot rewrite the times of files: the same commit will not give the same digests".to_owned());
     }
+    warnings.extend(left_out(&git::ignored(repository)));
     let commit = git::commit(repository);
     let epoch = building
         .source_date_epoch
@@ -345,6 +346,14 @@ fn secrets(
         secrets.insert((*id).to_owned(), value);
     }
     Ok(secrets)
+}
+
+fn left_out(files: &[String]) -> Option<String> {
+    let first = files.first()?;
+    Some(format!(
+        "{} files that git keeps are left out, because a .gitignore names them: `{first}` is one",
+        files.len()
+    ))
 }
 
 /// Makes secrets of the proxies of which credentials are a part: what BuildKit takes as proxies stands in the provenance.
