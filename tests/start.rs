@@ -94,3 +94,24 @@ fn what_would_not_start_is_told_and_what_would_is_built() {
         assert_eq!(message(name), None, "{name}");
     }
 }
+
+#[test]
+fn an_app_that_was_skipped_has_no_files_of_an_earlier_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name| folder.path().join(name);
+    fs::create_dir(path("repository")).unwrap();
+    fs::create_dir(path("out")).unwrap();
+    fs::write(path("repository").join("main.js"), "").unwrap();
+    fs::write(path("out").join("b.oci.tar"), "old").unwrap();
+    let specs = ["a", "b"].map(|name| {
+        let copies = [("main.js", ".")];
+        app(name, &["exit 5"], &copies, &["node", "main.js"])
+    });
+    let text = serde_json::to_vec(&specs).unwrap();
+    fs::write(path("repository").join("universalbuild.json"), text).unwrap();
+    let mut command = ci(&path("repository"), &path("cache"), &path("out"));
+    command.arg("--fail-fast");
+    let done = run(command, &path("out")).ended(1);
+    assert_eq!(done.app("b")["outcome"], "skipped");
+    assert!(!done.files().contains(&"b.oci.tar".to_owned()));
+}

@@ -54,6 +54,8 @@ pub struct Options {
     pub certificates: Option<Certificates>,
     /// Proxies for the build steps.
     pub proxy: Proxy,
+    /// Variables of the build steps whose values are secrets of the session, by the ids of those.
+    pub secret_env: BTreeMap<String, String>,
     /// Whether steps run again although nothing changed.
     pub no_cache: bool,
     /// Whether an SBOM is attached.
@@ -255,6 +257,7 @@ impl Run<'_> {
             context: &self.options.context,
             certificates: self.options.certificates.as_ref(),
             proxy: &self.options.proxy,
+            secret_env: &self.options.secret_env,
             no_cache: self.options.no_cache,
         };
         let output = lower_build(plan, &steps);

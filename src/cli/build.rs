@@ -112,6 +112,9 @@ async fn attempt(
     let tags = tags(&arguments.tag, &plans)?;
     let prepared = setup::prepare(building, environment, &repository, &plans, None);
     let mut ready = interrupt.cuts(prepared).await?;
+    for warning in &ready.warnings {
+        say(&format!("warning: {}\n", escape(warning)));
+    }
     if matches!(
         output,
         Output::File {

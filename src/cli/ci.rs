@@ -51,6 +51,9 @@ async fn attempt(
     let packages = interrupt.cuts(setup::packages(&source, &plans)).await?;
     let mut report = begin(&ready, &source);
     save(&report, &output)?; // in place of an earlier run's, should this one be killed
+    for plan in &plans {
+        Files::new(&output, &plan.name).clear()?;
+    }
     let mode = mode(building.progress, building.quiet);
     let job = Job {
         run: ready.run(&source, &packages),
@@ -125,7 +128,6 @@ impl Job<'_> {
     async fn app(&self, plan: &Plan<'_>, names: &[String]) -> Result<Tried, Failure> {
         let started = Instant::now();
         let files = Files::new(self.output, &plan.name);
-        files.clear()?;
         let display = Display::new(self.mode, Some(files.log()?));
         if self.mode != Mode::Quiet {
             say(&format!(

@@ -26,6 +26,21 @@ pub(super) fn commit(directory: &Path) -> Option<Commit> {
     Some(Commit { id, time, source })
 }
 
+/// The files in `directory` that git keeps although a `.gitignore` names them.
+pub(super) fn ignored(directory: &Path) -> Vec<String> {
+    const ARGUMENTS: [&str; 7] = [
+        "-c",
+        "core.fsmonitor=false", // it may name a program
+        "ls-files",
+        "-z",
+        "--cached",
+        "--ignored",
+        "--exclude-per-directory=.gitignore",
+    ];
+    let listed = git(directory, &ARGUMENTS).unwrap_or_default();
+    listed.split_terminator('\0').map(str::to_owned).collect()
+}
+
 fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .arg("-C")
@@ -85,6 +100,17 @@ mod tests {
         let object = "tree 0\nauthor A <a@b> 1 +0000\ncommitter C D <c@d> 1700000000 +0100\n\ncommitter X <x> 5 +0000\n";
         assert_eq!(committed(object), Some(1_700_000_000));
         assert_eq!(committed("tree 0\n\nnothing"), None);
+    }
+
+    #[test]
+    fn a_file_that_was_added_by_force_is_ignored_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".gitignore"), "*.env\n").unwrap();
+        std::fs::write(folder.path().join("app.env"), "").unwrap();
+        std::fs::write(folder.path().join("other.env"), "").unwrap();
+        git(folder.path(), &["init", "-q"]).unwrap();
+        git(folder.path(), &["add", "-f", "app.env", ".gitignore"]).unwrap();
+        assert_eq!(ignored(folder.path()), ["app.env"]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::build::{self, PackageError, Packages, Run};
 use crate::buildkit::fsutil::{Filter, Listing};
+use crate::buildkit::llb::Proxy;
 use crate::buildkit::{Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session};
 use crate::image::{Certificates, Context, Origin, Plan};
 use crate::oci::{Digest, Platform, Reference};
@@ -93,6 +94,8 @@ pub(super) async fn prepare(
     let certificates = certificates(building, environment)?;
     let mut secrets = secrets(&building.secret, environment)?;
     check_secrets(plans, &secrets)?;
+    let mut proxy = environment.proxy();
+    let secret_env = hide(&mut proxy, &mut secrets);
     if let Some(bytes) = &certificates {
         secrets.insert(CERTIFICATES.to_owned(), bytes.clone());
     }
@@ -111,8 +114,13 @@ pub(super) async fn prepare(
     let certificates = certificates.map(|_| Certificates {
         secret: CERTIFICATES.to_owned(),
     });
-    let mut options = options(building, environment, repository, &session);
-    options.certificates = certificates;
+    warnings.extend(left_out(&git::ignored(repository)));
+    let options = build::Options {
+        certificates,
+        proxy,
+        secret_env,
+        ..options(building, repository, &session)
+    };
     Ok(Ready {
         found,
         session,
@@ -145,12 +153,7 @@ async fn open(found: &Found, services: Services) -> Result<(Session, Capabilitie
     Ok((session, capabilities))
 }
 
-fn options(
-    building: &Building,
-    environment: &Environment,
-    repository: &Path,
-    session: &Session,
-) -> build::Options {
+fn options(building: &Building, repository: &Path, session: &Session) -> build::Options {
     let commit = git::commit(repository);
     let epoch = building
         .source_date_epoch
@@ -164,7 +167,8 @@ fn options(
         },
         repository: repository.to_owned(),
         certificates: None,
-        proxy: environment.proxy(),
+        proxy: Proxy::default(),
+        secret_env: BTreeMap::new(),
         no_cache: building.no_cache,
         sbom: !building.no_sbom && !building.no_attestations,
         provenance: provenance(building),
@@ -385,6 +389,34 @@ fn secret(flag: &str, environment: &Environment) -> Result<(String, Vec<u8>), Fa
     Ok((id.to_owned(), value))
 }
 
+fn left_out(files: &[String]) -> Option<String> {
+    let first = files.first()?;
+    Some(format!(
+        "{} files that git keeps are left out, because a .gitignore names them: `{first}` is one",
+        files.len()
+    ))
+}
+
+/// Makes secrets of the proxies of which credentials are a part: what BuildKit takes as proxies stands in the provenance.
+/// Gives the ids of the secrets by variable.
+fn hide(proxy: &mut Proxy, secrets: &mut BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for (name, value) in [
+        ("http_proxy", &mut proxy.http),
+        ("https_proxy", &mut proxy.https),
+        ("ftp_proxy", &mut proxy.ftp),
+        ("all_proxy", &mut proxy.all),
+    ] {
+        if value.contains('@') {
+            let id = format!("peelbox-{name}");
+            secrets.insert(id.clone(), std::mem::take(value).into_bytes());
+            variables.insert(name.to_uppercase(), id.clone());
+            variables.insert(name.to_owned(), id);
+        }
+    }
+    variables
+}
+
 /// The credentials of the Docker configuration.
 pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
     let Some(directory) = environment.docker_config() else {
@@ -414,4 +446,25 @@ fn listing(repository: &Path, output: Option<&Path>) -> Result<Listing, Failure>
 
 fn lost(error: &Error) -> Failure {
     Failure::environment(causes(error)).hint("is the daemon still running?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_with_credentials_is_a_secret() {
+        let mut proxy = Proxy {
+            http: "http://proxy.example:3128".to_owned(),
+            https: "http://user:word@proxy.example:3128".to_owned(),
+            ..Proxy::default()
+        };
+        let mut secrets = BTreeMap::new();
+        let variables = hide(&mut proxy, &mut secrets);
+        assert_eq!(proxy.http, "http://proxy.example:3128");
+        assert_eq!(proxy.https, "");
+        assert_eq!(variables.len(), 2);
+        let secret = &secrets[&variables["HTTPS_PROXY"]];
+        assert_eq!(secret, b"http://user:word@proxy.example:3128");
+    }
 }

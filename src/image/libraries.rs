@@ -52,6 +52,8 @@ pub enum NeedsError {
 
 // A page that holds all that is needed of most files, read at once.
 const PAGE: u64 = 16 << 10;
+// Less than one answer of the daemon holds, and more than any part that is read.
+const LARGEST: u64 = 4 << 20;
 // What an honest dynamic section has, many times over.
 const MOST_ENTRIES: usize = 100_000;
 
@@ -94,6 +96,9 @@ impl Pages {
             return Err(());
         }
         let length = range.end - range.start;
+        if length > LARGEST {
+            return Err(());
+        }
         for (offset, page) in self.pages.range(..=range.start).rev() {
             let start = usize::try_from(range.start - offset).map_err(|_| ())?;
             let end = start
@@ -465,6 +470,23 @@ mod tests {
         );
         assert!(needs.is_native() && needs.is_program());
         assert_eq!(needs.soname, None);
+    }
+
+    #[test]
+    fn a_part_that_no_answer_holds_is_not_asked_for() {
+        let mut file = vec![0; 120];
+        file[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+        file[18] = 62; // for this machine
+        file[20] = 1; // its version
+        file[32] = 64; // the offset of the segments
+        file[54] = 56; // their size
+        file[56] = 1; // their number
+        file[64] = 3; // a loader,
+        file[64 + 32 + 3] = 6; // 96 MiB long
+        let mut pages = Pages::new(1 << 30);
+        pages.insert(0, file);
+        let read = Needs::read(&pages);
+        assert!(matches!(read, Err(NeedsError::Malformed(_))), "{read:?}");
     }
 
     #[test]

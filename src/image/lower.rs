@@ -58,6 +58,8 @@ pub struct Steps<'a> {
     pub certificates: Option<&'a Certificates>,
     /// Proxies for the steps; they are never part of a cache key.
     pub proxy: &'a Proxy,
+    /// Variables of the steps whose values are secrets, by the ids of those.
+    pub secret_env: &'a BTreeMap<String, String>,
     /// Whether steps run again although nothing changed.
     pub no_cache: bool,
 }
@@ -267,6 +269,9 @@ fn prepared(plan: &Plan<'_>, steps: &Steps<'_>, mut exec: Exec) -> Step {
         for variable in CERTIFICATE_VARIABLES {
             exec = exec.env(variable, CERTIFICATES);
         }
+    }
+    for (variable, id) in steps.secret_env {
+        exec = exec.secret_env(variable, id);
     }
     exec = exec.proxy(steps.proxy.clone());
     Step {
