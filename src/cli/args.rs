@@ -238,3 +238,53 @@ pub(super) enum Format {
     #[value(hide = true)]
     Dockerfile,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn every_flag_of_ci_has_a_variable_of_its_name() {
+        let command = Cli::command();
+        let ci = command.find_subcommand("ci").unwrap();
+        for argument in ci.get_arguments() {
+            let Some(long) = argument.get_long() else {
+                continue;
+            };
+            let variable = argument.get_env().map(|name| name.to_str().unwrap());
+            let expected = match long {
+                // Known to every tool that makes reproducible things.
+                "source-date-epoch" => "SOURCE_DATE_EPOCH".to_owned(),
+                long => format!("PEELBOX_{}", long.replace('-', "_").to_uppercase()),
+            };
+            assert_eq!(variable, Some(expected.as_str()), "--{long}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_flag_says_what_it_is_for() {
+        fn check(command: &clap::Command) {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name}");
+            for argument in command
+                .get_arguments()
+                .filter(|argument| !argument.is_hide_set())
+            {
+                assert!(
+                    argument.get_help().is_some(),
+                    "{name} {}",
+                    argument.get_id()
+                );
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

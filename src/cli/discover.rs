@@ -234,3 +234,49 @@ pub(super) fn unreachable(error: &ConnectError) -> Failure {
 pub(super) fn too_old(endpoint: &Endpoint, error: &OldDaemon) -> Failure {
     Failure::environment(format!("`{endpoint}`: {error}")).hint(NEEDED)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn chosen(flag: Option<&str>, environment: Environment) -> Result<String, String> {
+        match choose(flag, &environment).await {
+            Ok((endpoint, _, reason)) => Ok(format!("{endpoint} {reason}")),
+            Err(failure) => Err(failure.problems[0].message.clone()),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_named_comes_before_what_is_found() {
+        let environment = || Environment::from([("BUILDKIT_HOST", "tcp://127.0.0.1:1")]);
+        let flag = Some("unix:///a.sock");
+        assert_eq!(
+            chosen(flag, environment()).await.unwrap(),
+            "unix:///a.sock named by --buildkit"
+        );
+        assert_eq!(
+            chosen(None, environment()).await.unwrap(),
+            "tcp://127.0.0.1:1 named by BUILDKIT_HOST"
+        );
+        let variable = Environment::from([(BUILDKIT, "unix:///a.sock")]);
+        assert_eq!(
+            chosen(flag, variable).await.unwrap(),
+            "unix:///a.sock named by PEELBOX_BUILDKIT"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_socket_of_a_rootless_daemon_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("buildkit/buildkitd.sock");
+        std::fs::create_dir(directory.path().join("buildkit")).unwrap();
+        std::fs::write(&socket, "").unwrap();
+        let runtime = directory.path().display().to_string();
+        let environment = Environment::from([("XDG_RUNTIME_DIR", runtime.as_str())]);
+        if Path::new(SOCKET).exists() {
+            return; // a daemon of this machine comes first
+        }
+        let expected = format!("unix://{} its socket exists", socket.display());
+        assert_eq!(chosen(None, environment).await.unwrap(), expected);
+    }
+}

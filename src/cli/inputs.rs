@@ -208,3 +208,53 @@ fn joined(names: &[String], word: &str) -> String {
         _ => shown.concat(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selected(patterns: &[&str]) -> Result<Vec<String>, String> {
+        let spec = |name: &str| {
+            let text = format!(r#"{{"version":"1.0","metadata":{{"project_name":"{name}"}}}}"#);
+            spec::load(Path::new("a.json"), text.as_bytes())
+                .unwrap()
+                .remove(0)
+        };
+        let specs = vec![spec("web"), spec("Order API"), spec("web-admin")];
+        let patterns: Vec<String> = patterns.iter().map(|text| (*text).to_owned()).collect();
+        match select(specs, &patterns) {
+            Ok(specs) => Ok(specs
+                .into_iter()
+                .map(|spec| spec.metadata.project_name)
+                .collect()),
+            Err(failure) => Err(failure.problems[0].message.clone()),
+        }
+    }
+
+    #[test]
+    fn apps_are_selected_by_name_slug_and_pattern_in_their_own_order() {
+        let names = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect());
+        assert_eq!(selected(&[]), names(&["web", "Order API", "web-admin"]));
+        assert_eq!(
+            selected(&["web-admin", "web"]),
+            names(&["web", "web-admin"])
+        );
+        assert_eq!(selected(&["order-api"]), names(&["Order API"]));
+        assert_eq!(
+            selected(&["web*", "Order API"]),
+            names(&["web", "Order API", "web-admin"])
+        );
+        assert_eq!(
+            selected(&["web", "api"]),
+            Err("no app matches `--app api`".to_owned())
+        );
+    }
+
+    #[test]
+    fn lists_end_where_they_would_be_long() {
+        let names = |count: usize| (1..=count).map(|n| n.to_string()).collect::<Vec<_>>();
+        assert_eq!(list(&names(1)), "`1`");
+        assert_eq!(list_or(&names(2)), "`1` or `2`");
+        assert_eq!(list(&names(7)), "`1`, `2`, `3`, `4`, `5` and 2 more");
+    }
+}

@@ -467,4 +467,40 @@ mod tests {
         let secret = &secrets[&variables["HTTPS_PROXY"]];
         assert_eq!(secret, b"http://user:word@proxy.example:3128");
     }
+
+    fn given(flag: &str) -> Result<(String, String), String> {
+        let environment = Environment::from([("TOKEN", "from TOKEN"), ("npm", "from npm")]);
+        match secret(flag, &environment) {
+            Ok((id, value)) => Ok((id, String::from_utf8(value).unwrap())),
+            Err(failure) => Err(failure.problems[0].message.clone()),
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_or_a_variable() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        std::fs::write(&path, "from a file").unwrap();
+        let flag = format!("type=file,id=a,src={}", path.display());
+        let pair = |id: &str, value: &str| Ok((id.to_owned(), value.to_owned()));
+        assert_eq!(given(&flag), pair("a", "from a file"));
+        assert_eq!(given("id=a,env=TOKEN"), pair("a", "from TOKEN"));
+        assert_eq!(given("id=npm"), pair("npm", "from npm"));
+    }
+
+    #[test]
+    fn a_message_about_a_secret_does_not_repeat_what_may_be_it() {
+        for flag in ["hunter2", "id=a,hunter2", "id=a,value=hunter2"] {
+            let message = given(flag).unwrap_err();
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_repository_is_told_from_others_of_its_name() {
+        let (one, two) = (scope(Path::new("/a/shop")), scope(Path::new("/b/shop")));
+        assert!(one.starts_with("shop-") && two.starts_with("shop-"));
+        assert_ne!(one, two);
+        assert!(scope(Path::new("/a/../ü b")).is_ascii());
+    }
 }
