@@ -105,16 +105,12 @@ async fn attempt(
         .await?;
     source.warn();
     let building = &arguments.building;
-    let specs = inputs::specs(&repository, building, &source.index)?;
-    let mut plans = inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
-    setup::label(&mut plans, &building.label)?;
+    let plans = inputs::plans(&repository, building, &source.index, &platform)?;
     output.check(&plans)?;
     let tags = tags(&arguments.tag, &plans)?;
     let prepared = setup::prepare(building, environment, &repository, &plans, None);
     let mut ready = interrupt.cuts(prepared).await?;
-    for warning in &ready.warnings {
-        say(&format!("warning: {}\n", escape(warning)));
-    }
+    ready.warn();
     if matches!(
         output,
         Output::File {

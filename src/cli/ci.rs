@@ -40,9 +40,7 @@ async fn attempt(
         .await?;
     source.warn();
     let building = &arguments.building;
-    let specs = inputs::specs(&repository, building, &source.index)?;
-    let mut plans = inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
-    setup::label(&mut plans, &building.label)?;
+    let plans = inputs::plans(&repository, building, &source.index, &platform)?;
     let tags = tags(&arguments.tag, &plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends

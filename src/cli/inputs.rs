@@ -13,6 +13,7 @@ use crate::wolfi::{Index, UnknownPackage};
 use super::args::Building;
 use super::detect;
 use super::failure::{Exit, Failure, Problem};
+use super::setup;
 
 /// The spec files that are looked for in a repository's root.
 pub(super) const SPEC_FILES: [&str; 3] = [
@@ -34,17 +35,22 @@ pub(super) fn spec_file(repository: &Path, named: Option<&Path>) -> Option<PathB
     }
 }
 
-/// The specs of a run: from the spec file, else by detection, and of those the ones that `--app` names.
-pub(super) fn specs(
+/// The plans of a run: of the apps of the spec file, else of detection, those that `--app` names, with the labels of the
+/// command line.
+pub(super) fn plans<'a>(
     repository: &Path,
     building: &Building,
-    index: &Index,
-) -> Result<Vec<Spec>, Failure> {
+    index: &'a Index,
+    platform: &Platform,
+) -> Result<Vec<Plan<'a>>, Failure> {
     let specs = match spec_file(repository, building.spec.as_deref()) {
         Some(file) => load(&file)?,
         None => detect::specs(repository, index)?,
     };
-    select(specs, &building.app)
+    let specs = select(specs, &building.app)?;
+    let mut plans = plan(&specs, index, platform, &setup::scope(repository))?;
+    setup::label(&mut plans, &building.label)?;
+    Ok(plans)
 }
 
 /// Reads a spec file.

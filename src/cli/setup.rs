@@ -10,6 +10,7 @@ use crate::buildkit::llb::Proxy;
 use crate::buildkit::{Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session};
 use crate::image::{Certificates, Context, Origin, Plan};
 use crate::oci::{Digest, Platform, Reference};
+use crate::progress::escape;
 use crate::wolfi::Package;
 
 use super::args::{Building, Provenance};
@@ -203,6 +204,13 @@ fn check_secrets(plans: &[Plan<'_>], given: &BTreeMap<String, Vec<u8>>) -> Resul
 }
 
 impl Ready {
+    /// Tells what the user should know before anything is built.
+    pub(super) fn warn(&self) {
+        for warning in &self.warnings {
+            say(&format!("warning: {}\n", escape(warning)));
+        }
+    }
+
     /// What all apps of the run share.
     pub(super) fn run<'a>(&'a self, source: &'a Source, packages: &'a Packages<'a>) -> Run<'a> {
         Run {
