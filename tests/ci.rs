@@ -1,6 +1,5 @@
 //! `peelbox ci` of small repositories with a spec file: interrupts, secrets, wrong input.
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 

@@ -3,7 +3,6 @@
 //! The runs follow each other, since each one is about what is different from the one before: first, unchanged, with options, with
 //! one file changed, with one app broken. Every test forces the run that it looks at, whichever test comes first.
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod support;
 

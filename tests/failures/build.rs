@@ -27,7 +27,7 @@ runtime: { copy: [{ from: dist/web, to: web }], command: [/app/web] }
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed in build (exit code 66): the build left no `/src/dist/web`
+    web failed in build: the build left no `/src/dist/web`
       command: touch out
       hint: runtime.copy lists it: does a command write it somewhere else, or need to be told to?
     report and archives: [DIR]/repo/peelbox-out
@@ -45,7 +45,7 @@ runtime: { copy: [{ from: dist, to: web }, { from: web, to: web }], command: [/a
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed in build (exit code 66): /src/web is a file, and /app/web is a directory already
+    web failed in build: /src/web is a file, and /app/web is a directory already
       command: mkdir dist && touch dist/a web
       hint: runtime.copy gives both the same place: end `to` with `/`, or name another one
     report and archives: [DIR]/repo/peelbox-out
