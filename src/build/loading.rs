@@ -8,7 +8,7 @@ use crate::image::{Needs, Plan};
 use super::failure::Cause;
 use super::inspect::read_needs;
 
-/// What a loader searches behind the directories that files name: https://man7.org/linux/man-pages/man8/ld.so.8.html. The
+/// What a loader searches behind the directories that files name: <https://man7.org/linux/man-pages/man8/ld.so.8.html>. The
 /// ones with a triplet are those of other systems' builds of it.
 const SYSTEM: [&str; 4] = [
     "/usr/lib",

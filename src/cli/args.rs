@@ -54,7 +54,7 @@ pub(super) enum Command {
 /// Which daemon.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Connection {
-    /// The BuildKit to use: unix://PATH, tcp://HOST:PORT, docker-container://NAME, docker://[SOCKET]
+    /// The BuildKit to use: unix://PATH, tcp://HOST:PORT, docker-container://NAME, docker:// or docker:///SOCKET
     #[arg(long, value_name = "ADDR", env = "PEELBOX_BUILDKIT")]
     pub(super) buildkit: Option<String>,
 }

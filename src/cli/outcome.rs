@@ -97,7 +97,11 @@ pub(super) fn failed(failure: &build::Failure) -> report::Failure {
     report::Failure {
         step,
         command,
-        exit_code: failure.exit_code.map(i64::from),
+        // That one is not the command's.
+        exit_code: failure
+            .exit_code
+            .filter(|code| *code != NOT_COLLECTED || not_collected(failure).is_none())
+            .map(i64::from),
         message: message(failure),
         hint: hint(failure).map(str::to_owned),
         log: log(failure),
@@ -137,10 +141,9 @@ fn split(name: &str) -> (Option<String>, Option<String>) {
 
 fn message(failure: &build::Failure) -> String {
     match (&failure.cause, failure.exit_code) {
-        (Cause::Daemon(Error::Remote(_)), Some(LEFT_NOTHING)) => left_nothing(failure).map_or_else(
-            || ENDED.to_owned(),
-            |path| format!("the build left no `{path}`"),
-        ),
+        (Cause::Daemon(Error::Remote(_)), Some(NOT_COLLECTED)) => {
+            not_collected(failure).unwrap_or_else(|| ENDED.to_owned())
+        }
         (Cause::Daemon(Error::Remote(_)), Some(137)) => "its command was killed".to_owned(),
         (Cause::Daemon(Error::Remote(_)), Some(139)) => "its command crashed".to_owned(),
         (Cause::Daemon(Error::Remote(_)), Some(_)) if failure.step.is_some() => ENDED.to_owned(),
@@ -157,22 +160,25 @@ fn message(failure: &build::Failure) -> String {
 }
 
 const ENDED: &str = "its command failed";
-// The step that copies what was built ends like this where it is not there.
-const LEFT_NOTHING: u32 = 66;
-const LEFT_NOTHING_LINE: &str = "peelbox: the build left no ";
+// The step that collects what is shipped ends like this where it cannot, and writes why.
+const NOT_COLLECTED: u32 = 66;
+const WHY: &str = "peelbox: ";
+const LEFT_NOTHING: &str = "the build left no ";
 
-fn left_nothing(failure: &build::Failure) -> Option<&str> {
-    failure
-        .log
-        .iter()
-        .find_map(|line| line.strip_prefix(LEFT_NOTHING_LINE))
+fn not_collected(failure: &build::Failure) -> Option<String> {
+    let why = failure.log.iter().find_map(|line| line.strip_prefix(WHY))?;
+    Some(match why.strip_prefix(LEFT_NOTHING) {
+        Some(path) => format!("{LEFT_NOTHING}`{path}`"),
+        None => why.to_owned(),
+    })
 }
 
 // The last lines of the step, without what the message says.
 fn log(failure: &build::Failure) -> Vec<String> {
+    let is_told = failure.exit_code == Some(NOT_COLLECTED);
     let lines = failure.log.iter();
     lines
-        .filter(|line| !line.starts_with(LEFT_NOTHING_LINE))
+        .filter(|line| !(is_told && line.starts_with(WHY)))
         .cloned()
         .collect()
 }
@@ -240,7 +246,12 @@ fn remote_hint(failure: &build::Failure, message: &str) -> Option<&'static str> 
         return Some("make room there, or name another directory with `--output-dir`");
     }
     match failure.exit_code? {
-        LEFT_NOTHING => Some(
+        NOT_COLLECTED
+            if not_collected(failure).is_some_and(|why| !why.starts_with(LEFT_NOTHING)) =>
+        {
+            Some("runtime.copy gives both the same place: end `to` with `/`, or name another one")
+        }
+        NOT_COLLECTED => Some(
             "runtime.copy lists it: does a command write it somewhere else, or need to be told to?",
         ),
         126 => Some("the program is not executable, or for another system"),
@@ -294,5 +305,46 @@ pub(super) fn package_hint(error: &PackageError) -> &'static str {
             "serve the repository over HTTP and set PEELBOX_APK_REPOSITORY to that"
         }
         PackageError::Address(_) => "its record in the index is not usable",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_went_round_the_daemon_is_ours() {
+        let full =
+            "rpc error: code = Internal desc = cannot write `/out/a`: No space left on device";
+        assert_eq!(
+            ours(full),
+            Some("cannot write `/out/a`: No space left on device")
+        );
+        assert_eq!(ours("cannot write `/out/a`: no"), None);
+        assert_eq!(ours("rpc error: code = Unknown desc = no such image"), None);
+        assert_eq!(
+            plain("rpc error: code = Unknown desc = no such image"),
+            "no such image"
+        );
+    }
+
+    #[test]
+    fn a_step_is_told_from_its_command() {
+        let pair =
+            |step: &str, command: Option<&str>| (Some(step.to_owned()), command.map(str::to_owned));
+        assert_eq!(
+            split("[web] build 1/2: make: all"),
+            pair("build 1/2", Some("make: all"))
+        );
+        assert_eq!(split("[web] source"), pair("source", None));
+    }
+
+    #[test]
+    fn a_digest_mismatch_names_both() {
+        assert_eq!(
+            mismatch("a: digest mismatch sha256:1: sha256:2"),
+            Some(("sha256:1", "sha256:2"))
+        );
+        assert_eq!(mismatch("no digest"), None);
     }
 }

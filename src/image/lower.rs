@@ -444,7 +444,7 @@ mod tests {
         let path = |path: &str| format!("{}/{path}", directory.display());
         let copies = copies.iter().flat_map(|(from, to)| [path(from), path(to)]);
         Command::new("sh")
-            .args(["-c", COLLECT, "sh", command])
+            .args(["-c", COLLECT, "sh", command, "", ""])
             .args(copies)
             .output()
             .unwrap()

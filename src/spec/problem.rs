@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Everything that is wrong with one spec file, in the order of its lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errors {
-    /// The file, as it was named to [`load`](super::load).
+    /// The file, as it was named to [`load`](super::load()).
     pub file: PathBuf,
     /// What is wrong; never empty.
     pub problems: Vec<Problem>,

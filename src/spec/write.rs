@@ -50,7 +50,7 @@ impl<'s> Document<'s> {
 
 /// Writes specs as indented JSON: one as an object, several as an array.
 ///
-/// The same specs give the same bytes, [`load`](super::load) gives them back, and fields at their defaults are left out.
+/// The same specs give the same bytes, [`load`](super::load()) gives them back, and fields at their defaults are left out.
 #[must_use]
 pub fn to_json(specs: &[Spec]) -> String {
     // Every key of a spec is a string, so there is nothing that JSON cannot hold.
@@ -61,7 +61,7 @@ pub fn to_json(specs: &[Spec]) -> String {
 
 /// Writes specs as YAML: one as a map, several as a list.
 ///
-/// The same specs give the same bytes, [`load`](super::load) gives them back, and fields at their defaults are left out.
+/// The same specs give the same bytes, [`load`](super::load()) gives them back, and fields at their defaults are left out.
 #[must_use]
 pub fn to_yaml(specs: &[Spec]) -> String {
     // Every key of a spec is a string, so there is nothing that YAML cannot hold.
@@ -74,7 +74,7 @@ pub fn to_yaml(specs: &[Spec]) -> String {
 
 /// The JSON Schema of a spec file: one spec or a list of them.
 ///
-/// It is what editors complete and check by; [`load`](super::load) checks more than a schema can say.
+/// It is what editors complete and check by; [`load`](super::load()) checks more than a schema can say.
 #[must_use]
 pub fn schema() -> serde_json::Value {
     let spec = schemars::schema_for!(Spec).to_value();

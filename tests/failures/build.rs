@@ -27,9 +27,27 @@ runtime: { copy: [{ from: dist/web, to: web }], command: [/app/web] }
     web  failed        [TIME]
     1 app: 1 failed
 
-    web failed in build (exit code 66): the build left no `/src/dist/web`
+    web failed in build: the build left no `/src/dist/web`
       command: touch out
       hint: runtime.copy lists it: does a command write it somewhere else, or need to be told to?
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+}
+
+#[test]
+fn a_file_in_the_place_of_a_directory_is_told() {
+    assert_snapshot!(build("
+build: { commands: [mkdir dist && touch dist/a web] }
+runtime: { copy: [{ from: dist, to: web }, { from: web, to: web }], command: [/app/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed in build: /src/web is a file, and /app/web is a directory already
+      command: mkdir dist && touch dist/a web
+      hint: runtime.copy gives both the same place: end `to` with `/`, or name another one
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);

@@ -5,7 +5,7 @@ use buildkit_proto::pb;
 use super::vertex::{Inputs, Vertex};
 use super::{Metadata, State};
 
-/// The files that `upper` adds to, changes in or removes from `lower`, as a state to [`merge`](super::merge).
+/// The files that `upper` adds to, changes in or removes from `lower`, as a state to [`merge`](super::merge()).
 ///
 /// Against scratch that is `upper` itself. Needs BuildKit 0.10 (`diffop`).
 #[must_use]
