@@ -1,4 +1,4 @@
-//! Images that would not start are not made.
+//! Images that would not start, or are of other sources, are not made.
 
 mod support;
 
@@ -114,4 +114,36 @@ fn an_app_that_was_skipped_has_no_files_of_an_earlier_run() {
     let done = run(command, &path("out")).ended(1);
     assert_eq!(done.app("b")["outcome"], "skipped");
     assert!(!done.files().contains(&"b.oci.tar".to_owned()));
+}
+
+#[test]
+fn what_changed_to_and_fro_is_built_from_what_it_is_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name| folder.path().join(name);
+    fs::create_dir_all(path("repository").join("src")).unwrap();
+    let manifest = "[package]\nname = \"fro\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
+    fs::write(path("repository").join("Cargo.toml"), manifest).unwrap();
+    let mut logs = Vec::new();
+    for (step, text) in [("1", "one"), ("1", "two"), ("2", "one")] {
+        let source = format!("fn main() {{ println!(\"this is {text}\"); }}\n");
+        fs::write(path("repository").join("src/main.rs"), source).unwrap();
+        let copies = [("/target/release/fro", ".")];
+        let command = "cargo build --release && /target/release/fro";
+        let mut spec = app("fro", &[command], &copies, &["./fro"]);
+        spec["build"] = json!({
+            "context": ["src/**", "Cargo.toml"],
+            "packages": ["rust", "build-base"],
+            "commands": [command],
+            "env": {"CARGO_TARGET_DIR": "/target", "STEP": step},
+            "cache": ["/target"],
+        });
+        spec["runtime"]["packages"] = json!([]);
+        let text = serde_json::to_vec(&[spec]).unwrap();
+        fs::write(path("repository").join("universalbuild.json"), text).unwrap();
+        let out = path("out");
+        run(ci(&path("repository"), &path("cache"), &out), &out).ended(0);
+        logs.push(fs::read_to_string(out.join("fro.log")).unwrap());
+    }
+    assert!(logs[1].contains("this is two"), "{}", logs[1]);
+    assert!(logs[2].contains("this is one"), "{}", logs[2]);
 }

@@ -109,6 +109,24 @@ done"#;
 // What the build made for root alone cannot be read by the user that the image runs as.
 const OPEN: &str = "\nchmod -R a+rX /peelbox/out";
 
+/// `command`, which for Cargo makes all sources new first.
+///
+/// Cargo takes a file that is older than its last build for one that is in it. In a step that has a cached directory of
+/// builds that is wrong: the daemon goes by the content of files, and gives an old copy of what has changed to and fro.
+fn command(plan: &Plan<'_>, command: &str) -> String {
+    if !command.contains("cargo") || plan.caches.is_empty() {
+        return command.to_owned();
+    }
+    let below = format!("{SOURCE}/");
+    let caches = plan.caches.iter().map(|cache| &cache.target);
+    let pruned: String = caches
+        .filter(|target| target.starts_with(&below))
+        .filter_map(|target| shlex::try_quote(target).ok())
+        .map(|target| format!("-path {target} -prune -o "))
+        .collect();
+    format!("find {SOURCE} {pruned}-type f -exec touch -c {{}} + || exit $?\n{command}")
+}
+
 /// Lowers the build of `plan` to the state that holds what is shipped.
 #[must_use]
 pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> State {
@@ -155,28 +173,28 @@ pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> State {
         .commands
         .split_last()
         .map_or((None, &[][..]), |(last, rest)| (Some(last), rest));
-    for (number, command) in commands.iter().enumerate() {
-        let name = step_name(plan, "build", number, plan.commands.len(), command);
-        state = prepared(plan, steps, Exec::shell(command.clone()))
+    for (number, line) in commands.iter().enumerate() {
+        let name = step_name(plan, "build", number, plan.commands.len(), line);
+        state = prepared(plan, steps, Exec::shell(command(plan, line)))
             .with_name(name)
             .run_on(&state, plan);
     }
     collect(plan, steps, &state, last)
 }
 
-fn collect(plan: &Plan<'_>, steps: &Steps<'_>, state: &State, command: Option<&String>) -> State {
+fn collect(plan: &Plan<'_>, steps: &Steps<'_>, state: &State, last: Option<&String>) -> State {
     let open = if plan.user.0 == ROOT { "" } else { OPEN };
     let mut arguments = vec!["-c".to_owned(), format!("{COLLECT}{open}"), "sh".to_owned()];
-    arguments.push(command.map_or_else(|| ":".to_owned(), Clone::clone));
+    arguments.push(last.map_or_else(|| ":".to_owned(), |line| command(plan, line)));
     arguments.push(list_crates(plan).unwrap_or_default());
     arguments.push(format!("{OUTPUT}{CRATES}"));
     for copy in &plan.copies {
         arguments.extend([copy.from.clone(), format!("{OUTPUT}{}", copy.to)]);
     }
     let count = plan.commands.len();
-    let name = command.map_or_else(
+    let name = last.map_or_else(
         || format!("[{}] collect what is shipped", plan.name),
-        |command| step_name(plan, "build", count - 1, count, command),
+        |line| step_name(plan, "build", count - 1, count, line),
     );
     let step = prepared(
         plan,
