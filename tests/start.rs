@@ -79,16 +79,16 @@ fn what_would_not_start_is_told_and_what_would_is_built() {
     assert_eq!(
         message("lost").as_deref(),
         Some(
-            "the command `command` cannot start: `/app/m` needs the library `libfoo.so`, which is not where it is looked for"
+            "`runtime.command` cannot start: `/app/m` needs the library `libfoo.so`, which is not where it is looked for"
         )
     );
     assert_eq!(
         message("elsewhere").as_deref(),
-        Some("the command `command` has `node` run `main.js`, which the image does not have")
+        Some("`runtime.command` has `node` run `main.js`, which the image does not have")
     );
     assert_eq!(
         message("plain").as_deref(),
-        Some("`/app/main.js`, which the command `command` runs, is not executable")
+        Some("`./main.js`, which `runtime.command` runs, is not executable")
     );
     for name in ["beside", "pipe", "linked"] {
         assert_eq!(message(name), None, "{name}");
@@ -123,6 +123,8 @@ fn what_changed_to_and_fro_is_built_from_what_it_is_now() {
     fs::create_dir_all(path("repository").join("src")).unwrap();
     let manifest = "[package]\nname = \"fro\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
     fs::write(path("repository").join("Cargo.toml"), manifest).unwrap();
+    // A daemon that has run this test before would not run its steps again.
+    let nonce = uuid::Uuid::new_v4().simple();
     let mut logs = Vec::new();
     for (step, text) in [("1", "one"), ("1", "two"), ("2", "one")] {
         let source = format!("fn main() {{ println!(\"this is {text}\"); }}\n");
@@ -134,7 +136,7 @@ fn what_changed_to_and_fro_is_built_from_what_it_is_now() {
             "context": ["src/**", "Cargo.toml"],
             "packages": ["rust", "build-base"],
             "commands": [command],
-            "env": {"CARGO_TARGET_DIR": "/target", "STEP": step},
+            "env": {"CARGO_TARGET_DIR": "/target", "STEP": format!("{nonce} {step}")},
             "cache": ["/target"],
         });
         spec["runtime"]["packages"] = json!([]);
