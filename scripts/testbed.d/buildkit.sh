@@ -6,7 +6,7 @@ BUILDKIT=github.com/moby/buildkit
 buildkit_up() { # VERSION as given: 0.11, 0.13.2, latest
   local piece=buildkit-$1 version built
   mkdir -p "$RUN/$piece" "$CACHE/buildkit"
-  is_running "$piece" && buildctl_of "$piece" debug workers >/dev/null 2>&1 && return
+  is_up "$piece" buildctl_of "$piece" debug workers && return
   stop "$piece"
   have_go
   step "looking up BuildKit $1" resolve_buildkit "$1"

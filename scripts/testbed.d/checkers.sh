@@ -27,7 +27,7 @@ install_spdx_tools() { # FOLDER
 write_skopeo_wrapper() { # FOLDER
   cat >"$RUN/checkers/skopeo" <<TEXT
 #!/bin/sh
-LD_LIBRARY_PATH=\$(echo "$1"/lib/*-linux-gnu):\$(echo "$1"/usr/lib/*-linux-gnu) exec "$1/usr/bin/skopeo" "\$@"
+LD_LIBRARY_PATH="$(libraries_of "$1")" exec "$1/usr/bin/skopeo" "\$@"
 TEXT
   chmod +x "$RUN/checkers/skopeo"
   "$RUN/checkers/skopeo" --version >/dev/null || die "skopeo of Debian $SKOPEO_SUITE does not run on this machine"

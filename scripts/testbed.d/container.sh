@@ -6,7 +6,7 @@ CONTAINER=peelbox-testbed-buildkitd
 container_up() {
   local version
   mkdir -p "$RUN/container"
-  container_dials && return
+  [[ -f $RUN/container/about ]] && container_dials && return
   version=$(newest_built)
   if [[ -z $version ]]; then
     buildkit_up latest

@@ -19,9 +19,14 @@ engine_up() {
 }
 
 older_engine_up() { # 26|20
+  # No lists of `&&`: `set -e` does not hold inside them.
   case $1 in
-    26) unpack trixie docker.io docker-cli containerd tini && start_engine engine-26 trixie ;;
-    20) unpack bookworm docker.io containerd tini && start_engine engine-20 bookworm ;;
+    26)
+      unpack trixie docker.io docker-cli containerd tini
+      start_engine engine-26 trixie ;;
+    20)
+      unpack bookworm docker.io containerd tini libdevmapper1.02.1
+      start_engine engine-20 bookworm ;;
   esac
   base_up "engine-$1"
 }
@@ -39,7 +44,7 @@ engine_get() { curl -sS --max-time 10 --unix-socket "$1" "http://docker/$2"; }
 start_engine() { # PIECE SUITE
   local piece=$1 suite=$2
   mkdir -p "$RUN/$piece"
-  is_running "$piece" && engine_get "$RUN/$piece/docker.sock" _ping >/dev/null && return
+  is_up "$piece" engine_get "$RUN/$piece/docker.sock" _ping && return
   [[ -e /sys/fs/cgroup/cgroup.controllers || -e /sys/fs/cgroup/devices || -e /sys/fs/cgroup/unified ]] ||
     die "no control groups are mounted at \`/sys/fs/cgroup\`"
   stop "$piece"
@@ -53,7 +58,8 @@ start_engine() { # PIECE SUITE
 run_engine() {
   local piece=$1 root=$CACHE/$2 dir=$RUN/$1
   end_leftovers "$piece"
-  PATH=$root/usr/sbin:$root/usr/bin:$PATH spawn "$piece" "$root/usr/sbin/dockerd" --config-file "$dir/daemon.json"
+  PATH=$root/usr/sbin:$root/usr/bin:$PATH LD_LIBRARY_PATH=$(libraries_of "$root") \
+    spawn "$piece" "$root/usr/sbin/dockerd" --config-file "$dir/daemon.json"
   await "$piece" 60 engine_get "$dir/docker.sock" _ping
 }
 

@@ -86,6 +86,12 @@ fetch_packages() {
   (cd "$root.debs" && retry private_apt "$suite" download "$@")
 }
 
+# The folders of the libraries that came with the packages, for LD_LIBRARY_PATH.
+libraries_of() { # ROOT
+  local IFS=: folders=("$1"/{,usr/}lib/*-linux-gnu)
+  echo "${folders[*]}"
+}
+
 unpack_packages() {
   local root=$1 deb program
   shift
@@ -94,7 +100,8 @@ unpack_packages() {
   # Debian's Go programs ask for little of libc, so those of a newer suite run on the machine's.
   for program in "$root"/usr/sbin/dockerd "$root"/usr/bin/{containerd,docker,docker-registry}; do
     [[ -x $program ]] || continue
-    ! ldd "$program" 2>&1 | grep 'not found' || die "\`$program\` does not run with the libraries of this machine"
+    ! LD_LIBRARY_PATH=$(libraries_of "$root") ldd "$program" 2>&1 | grep 'not found' ||
+      die "\`$program\` does not run with the libraries of this machine"
   done
   rm -rf "$root.debs" "$CACHE/apt"
   echo "$*" >"$root/complete"

@@ -3,7 +3,7 @@
 
 registry_up() {
   mkdir -p "$RUN/registry/data"
-  is_running registry && registry_get >/dev/null && return
+  is_up registry registry_get && return
   stop registry
   choose_port registry
   write_registry_configuration "$(port_of registry)"

@@ -32,7 +32,7 @@ make_standin() { # SET
   step "building the maker of the Wolfi stand-in" build_standin
   step "making the Wolfi stand-in ($set set; a test double)" "$CACHE/standin" make --set "$set" --out "$out"
   # Serves the set as it is now: one made anew may have other packages.
-  is_running standin && [[ $(cat "$dir/set") == "$set" ]] && standin_get >/dev/null && return
+  [[ $(cat "$dir/set" 2>/dev/null) == "$set" ]] && is_up standin standin_get && return
   stop standin
   choose_port standin
   rm -f "$dir"/base.*

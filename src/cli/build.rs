@@ -16,7 +16,7 @@ use super::args::Build;
 use super::ci::{mode, tags};
 use super::display::Display;
 use super::environment::Environment;
-use super::failure::{Exit, Failure, Problem};
+use super::failure::{Exit, Failure, Problem, causes};
 use super::index::Stop;
 use super::interrupt::Interrupt;
 use super::setup::Ready;
@@ -245,8 +245,7 @@ impl Job<'_> {
 }
 
 fn manifest(archive: &Path) -> Result<Digest, Failure> {
-    let archive =
-        Archive::read(archive).map_err(|error| Failure::environment(error.to_string()))?;
+    let archive = Archive::read(archive).map_err(|error| Failure::environment(causes(&error)))?;
     let image = outputs::image(&archive).map_err(Failure::environment)?;
     Ok(image.descriptor.digest)
 }

@@ -15,7 +15,7 @@ use crate::wolfi::Freshness;
 use super::args::{Ci, Progress};
 use super::display::Display;
 use super::environment::Environment;
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, causes};
 use super::index::{Source, Stop};
 use super::interrupt::Interrupt;
 use super::outputs::{self, Files};
@@ -306,7 +306,7 @@ fn now() -> String {
 fn save(report: &Report, output: &Path) -> Result<(), Failure> {
     report
         .write(output)
-        .map_err(|error| Failure::environment(error.to_string()))
+        .map_err(|error| Failure::environment(causes(&error)))
 }
 
 fn end(
@@ -347,4 +347,20 @@ fn append(path: &Path, text: &str) -> Result<(), Failure> {
                 path.display()
             ))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_that_cannot_be_written_says_why() {
+        let directory = tempfile::tempdir().unwrap();
+        let gone = directory.path().join("gone");
+        let failure = save(&Report::new(report::Run::default()), &gone).unwrap_err();
+        let message = &failure.problems[0].message;
+        let expected = format!("cannot write `{}`: ", gone.join("report.json").display());
+        assert!(message.starts_with(&expected), "{message}");
+        assert!(message.contains("No such file or directory"), "{message}");
+    }
 }
