@@ -21,9 +21,14 @@ pub(super) fn commit(directory: &Path) -> Option<Commit> {
         .to_owned();
     // `git log` would run what `gpg.program` names where `log.showSignature` is set; plumbing does not.
     let time = committed(&git(directory, &["cat-file", "commit", &id])?)?;
-    let source = git(directory, &["config", "--get", "remote.origin.url"])
-        .and_then(|url| address(url.trim()));
+    let source = origin(directory);
     Some(Commit { id, time, source })
+}
+
+/// The address of the repository that `directory` was cloned from, without credentials.
+pub(super) fn origin(directory: &Path) -> Option<String> {
+    let url = git(directory, &["config", "--get", "remote.origin.url"])?;
+    address(url.trim())
 }
 
 /// The files in `directory` that git keeps although a `.gitignore` names them.

@@ -68,13 +68,24 @@ pub(super) fn repository(path: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// What tells this repository from others in the names of cache directories.
+/// What tells this checkout from others at the daemon.
+fn checkout(repository: &Path) -> String {
+    named(repository, &repository.to_string_lossy())
+}
+
+/// What tells this repository from others in the names of cache directories: where it was cloned from, so that another one at
+/// the same path, as on a CI machine, has caches of its own; its path where it was not cloned.
 pub(super) fn scope(repository: &Path) -> String {
+    git::origin(repository)
+        .map_or_else(|| checkout(repository), |origin| named(repository, &origin))
+}
+
+fn named(repository: &Path, identity: &str) -> String {
     let name = repository
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let digest = Digest::of(repository.to_string_lossy().as_bytes()).hex();
+    let digest = Digest::of(identity.as_bytes()).hex();
     let safe: String = name
         .chars()
         .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
@@ -163,7 +174,7 @@ fn options(building: &Building, repository: &Path, session: &Session) -> build::
     build::Options {
         context: Context {
             name: CONTEXT.to_owned(),
-            shared_key_hint: scope(repository),
+            shared_key_hint: checkout(repository),
             session: session.id().to_owned(),
         },
         repository: repository.to_owned(),

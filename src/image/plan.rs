@@ -282,7 +282,8 @@ fn image_env(spec: &Spec) -> BTreeMap<String, String> {
     env
 }
 
-// A directory of the app belongs to it alone; one outside of it, such as a download cache, to the repository.
+// A download cache lies below the home directory, and its tool can share it: it belongs to the repository. Everything else,
+// such as a directory of build results, belongs to the app alone, and to one build at a time.
 fn caches(
     spec: &Spec,
     name: &str,
@@ -292,7 +293,7 @@ fn caches(
 ) -> Vec<CacheMount> {
     let mount = |path: &String| {
         let target = problems.path("build.cache", directory, path);
-        let locked = !path.starts_with('/');
+        let locked = !target.starts_with("/root/");
         let id = if locked {
             format!("peelbox/{scope}/{name}{target}")
         } else {
