@@ -101,7 +101,10 @@ fn asleep(folder: &TempDir, moment: &str) -> Child {
 
 fn signal(child: &Child, name: &str) {
     let pid = child.id().to_string();
-    let sent = Command::new("kill").args(["-s", name, &pid]).status();
+    // Every shell has it built in; as a program it need not be there.
+    let sent = Command::new("sh")
+        .args(["-c", "kill -s \"$0\" \"$1\"", name, &pid])
+        .status();
     assert!(sent.unwrap().success());
 }
 
