@@ -300,7 +300,7 @@ fn a_container_that_cannot_be_used_is_named() {
     let stopped = Container::create("peelbox-failures-stopped", &image, false);
     let user = user
         .hide(
-            &docker(&["inspect", "--format", "{{.Id}}", stopped.0]),
+            &docker(&["inspect", "--format", "{{.Id}}", &stopped.0]),
             "[ID]",
         )
         .buildkit(&format!("docker-container://{}", stopped.0));
@@ -319,14 +319,15 @@ fn a_container_that_cannot_be_used_is_named() {
 }
 
 /// A container of the test bed's Engine that ends with the test.
-struct Container(&'static str);
+struct Container(String);
 
 impl Container {
-    fn create(name: &'static str, image: &str, is_running: bool) -> Self {
-        docker(&["rm", "-f", name]);
-        docker(&["create", "--name", name, image, "sleep", "600"]);
+    fn create(name: &str, image: &str, is_running: bool) -> Self {
+        // Another run of these tests may use the same Engine.
+        let name = format!("{name}-{}", std::process::id());
+        docker(&["create", "--name", &name, image, "sleep", "600"]);
         if is_running {
-            docker(&["start", name]);
+            docker(&["start", &name]);
         }
         Self(name)
     }
@@ -334,7 +335,7 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
-        docker(&["rm", "-f", self.0]);
+        docker(&["rm", "-f", &self.0]);
     }
 }
 
