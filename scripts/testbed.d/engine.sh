@@ -79,7 +79,7 @@ write_engine_configuration() { # PIECE
   "ip-forward": false,
   "ip-masq": false,
   "features": { "containerd-snapshotter": true },
-  "builder": { "gc": { "enabled": true, "policy": [{ "keepStorage": "20GB", "all": true }] } }
+  "builder": { "gc": { "enabled": true, "policy": [{ "keepStorage": "10GB", "all": true }] } }
 }
 TEXT
 }
