@@ -248,3 +248,42 @@ fn wrong_input_is_told_before_anything_is_built() {
         assert!(!run.out.join("report.json").exists(), "{options:?}");
     }
 }
+
+/// Runs as a step of GitHub Actions, and gives what became of the site's step.
+fn in_actions(folder: &TempDir, event: &str, name: &str) -> Value {
+    let mut command = command(folder.path());
+    command
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_EVENT_NAME", event)
+        .env("GITHUB_REF", name)
+        .env_remove("PEELBOX_CACHE_SCOPE")
+        .env_remove("GITHUB_STEP_SUMMARY");
+    let run = run::run(command, &folder.path().join("out")).ended(0);
+    let image = Image::read(&run.out.join("page.oci.tar"));
+    json!(image.layers[1]["app/left"].sha256)
+}
+
+#[test]
+fn what_a_pull_request_leaves_in_a_cache_reaches_no_build_of_a_branch() {
+    let repository_with = |words: &str| {
+        let add = format!("echo {words} >> /root/.cache/tool/left");
+        let mut spec = site("page", &[&add, "cp /root/.cache/tool/left public"]);
+        spec["build"]["cache"] = json!(["/root/.cache/tool"]);
+        serde_json::to_vec(&[spec]).unwrap()
+    };
+    let folder = repository(&[]);
+    let build = |words: &str, event: &str, name: &str| {
+        let spec = folder.path().join("repository/universalbuild.json");
+        fs::write(spec, repository_with(words)).unwrap();
+        in_actions(&folder, event, name)
+    };
+    let left = |text: &str| json!(sha256(text.as_bytes()));
+    let pull = ("pull_request", "refs/pull/7/merge");
+    let main = "refs/heads/main";
+    assert_eq!(build("bad", pull.0, pull.1), left("bad\n"));
+    // Now the pull request is what is merged, so the steps of both are the same.
+    assert_eq!(build("good", pull.0, pull.1), left("bad\ngood\n"));
+    assert_eq!(build("good", "push", main), left("good\n"));
+    // The branch's own caches stay.
+    assert_eq!(build("more", "schedule", main), left("good\nmore\n"));
+}

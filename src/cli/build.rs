@@ -105,7 +105,7 @@ async fn attempt(
         .await?;
     source.warn();
     let building = &arguments.building;
-    let plans = inputs::plans(&repository, building, &source.index, &platform)?;
+    let plans = inputs::plans(&repository, building, environment, &source.index, &platform)?;
     output.check(&plans)?;
     let tags = tags(&arguments.tag, &plans)?;
     let prepared = setup::prepare(building, environment, &repository, &plans, None);

@@ -40,7 +40,7 @@ async fn attempt(
         .await?;
     source.warn();
     let building = &arguments.building;
-    let plans = inputs::plans(&repository, building, &source.index, &platform)?;
+    let plans = inputs::plans(&repository, building, environment, &source.index, &platform)?;
     let tags = tags(&arguments.tag, &plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends

@@ -66,7 +66,8 @@ pub(super) async fn run(
         return Err(Failure::several(Exit::Input, errors));
     }
     // What cannot be planned is told here already, not only when it is built.
-    inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
+    let scope = setup::scope(&repository, None, environment);
+    inputs::plan(&specs, &source.index, &platform, &scope)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 
-use crate::image::{self, Plan, ProblemKind};
+use crate::image::{self, Plan, ProblemKind, Scope};
 use crate::oci::Platform;
 use crate::spec::{self, Spec};
 use crate::wolfi::{Index, UnknownPackage};
 
 use super::args::Building;
 use super::detect;
+use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem};
 use super::setup;
 
@@ -40,6 +41,7 @@ pub(super) fn spec_file(repository: &Path, named: Option<&Path>) -> Option<PathB
 pub(super) fn plans<'a>(
     repository: &Path,
     building: &Building,
+    environment: &Environment,
     index: &'a Index,
     platform: &Platform,
 ) -> Result<Vec<Plan<'a>>, Failure> {
@@ -48,7 +50,8 @@ pub(super) fn plans<'a>(
         None => detect::specs(repository, index)?,
     };
     let specs = select(specs, &building.app)?;
-    let mut plans = plan(&specs, index, platform, &setup::scope(repository))?;
+    let scope = setup::scope(repository, building.cache_scope.as_deref(), environment);
+    let mut plans = plan(&specs, index, platform, &scope)?;
     setup::label(&mut plans, &building.label)?;
     Ok(plans)
 }
@@ -135,7 +138,7 @@ pub(super) fn plan<'a>(
     specs: &[Spec],
     index: &'a Index,
     platform: &Platform,
-    scope: &str,
+    scope: &Scope,
 ) -> Result<Vec<Plan<'a>>, Failure> {
     let mut plans = Vec::new();
     let mut problems = Vec::new();

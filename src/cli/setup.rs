@@ -8,7 +8,7 @@ use crate::build::{self, PackageError, Packages, Run};
 use crate::buildkit::fsutil::{Filter, Listing};
 use crate::buildkit::llb::Proxy;
 use crate::buildkit::{Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session};
-use crate::image::{Certificates, Context, Origin, Plan};
+use crate::image::{Certificates, Context, Origin, Plan, Scope};
 use crate::oci::{Digest, Platform, Reference};
 use crate::progress::escape;
 use crate::wolfi::Package;
@@ -70,17 +70,26 @@ pub(super) fn repository(path: &Path) -> Result<PathBuf, Failure> {
 
 /// What tells this checkout from others at the daemon.
 fn checkout(repository: &Path) -> String {
-    named(repository, &repository.to_string_lossy())
+    named(repository, &repository.to_string_lossy(), 8)
 }
 
-/// What tells this repository from others in the names of cache directories: where it was cloned from, so that another one at
-/// the same path, as on a CI machine, has caches of its own; its path where it was not cloned.
-pub(super) fn scope(repository: &Path) -> String {
-    git::origin(repository)
-        .map_or_else(|| checkout(repository), |origin| named(repository, &origin))
+/// Which builds share cache directories. They are builds of one repository: by where it was cloned from, so that another one at
+/// the same path, as on a CI machine, has caches of its own; by its path where it was not cloned. What is in a cache ends up in
+/// images, so they trust each other too: `given` names who does, else GitHub Actions says it.
+pub(super) fn scope(repository: &Path, given: Option<&str>, environment: &Environment) -> Scope {
+    let place =
+        git::origin(repository).unwrap_or_else(|| repository.to_string_lossy().into_owned());
+    let (identity, is_closed) = match (given, environment.trust()) {
+        (Some(name), _) => (format!("{place}\0given\0{name}"), true),
+        (None, Some(trust)) => (format!("{place}\0actions\0{trust}"), true),
+        (None, None) => (place, false),
+    };
+    // Whoever names a branch must not find a name with the digest of another scope.
+    let name = named(repository, &identity, 32);
+    Scope { name, is_closed }
 }
 
-fn named(repository: &Path, identity: &str) -> String {
+fn named(repository: &Path, identity: &str, digits: usize) -> String {
     let name = repository
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
@@ -90,7 +99,7 @@ fn named(repository: &Path, identity: &str) -> String {
         .chars()
         .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
         .collect();
-    format!("{safe}-{}", &digest[..8])
+    format!("{safe}-{}", &digest[..digits])
 }
 
 /// Finds the daemon, checks what it can do, and opens the session that all builds use.
@@ -469,6 +478,8 @@ fn lost(error: &Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -517,9 +528,37 @@ mod tests {
 
     #[test]
     fn a_repository_is_told_from_others_of_its_name() {
-        let (one, two) = (scope(Path::new("/a/shop")), scope(Path::new("/b/shop")));
+        let scope = |path: &str| scope(Path::new(path), None, &Environment::default()).name;
+        let (one, two) = (scope("/a/shop"), scope("/b/shop"));
         assert!(one.starts_with("shop-") && two.starts_with("shop-"));
         assert_ne!(one, two);
-        assert!(scope(Path::new("/a/../ü b")).is_ascii());
+        assert!(scope("/a/../ü b").is_ascii());
+    }
+
+    #[test]
+    fn who_may_not_write_to_a_cache_has_another() {
+        let path = Path::new("/a/shop");
+        let actions = |event: &'static str, name: &'static str| {
+            let environment = Environment::from([
+                ("GITHUB_ACTIONS", "true"),
+                ("GITHUB_EVENT_NAME", event),
+                ("GITHUB_REF", name),
+            ]);
+            scope(path, None, &environment).name
+        };
+        let none = Environment::default();
+        let scopes = BTreeSet::from([
+            scope(path, None, &none).name,
+            scope(path, Some("refs/heads/main"), &none).name,
+            actions("push", "refs/heads/main"),
+            actions("pull_request", "refs/pull/7/merge"),
+            actions("pull_request_target", "refs/heads/main"),
+        ]);
+        assert_eq!(scopes.len(), 5, "{scopes:?}");
+        let given = Environment::from([("GITHUB_ACTIONS", "true"), ("GITHUB_REF", "x")]);
+        assert_eq!(
+            scope(path, Some("a"), &given),
+            scope(path, Some("a"), &none)
+        );
     }
 }

@@ -64,6 +64,7 @@ pub struct Steps<'a> {
     pub no_cache: bool,
 }
 
+const TRUST: &str = "PEELBOX_CACHE_SCOPE";
 const CERTIFICATES: &str = "/run/peelbox/ca-certificates.crt";
 // What curl, OpenSSL, Python, Node, git, cargo and the Go and Rust TLS stacks read.
 const CERTIFICATE_VARIABLES: [&str; 7] = [
@@ -269,6 +270,11 @@ fn prepared(plan: &Plan<'_>, steps: &Steps<'_>, mut exec: Exec) -> Step {
             Sharing::Shared
         };
         exec = exec.mount(Mount::cache(&cache.target, &cache.id, sharing));
+    }
+    if let (Some(trust), [_, ..]) = (&plan.trust, &*plan.caches) {
+        // The names of cache directories are no part of a step's cache key. Without this, what a step has made of a directory
+        // that somebody else filled would be taken for what it makes of its own. No step sees a secret that nobody has.
+        exec = exec.optional_secret_env(TRUST, format!("peelbox-cache-scope-{trust}"));
     }
     for secret in &plan.secrets {
         exec = match &secret.env {

@@ -15,5 +15,5 @@ pub use libraries::{Needs, NeedsError, Pages, Shebang, section, shebang};
 pub use lower::{
     Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image, lower_root,
 };
-pub use plan::{CacheMount, CopyPath, Plan, Problem, ProblemKind, plan};
+pub use plan::{CacheMount, CopyPath, Plan, Problem, ProblemKind, Scope, plan};
 pub use script::script;
