@@ -287,3 +287,25 @@ fn what_a_pull_request_leaves_in_a_cache_reaches_no_build_of_a_branch() {
     // The branch's own caches stay.
     assert_eq!(build("more", "schedule", main), left("good\nmore\n"));
 }
+
+#[test]
+fn what_git_keeps_is_shipped_although_a_gitignore_names_it() {
+    let folder = repository(&[site("page", &[])]);
+    let repository = folder.path().join("repository");
+    fs::write(repository.join(".gitignore"), "*.txt\n").unwrap();
+    for name in ["forced.txt", "other.txt"] {
+        fs::write(repository.join("public").join(name), "").unwrap();
+    }
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(&repository).args(arguments);
+        assert!(git.status().unwrap().success());
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-f", "public/forced.txt"]);
+    let run = run(&folder, &[]).ended(0);
+    let image = Image::read(&run.out.join("page.oci.tar"));
+    let files: Vec<&String> = image.layers[1].keys().collect();
+    let texts = files.iter().filter(|path| path.ends_with(".txt"));
+    assert_eq!(texts.collect::<Vec<_>>(), [&"app/forced.txt"]);
+}

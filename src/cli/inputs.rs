@@ -14,7 +14,7 @@ use super::args::Building;
 use super::detect;
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem};
-use super::setup;
+use super::setup::{self, Sources};
 
 /// The spec files that are looked for in a repository's root.
 pub(super) const SPEC_FILES: [&str; 3] = [
@@ -39,18 +39,18 @@ pub(super) fn spec_file(repository: &Path, named: Option<&Path>) -> Option<PathB
 /// The plans of a run: of the apps of the spec file, else of detection, those that `--app` names, with the labels of the
 /// command line.
 pub(super) fn plans<'a>(
-    repository: &Path,
+    sources: &Sources,
     building: &Building,
     environment: &Environment,
     index: &'a Index,
     platform: &Platform,
 ) -> Result<Vec<Plan<'a>>, Failure> {
-    let specs = match spec_file(repository, building.spec.as_deref()) {
+    let specs = match spec_file(&sources.path, building.spec.as_deref()) {
         Some(file) => load(&file)?,
-        None => detect::specs(repository, index)?,
+        None => detect::specs(sources, index)?,
     };
     let specs = select(specs, &building.app)?;
-    let scope = setup::scope(repository, building.cache_scope.as_deref(), environment);
+    let scope = setup::scope(&sources.path, building.cache_scope.as_deref(), environment);
     let mut plans = plan(&specs, index, platform, &scope)?;
     setup::label(&mut plans, &building.label)?;
     Ok(plans)

@@ -1,6 +1,6 @@
 //! From flags and environment to the daemon, the session and the options of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,8 +49,36 @@ pub(super) fn target() -> Result<(Platform, &'static str), Failure> {
     Ok((platform, architecture))
 }
 
-/// The repository as an absolute path.
-pub(super) fn repository(path: &Path) -> Result<PathBuf, Failure> {
+/// The repository that is built.
+pub(super) struct Sources {
+    /// Its absolute path.
+    pub(super) path: PathBuf,
+    /// The files that belong to it although a `.gitignore` names them, relative to it.
+    pub(super) kept: BTreeSet<PathBuf>,
+    /// Why they are not known.
+    pub(super) warning: Option<String>,
+}
+
+/// The repository at `path`, with what git knows of its files.
+pub(super) fn sources(path: &Path) -> Result<Sources, Failure> {
+    let path = repository(path)?;
+    let (kept, warning) = match git::kept(&path) {
+        Ok(kept) => (kept, None),
+        Err(said) => (
+            BTreeSet::new(),
+            Some(format!(
+                "git does not tell which files it keeps, so all that a .gitignore names are left out: {said}"
+            )),
+        ),
+    };
+    Ok(Sources {
+        path,
+        kept,
+        warning,
+    })
+}
+
+fn repository(path: &Path) -> Result<PathBuf, Failure> {
     let wrong = |reason: String| {
         Failure::input(format!(
             "`{}` is not a repository: {reason}",
@@ -106,10 +134,11 @@ fn named(repository: &Path, identity: &str, digits: usize) -> String {
 pub(super) async fn prepare(
     building: &Building,
     environment: &Environment,
-    repository: &Path,
+    sources: &Sources,
     plans: &[Plan<'_>],
     output: Option<&Path>,
 ) -> Result<Ready, Failure> {
+    let repository = &sources.path;
     let (platform, _) = target()?;
     let base = base(environment, &platform)?;
     let certificates = certificates(building, environment)?;
@@ -122,7 +151,7 @@ pub(super) async fn prepare(
     }
     let services = Services {
         name: name(repository),
-        locals: BTreeMap::from([(CONTEXT.to_owned(), Arc::new(listing(repository, output)?))]),
+        locals: BTreeMap::from([(CONTEXT.to_owned(), Arc::new(listing(sources, output)?))]),
         auth: auth(environment)?,
         secrets: Secrets::new(secrets),
     };
@@ -135,7 +164,7 @@ pub(super) async fn prepare(
     let certificates = certificates.map(|_| Certificates {
         secret: CERTIFICATES.to_owned(),
     });
-    warnings.extend(left_out(&git::ignored(repository)));
+    warnings.extend(sources.warning.clone());
     let options = build::Options {
         certificates,
         proxy,
@@ -417,14 +446,6 @@ fn secret(flag: &str, environment: &Environment) -> Result<(String, Vec<u8>), Fa
     Ok((id.to_owned(), value))
 }
 
-fn left_out(files: &[String]) -> Option<String> {
-    let first = files.first()?;
-    Some(format!(
-        "{} files that git keeps are left out, because a .gitignore names them: `{first}` is one",
-        files.len()
-    ))
-}
-
 /// Makes secrets of the proxies of which credentials are a part: what BuildKit takes as proxies stands in the provenance.
 /// Gives the ids of the secrets by variable.
 fn hide(proxy: &mut Proxy, secrets: &mut BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
@@ -458,9 +479,11 @@ pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
 }
 
 // What earlier runs left is no source.
-fn listing(repository: &Path, output: Option<&Path>) -> Result<Listing, Failure> {
-    let mut filter =
-        Filter::for_context(repository).map_err(|error| Failure::input(causes(&error)))?;
+fn listing(sources: &Sources, output: Option<&Path>) -> Result<Listing, Failure> {
+    let repository = &*sources.path;
+    let filter = Filter::for_context(repository);
+    let filter = filter.map_err(|error| Failure::input(causes(&error)))?;
+    let mut filter = filter.keeping(sources.kept.iter().cloned());
     if let Some(output) =
         output.filter(|output| output.starts_with(repository) && *output != repository)
     {
@@ -478,8 +501,6 @@ fn lost(error: &Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]

@@ -1,4 +1,6 @@
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 use super::{found, index, write};
 use crate::detect::{Repo, detect};
@@ -378,4 +380,30 @@ error: bad/package.json:1: is not valid JSON: EOF while parsing an object
 warning: web/.nvmrc:1: `nodejs-22` is no longer built: it stays in the index and gets no fixes; maintained are `nodejs-24`
 "
     );
+}
+
+#[test]
+fn what_git_keeps_is_detected_although_a_gitignore_names_it() {
+    let root = tempfile::tempdir().unwrap();
+    let manifest = r#"{"name":"x","scripts":{"start":"node i.js"}}"#;
+    let files = [
+        (".gitignore", "/generated/\n/other/\n"),
+        (".dockerignore", "generated/hidden\n"),
+        ("generated/web/package.json", manifest),
+        ("generated/web/package-lock.json", "{}"),
+        ("generated/web/i.js", "app.listen(3000)"),
+        ("generated/web/node_modules/y/package.json", manifest),
+        ("generated/hidden/package.json", manifest),
+        ("other/package.json", manifest),
+    ];
+    write(root.path(), &files);
+    symlink("other", root.path().join("link")).unwrap();
+    let kept = files[2..7].iter().map(|(path, _)| PathBuf::from(path));
+    let beside = ["link/package.json", "../x/package.json", "gone"].map(PathBuf::from);
+    let kept: BTreeSet<PathBuf> = kept.chain(beside).collect();
+    let repo = Repo::open_keeping(root.path(), &kept).unwrap();
+    let found = detect(&repo, &index());
+    assert_eq!(found.names(), ["generated-web"]);
+    let dirs: Vec<&str> = repo.dirs().map(|dir| dir.path()).collect();
+    assert_eq!(dirs, ["", "generated", "generated/web"]);
 }
