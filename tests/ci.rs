@@ -309,3 +309,57 @@ fn what_git_keeps_is_shipped_although_a_gitignore_names_it() {
     let texts = files.iter().filter(|path| path.ends_with(".txt"));
     assert_eq!(texts.collect::<Vec<_>>(), [&"app/forced.txt"]);
 }
+
+#[test]
+fn names_that_read_as_patterns_are_built_as_detected() {
+    let folder = repository(&[]);
+    let repository = folder.path().join("repository");
+    fs::remove_file(repository.join("universalbuild.json")).unwrap();
+    fs::remove_dir_all(repository.join("public")).unwrap();
+    let write = |path: &str, text: &str| {
+        let path = repository.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    for path in ["[slug]*x", "!{a,b}^?", "sx"] {
+        write(&format!("sites/{path}/index.html"), path);
+        write(&format!("sites/{path}/[id].html"), "");
+    }
+    let run = run(&folder, &[]).ended(0);
+    let mut found = Vec::new();
+    for name in run.names() {
+        let image = Image::read(&run.out.join(format!("{name}.oci.tar")));
+        assert!(image.layers[1].contains_key("app/[id].html"), "{name}");
+        found.push(image.layers[1]["app/index.html"].sha256.clone());
+    }
+    found.sort();
+    let mut expected = ["[slug]*x", "!{a,b}^?", "sx"].map(|path| sha256(path.as_bytes()));
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn patterns_of_a_spec_take_a_name_as_it_is_after_a_backslash() {
+    let mut spec = site(
+        "page",
+        &["find . -type f | sort > /tmp/list && mv /tmp/list public/found"],
+    );
+    spec["build"]["context"] = json!(["public/**", r"pages/\[id\].js"]);
+    spec["build"]["install"] = json!({
+        "files": [r"pages/\[id\].js", r"d\*/**"],
+        "commands": ["find . -type f | sort > /tmp/list && mkdir public && mv /tmp/list public/installed"],
+    });
+    let folder = repository(&[spec]);
+    for path in ["pages/[id].js", "pages/i.js", "d*/e", "dx/e"] {
+        let path = folder.path().join("repository").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    let run = run(&folder, &[]).ended(0);
+    let image = Image::read(&run.out.join("page.oci.tar"));
+    let listed = |name: &str| image.layers[1][name].sha256.clone();
+    let installed = "./d*/e\n./pages/[id].js\n";
+    assert_eq!(listed("app/installed"), sha256(installed.as_bytes()));
+    let found = "./d*/e\n./pages/[id].js\n./public/index.html\n./public/installed\n";
+    assert_eq!(listed("app/found"), sha256(found.as_bytes()));
+}

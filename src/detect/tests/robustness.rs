@@ -123,10 +123,10 @@ fn links_lead_neither_around_in_circles_nor_out_of_the_repository() {
                 ("a/i.js", ""),
             ],
         );
-        std::os::unix::fs::symlink(root, root.join("a/loop")).unwrap();
-        std::os::unix::fs::symlink(outside.path(), root.join("out")).unwrap();
+        symlink(root, root.join("a/loop")).unwrap();
+        symlink(outside.path(), root.join("out")).unwrap();
         std::fs::create_dir(root.join("b")).unwrap();
-        std::os::unix::fs::symlink(
+        symlink(
             outside.path().join("package.json"),
             root.join("b/package.json"),
         )
@@ -406,4 +406,26 @@ fn what_git_keeps_is_detected_although_a_gitignore_names_it() {
     assert_eq!(found.names(), ["generated-web"]);
     let dirs: Vec<&str> = repo.dirs().map(|dir| dir.path()).collect();
     assert_eq!(dirs, ["", "generated", "generated/web"]);
+}
+
+#[test]
+fn the_glob_of_a_path_escapes_what_buildkit_reads_as_a_pattern() {
+    let found = found(&[
+        (
+            "apps/[slug]*x{a,b}/package.json",
+            r#"{"name": "web", "scripts": {"start": "node i.js"}}"#,
+        ),
+        ("apps/[slug]*x{a,b}/package-lock.json", "{}"),
+        ("apps/[slug]*x{a,b}/i.js", "app.listen(3000)"),
+    ]);
+    let spec = &found.apps[0].spec;
+    let escaped = r"apps/\[slug\]\*x\{a,b\}";
+    assert_eq!(spec.build.context, [format!("{escaped}/**")]);
+    let files = &spec.build.install.files;
+    assert!(
+        files.contains(&format!("{escaped}/package.json")),
+        "{files:?}"
+    );
+    let text = crate::spec::to_yaml(std::slice::from_ref(spec));
+    crate::spec::load(Path::new("a.yaml"), text.as_bytes()).unwrap();
 }
