@@ -78,7 +78,13 @@ pub(super) fn load(path: &Path) -> Result<Vec<Spec>, Failure> {
     spec::load(path, &bytes).map_err(|errors| {
         let told = |problem: &spec::Problem| {
             let (line, column) = (problem.line, problem.column);
-            Problem::new(format!("{shown}:{line}:{column}: {}", problem.fault))
+            let told = Problem::new(format!("{shown}:{line}:{column}: {}", problem.fault));
+            match &problem.fault {
+                spec::Fault::BadValue { reason, .. } if reason == spec::ALTERNATIVES => {
+                    told.hint("write a pattern for each; `\\{` stands for the brace itself")
+                }
+                _ => told,
+            }
         };
         let is_text = |problem: &spec::Problem| matches!(problem.fault, spec::Fault::Syntax { .. });
         let failure = Failure::several(Exit::Input, errors.problems.iter().map(told).collect());
