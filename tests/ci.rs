@@ -363,3 +363,17 @@ fn patterns_of_a_spec_take_a_name_as_it_is_after_a_backslash() {
     let found = "./d*/e\n./pages/[id].js\n./public/index.html\n./public/installed\n";
     assert_eq!(listed("app/found"), sha256(found.as_bytes()));
 }
+
+#[test]
+fn a_tree_of_the_build_is_laid_over_the_links_of_the_image() {
+    let make = "mkdir -p tree/bin tree/lib/x && touch tree/bin/tool tree/lib/x/data";
+    let mut spec = site("page", &[make]);
+    let copy = spec["runtime"]["copy"].as_array_mut().unwrap();
+    copy.push(json!({"from": "tree", "to": "/"}));
+    let folder = repository(&[spec]);
+    let run = run(&folder, &[]).ended(0);
+    let image = Image::read(&run.out.join("page.oci.tar"));
+    let files = &image.layers[1];
+    assert!(files.contains_key("usr/bin/tool") && files.contains_key("usr/lib/x/data"));
+    assert!(!files.contains_key("bin") && !files.contains_key("lib"));
+}
