@@ -248,3 +248,132 @@ fn wrong_input_is_told_before_anything_is_built() {
         assert!(!run.out.join("report.json").exists(), "{options:?}");
     }
 }
+
+/// Runs as a step of GitHub Actions, and gives what became of the site's step.
+fn in_actions(folder: &TempDir, event: &str, name: &str) -> Value {
+    let mut command = command(folder.path());
+    command
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_EVENT_NAME", event)
+        .env("GITHUB_REF", name)
+        .env_remove("PEELBOX_CACHE_SCOPE")
+        .env_remove("GITHUB_STEP_SUMMARY");
+    let run = run::run(command, &folder.path().join("out")).ended(0);
+    let image = Image::read(&run.out.join("page.oci.tar"));
+    json!(image.layers[1]["app/left"].sha256)
+}
+
+#[test]
+fn what_a_pull_request_leaves_in_a_cache_reaches_no_build_of_a_branch() {
+    let repository_with = |words: &str| {
+        let add = format!("echo {words} >> /root/.cache/tool/left");
+        let mut spec = site("page", &[&add, "cp /root/.cache/tool/left public"]);
+        spec["build"]["cache"] = json!(["/root/.cache/tool"]);
+        serde_json::to_vec(&[spec]).unwrap()
+    };
+    let folder = repository(&[]);
+    let build = |words: &str, event: &str, name: &str| {
+        let spec = folder.path().join("repository/universalbuild.json");
+        fs::write(spec, repository_with(words)).unwrap();
+        in_actions(&folder, event, name)
+    };
+    let left = |text: &str| json!(sha256(text.as_bytes()));
+    let pull = ("pull_request", "refs/pull/7/merge");
+    let main = "refs/heads/main";
+    assert_eq!(build("bad", pull.0, pull.1), left("bad\n"));
+    // Now the pull request is what is merged, so the steps of both are the same.
+    assert_eq!(build("good", pull.0, pull.1), left("bad\ngood\n"));
+    assert_eq!(build("good", "push", main), left("good\n"));
+    // The branch's own caches stay.
+    assert_eq!(build("more", "schedule", main), left("good\nmore\n"));
+}
+
+#[test]
+fn what_git_keeps_is_shipped_although_a_gitignore_names_it() {
+    let folder = repository(&[site("page", &[])]);
+    let repository = folder.path().join("repository");
+    fs::write(repository.join(".gitignore"), "*.txt\n").unwrap();
+    for name in ["forced.txt", "other.txt"] {
+        fs::write(repository.join("public").join(name), "").unwrap();
+    }
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(&repository).args(arguments);
+        assert!(git.status().unwrap().success());
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-f", "public/forced.txt"]);
+    let run = run(&folder, &[]).ended(0);
+    let image = Image::read(&run.out.join("page.oci.tar"));
+    let files: Vec<&String> = image.layers[1].keys().collect();
+    let texts = files.iter().filter(|path| path.ends_with(".txt"));
+    assert_eq!(texts.collect::<Vec<_>>(), [&"app/forced.txt"]);
+}
+
+#[test]
+fn names_that_read_as_patterns_are_built_as_detected() {
+    let folder = repository(&[]);
+    let repository = folder.path().join("repository");
+    fs::remove_file(repository.join("universalbuild.json")).unwrap();
+    fs::remove_dir_all(repository.join("public")).unwrap();
+    let write = |path: &str, text: &str| {
+        let path = repository.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    for path in ["[slug]*x", "!{a,b}^?", "sx"] {
+        write(&format!("sites/{path}/index.html"), path);
+        write(&format!("sites/{path}/[id].html"), "");
+    }
+    let run = run(&folder, &[]).ended(0);
+    let mut found = Vec::new();
+    for name in run.names() {
+        let image = Image::read(&run.out.join(format!("{name}.oci.tar")));
+        assert!(image.layers[1].contains_key("app/[id].html"), "{name}");
+        found.push(image.layers[1]["app/index.html"].sha256.clone());
+    }
+    found.sort();
+    let mut expected = ["[slug]*x", "!{a,b}^?", "sx"].map(|path| sha256(path.as_bytes()));
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn patterns_of_a_spec_take_a_name_as_it_is_after_a_backslash() {
+    let mut spec = site(
+        "page",
+        &["find . -type f | sort > /tmp/list && mv /tmp/list public/found"],
+    );
+    spec["build"]["context"] = json!(["public/**", r"pages/\[id\].js"]);
+    spec["build"]["install"] = json!({
+        "files": [r"pages/\[id\].js", r"d\*/**"],
+        "commands": ["find . -type f | sort > /tmp/list && mkdir public && mv /tmp/list public/installed"],
+    });
+    let folder = repository(&[spec]);
+    for path in ["pages/[id].js", "pages/i.js", "d*/e", "dx/e"] {
+        let path = folder.path().join("repository").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    let run = run(&folder, &[]).ended(0);
+    let image = Image::read(&run.out.join("page.oci.tar"));
+    let listed = |name: &str| image.layers[1][name].sha256.clone();
+    let installed = "./d*/e\n./pages/[id].js\n";
+    assert_eq!(listed("app/installed"), sha256(installed.as_bytes()));
+    let found = "./d*/e\n./pages/[id].js\n./public/index.html\n./public/installed\n";
+    assert_eq!(listed("app/found"), sha256(found.as_bytes()));
+}
+
+#[test]
+fn a_tree_of_the_build_is_laid_over_the_links_of_the_image() {
+    let make = "mkdir -p tree/bin tree/lib/x && touch tree/bin/tool tree/lib/x/data";
+    let mut spec = site("page", &[make]);
+    let copy = spec["runtime"]["copy"].as_array_mut().unwrap();
+    copy.push(json!({"from": "tree", "to": "/"}));
+    let folder = repository(&[spec]);
+    let run = run(&folder, &[]).ended(0);
+    let image = Image::read(&run.out.join("page.oci.tar"));
+    let files = &image.layers[1];
+    assert!(files.contains_key("usr/bin/tool") && files.contains_key("usr/lib/x/data"));
+    assert!(!files.contains_key("bin") && !files.contains_key("lib"));
+}

@@ -39,6 +39,16 @@ pub enum Cause {
     /// The packages of the image do not go together with those that the built files need.
     #[error("the packages of the image do not go together: {0}")]
     Unsatisfiable(#[from] Unsatisfiable),
+    /// A directory lies where every image has a link of the base layout.
+    #[error(
+        "runtime.copy makes the directory `{directory}`, which is a link to `{target}` in the image"
+    )]
+    Linked {
+        /// The directory, as it would lie in the image.
+        directory: String,
+        /// Where the link leads.
+        target: &'static str,
+    },
     /// A built file needs a library that no package provides.
     #[error(
         "`{file}` needs the library `{library}`, which no package of the index provides and the build did not make"

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::buildkit::{BuildReference, Error, FileStat, Gateway};
-use crate::image::{Needs, NeedsError, Pages, section};
+use crate::image::{Needs, NeedsError, Pages, link, section};
 
 use super::failure::Cause;
 
@@ -76,7 +76,7 @@ pub(super) async fn inspect(gateway: &Gateway, reference: &BuildReference) -> Re
 async fn list(
     gateway: &Gateway,
     reference: &BuildReference,
-) -> Result<BTreeMap<String, FileStat>, Error> {
+) -> Result<BTreeMap<String, FileStat>, Cause> {
     let mut all = BTreeMap::new();
     let mut level = vec!["/".to_owned()];
     while !level.is_empty() {
@@ -93,6 +93,12 @@ async fn list(
             for entry in entries {
                 let path = format!("{}/{}", directory.trim_end_matches('/'), entry.path);
                 if entry.is_directory {
+                    if let Some(target) = link(&path) {
+                        return Err(Cause::Linked {
+                            directory: path,
+                            target,
+                        });
+                    }
                     level.push(path);
                 } else if entry.is_file || entry.link.is_some() {
                     // Reading a pipe would wait for whoever writes to it.

@@ -91,6 +91,10 @@ pub(super) struct Building {
     /// Runs every step again
     #[arg(long, env = "PEELBOX_NO_CACHE", value_parser = BoolishValueParser::new())]
     pub(super) no_cache: bool,
+    /// Who shares the cache directories of build steps: builds of this repository with the same name here. In GitHub Actions
+    /// by default the runs of a branch, or of a pull request; elsewhere all
+    #[arg(long, value_name = "NAME", env = "PEELBOX_CACHE_SCOPE")]
+    pub(super) cache_scope: Option<String>,
     /// A secret for build steps: id=NAME,src=FILE or id=NAME,env=VARIABLE (repeatable)
     #[arg(
         long,

@@ -98,17 +98,17 @@ async fn attempt(
     }
     let output = Output::parse(&arguments.output)?;
     let interrupt = Interrupt::listen()?;
-    let repository = setup::repository(&arguments.repo)?;
+    let sources = setup::sources(&arguments.repo)?;
     let (platform, architecture) = setup::target()?;
     let source = interrupt
         .cuts(index::open(environment, architecture, freshness))
         .await?;
     source.warn();
     let building = &arguments.building;
-    let plans = inputs::plans(&repository, building, &source.index, &platform)?;
+    let plans = inputs::plans(&sources, building, environment, &source.index, &platform)?;
     output.check(&plans)?;
     let tags = tags(&arguments.tag, &plans)?;
-    let prepared = setup::prepare(building, environment, &repository, &plans, None);
+    let prepared = setup::prepare(building, environment, &sources, &plans, None);
     let mut ready = interrupt.cuts(prepared).await?;
     ready.warn();
     if matches!(

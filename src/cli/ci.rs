@@ -33,18 +33,18 @@ async fn attempt(
     freshness: Freshness,
 ) -> Result<ExitCode, Stop> {
     let interrupt = Interrupt::listen()?;
-    let repository = setup::repository(&arguments.path)?;
+    let sources = setup::sources(&arguments.path)?;
     let (platform, architecture) = setup::target()?;
     let source = interrupt
         .cuts(index::open(environment, architecture, freshness))
         .await?;
     source.warn();
     let building = &arguments.building;
-    let plans = inputs::plans(&repository, building, &source.index, &platform)?;
+    let plans = inputs::plans(&sources, building, environment, &source.index, &platform)?;
     let tags = tags(&arguments.tag, &plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
-    let prepared = setup::prepare(building, environment, &repository, &plans, Some(&output));
+    let prepared = setup::prepare(building, environment, &sources, &plans, Some(&output));
     let ready = interrupt.cuts(prepared).await?;
     let packages = interrupt.cuts(setup::packages(&source, &plans)).await?;
     let mut report = begin(&ready, &source);

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::process::ExitCode;
 
 use crate::detect::{Detection, Repo, Severity, detect};
@@ -13,6 +12,7 @@ use crate::wolfi::{Freshness, Index};
 use super::args::{Detect, Format};
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem, causes};
+use super::setup::Sources;
 use super::{index, inputs, print, say, setup, write};
 
 /// Detects and prints.
@@ -26,11 +26,14 @@ pub(super) async fn run(
         )
         .hint("`--format yaml` prints the spec, which `peelbox build --spec` reads"));
     }
-    let repository = setup::repository(&arguments.path)?;
+    let sources = setup::sources(&arguments.path)?;
+    if let Some(warning) = &sources.warning {
+        say(&format!("warning: {}\n", escape(warning)));
+    }
     let (platform, architecture) = setup::target()?;
     let source = index::open(environment, architecture, Freshness::Day).await?;
     source.warn();
-    let mut detection = look(&repository, &source.index)?;
+    let mut detection = look(&sources, &source.index)?;
     let format = arguments
         .format
         .unwrap_or(match std::io::stdout().is_terminal() {
@@ -66,19 +69,20 @@ pub(super) async fn run(
         return Err(Failure::several(Exit::Input, errors));
     }
     // What cannot be planned is told here already, not only when it is built.
-    inputs::plan(&specs, &source.index, &platform, &setup::scope(&repository))?;
+    let scope = setup::scope(&sources.path, None, environment);
+    inputs::plan(&specs, &source.index, &platform, &scope)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Detects the apps of `repository`.
-pub(super) fn look(repository: &Path, index: &Index) -> Result<Detection, Failure> {
-    let repo = Repo::open(repository).map_err(|error| Failure::input(causes(&error)))?;
+fn look(sources: &Sources, index: &Index) -> Result<Detection, Failure> {
+    let repo = Repo::open_keeping(&sources.path, &sources.kept);
+    let repo = repo.map_err(|error| Failure::input(causes(&error)))?;
     Ok(detect(&repo, index))
 }
 
 /// The specs that are built without a spec file; a manifest that cannot be read stops the run.
-pub(super) fn specs(repository: &Path, index: &Index) -> Result<Vec<Spec>, Failure> {
-    let detection = look(repository, index)?;
+pub(super) fn specs(sources: &Sources, index: &Index) -> Result<Vec<Spec>, Failure> {
+    let detection = look(sources, index)?;
     tell(&detection);
     let errors = errors(&detection);
     if !errors.is_empty() {

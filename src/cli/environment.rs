@@ -61,6 +61,26 @@ impl Environment {
             .map(|path| path.join("buildkit/buildkitd.sock"))
     }
 
+    /// What in GitHub Actions tells the runs that may share caches from all others; `None` elsewhere.
+    ///
+    /// Runs that only those with write access start share the caches of their branch or tag. A pull request has caches of its
+    /// own. Other events may run the code of a fork under the name of the default branch (`pull_request_target`,
+    /// `workflow_run`, `issue_comment`), so each of their runs is alone:
+    /// <https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows>.
+    pub(super) fn trust(&self) -> Option<String> {
+        if self.get("GITHUB_ACTIONS") != Some("true") {
+            return None;
+        }
+        let variable = |name: &str| self.get(name).unwrap_or_default();
+        let (event, name) = (variable("GITHUB_EVENT_NAME"), variable("GITHUB_REF"));
+        let run = variable("GITHUB_RUN_ID");
+        Some(match event {
+            "push" | "schedule" | "workflow_dispatch" if !name.is_empty() => name.to_owned(),
+            "pull_request" if name.starts_with("refs/pull/") => format!("{event} {name}"),
+            _ => format!("{event} {name} {run}"),
+        })
+    }
+
     /// The proxies, as build steps shall see them.
     pub(super) fn proxy(&self) -> Proxy {
         let either = |name: &str| {
@@ -116,5 +136,51 @@ mod tests {
             Some("/p")
         );
         assert_eq!(cache(Environment::default()), None);
+    }
+
+    fn trust(event: &str, name: &str, run: &str) -> String {
+        let environment = Environment::from([
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_EVENT_NAME", event),
+            ("GITHUB_REF", name),
+            ("GITHUB_RUN_ID", run),
+        ]);
+        environment.trust().unwrap()
+    }
+
+    #[test]
+    fn runs_of_a_branch_share_what_no_pull_request_may_write_to() {
+        let main = trust("push", "refs/heads/main", "1");
+        assert_eq!(trust("schedule", "refs/heads/main", "2"), main);
+        assert_eq!(trust("workflow_dispatch", "refs/heads/main", "3"), main);
+        assert_ne!(trust("push", "refs/heads/other", "4"), main);
+        for event in [
+            "pull_request",
+            "pull_request_target",
+            "workflow_run",
+            "issue_comment",
+            "",
+        ] {
+            assert_ne!(trust(event, "refs/heads/main", "5"), main, "{event}");
+            assert_ne!(trust(event, "refs/pull/7/merge", "5"), main, "{event}");
+        }
+        let unknown = [("GITHUB_ACTIONS", "true"), ("GITHUB_EVENT_NAME", "push")];
+        assert_ne!(Environment::from(unknown).trust().unwrap(), main);
+    }
+
+    #[test]
+    fn a_pull_request_keeps_its_caches_and_shares_them_with_no_other() {
+        let one = trust("pull_request", "refs/pull/7/merge", "1");
+        assert_eq!(trust("pull_request", "refs/pull/7/merge", "2"), one);
+        assert_ne!(trust("pull_request", "refs/pull/8/merge", "3"), one);
+        // That event does not say which pull request it is about.
+        let target = trust("pull_request_target", "refs/heads/main", "1");
+        assert_ne!(trust("pull_request_target", "refs/heads/main", "2"), target);
+    }
+
+    #[test]
+    fn outside_of_actions_there_is_no_such_distinction() {
+        let laptop = Environment::from([("GITHUB_EVENT_NAME", "push")]);
+        assert_eq!(laptop.trust(), None);
     }
 }

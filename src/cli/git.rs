@@ -1,6 +1,9 @@
 //! What git knows of the sources, asked with commands that run nothing of the repository's own configuration.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The commit of a work tree.
@@ -31,8 +34,12 @@ pub(super) fn origin(directory: &Path) -> Option<String> {
     address(url.trim())
 }
 
-/// The files in `directory` that git keeps although a `.gitignore` names them.
-pub(super) fn ignored(directory: &Path) -> Vec<String> {
+/// The files in `directory`, relative to it, that git keeps although a `.gitignore` names them. There are none outside of a git
+/// repository, or without git.
+///
+/// # Errors
+/// What git says where it does not tell.
+pub(super) fn kept(directory: &Path) -> Result<BTreeSet<PathBuf>, String> {
     const ARGUMENTS: [&str; 7] = [
         "-c",
         "core.fsmonitor=false", // it may name a program
@@ -42,23 +49,50 @@ pub(super) fn ignored(directory: &Path) -> Vec<String> {
         "--ignored",
         "--exclude-per-directory=.gitignore",
     ];
-    let listed = git(directory, &ARGUMENTS).unwrap_or_default();
-    listed.split_terminator('\0').map(str::to_owned).collect()
+    let is_repository = directory
+        .ancestors()
+        .any(|above| above.join(".git").exists());
+    if !is_repository {
+        return Ok(BTreeSet::new());
+    }
+    let Ok(output) = command(directory, &ARGUMENTS).output() else {
+        return Ok(BTreeSet::new());
+    };
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        let line = text.lines().find(|line| !line.trim().is_empty());
+        return Err(line.unwrap_or("it says nothing").trim().to_owned());
+    }
+    let paths = output.stdout.split(|byte| *byte == 0);
+    Ok(paths
+        .filter(|path| !path.is_empty())
+        .map(|path| PathBuf::from(OsStr::from_bytes(path)))
+        .collect())
 }
 
 fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(directory)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = command(directory, arguments).output().ok()?;
     output
         .status
         .success()
         .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn command(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command
+        .arg("-C")
+        .arg(directory)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        // A partial clone asks for nothing over the network.
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .stdin(Stdio::null());
+    // In a hook they tell of the repository that the hook belongs to.
+    for variable in ["GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE"] {
+        command.env_remove(variable);
+    }
+    command
 }
 
 fn committed(object: &str) -> Option<i64> {
@@ -108,14 +142,39 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_added_by_force_is_ignored_all_the_same() {
+    fn what_was_added_by_force_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(".gitignore"), "*.env\n").unwrap();
-        std::fs::write(folder.path().join("app.env"), "").unwrap();
-        std::fs::write(folder.path().join("other.env"), "").unwrap();
-        git(folder.path(), &["init", "-q"]).unwrap();
-        git(folder.path(), &["add", "-f", "app.env", ".gitignore"]).unwrap();
-        assert_eq!(ignored(folder.path()), ["app.env"]);
+        let root = folder.path();
+        let write = |path: &str, text: &str| {
+            std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            std::fs::write(root.join(path), text).unwrap();
+        };
+        write(".gitignore", "*.env\n/web/dist/\n");
+        for path in [
+            "app.env",
+            "other.env",
+            "plain",
+            "web/dist/ü/a.js",
+            "web/dist/b.js",
+        ] {
+            write(path, "");
+        }
+        git(root, &["init", "-q"]).unwrap();
+        let added = ["add", "-f", "app.env", ".gitignore", "plain", "web/dist/ü"];
+        git(root, &added).unwrap();
+        let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect();
+        assert_eq!(kept(root), Ok(paths(&["app.env", "web/dist/ü/a.js"])));
+        // A directory of it is a repository too, whose files have their paths from there.
+        assert_eq!(kept(&root.join("web")), Ok(paths(&["dist/ü/a.js"])));
+    }
+
+    #[test]
+    fn a_directory_outside_of_git_keeps_nothing_and_a_broken_repository_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(kept(folder.path()), Ok(BTreeSet::new()));
+        std::fs::write(folder.path().join(".git"), "gitdir: gone\n").unwrap();
+        let said = kept(folder.path()).unwrap_err();
+        assert!(said.starts_with("fatal: not a git repository"), "{said}");
     }
 
     #[test]

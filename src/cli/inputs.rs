@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 
-use crate::image::{self, Plan, ProblemKind};
+use crate::image::{self, Plan, ProblemKind, Scope};
 use crate::oci::Platform;
 use crate::spec::{self, Spec};
 use crate::wolfi::{Index, UnknownPackage};
 
 use super::args::Building;
 use super::detect;
+use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem};
-use super::setup;
+use super::setup::{self, Sources};
 
 /// The spec files that are looked for in a repository's root.
 pub(super) const SPEC_FILES: [&str; 3] = [
@@ -38,17 +39,19 @@ pub(super) fn spec_file(repository: &Path, named: Option<&Path>) -> Option<PathB
 /// The plans of a run: of the apps of the spec file, else of detection, those that `--app` names, with the labels of the
 /// command line.
 pub(super) fn plans<'a>(
-    repository: &Path,
+    sources: &Sources,
     building: &Building,
+    environment: &Environment,
     index: &'a Index,
     platform: &Platform,
 ) -> Result<Vec<Plan<'a>>, Failure> {
-    let specs = match spec_file(repository, building.spec.as_deref()) {
+    let specs = match spec_file(&sources.path, building.spec.as_deref()) {
         Some(file) => load(&file)?,
-        None => detect::specs(repository, index)?,
+        None => detect::specs(sources, index)?,
     };
     let specs = select(specs, &building.app)?;
-    let mut plans = plan(&specs, index, platform, &setup::scope(repository))?;
+    let scope = setup::scope(&sources.path, building.cache_scope.as_deref(), environment);
+    let mut plans = plan(&specs, index, platform, &scope)?;
     setup::label(&mut plans, &building.label)?;
     Ok(plans)
 }
@@ -75,7 +78,13 @@ pub(super) fn load(path: &Path) -> Result<Vec<Spec>, Failure> {
     spec::load(path, &bytes).map_err(|errors| {
         let told = |problem: &spec::Problem| {
             let (line, column) = (problem.line, problem.column);
-            Problem::new(format!("{shown}:{line}:{column}: {}", problem.fault))
+            let told = Problem::new(format!("{shown}:{line}:{column}: {}", problem.fault));
+            match &problem.fault {
+                spec::Fault::BadValue { reason, .. } if reason == spec::ALTERNATIVES => {
+                    told.hint("write a pattern for each; `\\{` stands for the brace itself")
+                }
+                _ => told,
+            }
         };
         let is_text = |problem: &spec::Problem| matches!(problem.fault, spec::Fault::Syntax { .. });
         let failure = Failure::several(Exit::Input, errors.problems.iter().map(told).collect());
@@ -135,7 +144,7 @@ pub(super) fn plan<'a>(
     specs: &[Spec],
     index: &'a Index,
     platform: &Platform,
-    scope: &str,
+    scope: &Scope,
 ) -> Result<Vec<Plan<'a>>, Failure> {
     let mut plans = Vec::new();
     let mut problems = Vec::new();

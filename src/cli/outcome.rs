@@ -100,7 +100,7 @@ pub(super) fn failed(failure: &build::Failure) -> report::Failure {
         // That one is not the command's.
         exit_code: failure
             .exit_code
-            .filter(|code| *code != NOT_COLLECTED || not_collected(failure).is_none())
+            .filter(|_| not_collected(failure).is_none())
             .map(i64::from),
         message: message(failure),
         hint: hint(failure).map(str::to_owned),
@@ -140,10 +140,13 @@ fn split(name: &str) -> (Option<String>, Option<String>) {
 }
 
 fn message(failure: &build::Failure) -> String {
+    if let Some(why) = not_collected(failure) {
+        return match why.strip_prefix(LEFT_NOTHING) {
+            Some(path) => format!("{LEFT_NOTHING}`{path}`"),
+            None => why.to_owned(),
+        };
+    }
     match (&failure.cause, failure.exit_code) {
-        (Cause::Daemon(Error::Remote(_)), Some(NOT_COLLECTED)) => {
-            not_collected(failure).unwrap_or_else(|| ENDED.to_owned())
-        }
         (Cause::Daemon(Error::Remote(_)), Some(137)) => "its command was killed".to_owned(),
         (Cause::Daemon(Error::Remote(_)), Some(139)) => "its command crashed".to_owned(),
         (Cause::Daemon(Error::Remote(_)), Some(_)) if failure.step.is_some() => ENDED.to_owned(),
@@ -160,27 +163,22 @@ fn message(failure: &build::Failure) -> String {
 }
 
 const ENDED: &str = "its command failed";
-// The step that collects what is shipped ends like this where it cannot, and writes why.
+// The step that collects what is shipped ends like this where it cannot, and writes why as the last it does. A command of the
+// user's may end like this too.
 const NOT_COLLECTED: u32 = 66;
-const WHY: &str = "peelbox: ";
+const WHY: &str = "peelbox runtime.copy: ";
+const ONE_PLACE: &str = " are one place in the image";
 const LEFT_NOTHING: &str = "the build left no ";
 
-fn not_collected(failure: &build::Failure) -> Option<String> {
-    let why = failure.log.iter().find_map(|line| line.strip_prefix(WHY))?;
-    Some(match why.strip_prefix(LEFT_NOTHING) {
-        Some(path) => format!("{LEFT_NOTHING}`{path}`"),
-        None => why.to_owned(),
-    })
+fn not_collected(failure: &build::Failure) -> Option<&str> {
+    let last = failure.log.last()?.strip_prefix(WHY)?;
+    (failure.exit_code == Some(NOT_COLLECTED)).then_some(last)
 }
 
 // The last lines of the step, without what the message says.
 fn log(failure: &build::Failure) -> Vec<String> {
-    let is_told = failure.exit_code == Some(NOT_COLLECTED);
-    let lines = failure.log.iter();
-    lines
-        .filter(|line| !(is_told && line.starts_with(WHY)))
-        .cloned()
-        .collect()
+    let is_told = usize::from(not_collected(failure).is_some());
+    failure.log[..failure.log.len() - is_told].to_vec()
 }
 
 // What this side of the session answered comes back as an error of the daemon.
@@ -208,6 +206,9 @@ fn hint(failure: &build::Failure) -> Option<&'static str> {
     Some(match &failure.cause {
         Cause::Daemon(Error::Remote(error)) => return remote_hint(failure, &error.message),
         Cause::Daemon(Error::Transport(_) | Error::Session(_)) => "is the daemon still running?",
+        Cause::Linked { .. } => {
+            "copy what is in it with an entry of its own, whose `to` is where the link leads"
+        }
         Cause::Library { .. } => {
             "have the build leave it and copy it with runtime.copy, or link it statically"
         }
@@ -245,15 +246,20 @@ fn remote_hint(failure: &build::Failure, message: &str) -> Option<&'static str> 
     if ours(message).is_some() {
         return Some("make room there, or name another directory with `--output-dir`");
     }
-    match failure.exit_code? {
-        NOT_COLLECTED
-            if not_collected(failure).is_some_and(|why| !why.starts_with(LEFT_NOTHING)) =>
-        {
-            Some("runtime.copy gives both the same place: end `to` with `/`, or name another one")
+    if let Some(why) = not_collected(failure) {
+        if why.ends_with(ONE_PLACE) {
+            return Some("in the image one of the two is a link to the other: leave one file out");
         }
-        NOT_COLLECTED => Some(
-            "runtime.copy lists it: does a command write it somewhere else, or need to be told to?",
-        ),
+        return Some(match why.starts_with(LEFT_NOTHING) {
+            true => {
+                "runtime.copy lists it: does a command write it somewhere else, or need to be told to?"
+            }
+            false => {
+                "runtime.copy gives both the same place: end `to` with `/`, or name another one"
+            }
+        });
+    }
+    match failure.exit_code? {
         126 => Some("the program is not executable, or for another system"),
         127 => Some("a program was not found: add its package to build.packages"),
         137 => Some(
@@ -337,6 +343,32 @@ mod tests {
             pair("build 1/2", Some("make: all"))
         );
         assert_eq!(split("[web] source"), pair("source", None));
+    }
+
+    #[test]
+    fn a_command_that_ends_with_the_code_of_the_collecting_step_is_told_as_itself() {
+        let failure = |log: &[&str]| {
+            let error = Error::from(tonic::Status::unknown("exit code: 66"));
+            failed(&build::Failure {
+                step: Some("[web] build 1/1: ./check".to_owned()),
+                exit_code: Some(66),
+                log: log.iter().map(|line| (*line).to_owned()).collect(),
+                cause: Cause::Daemon(error),
+            })
+        };
+        let own = "peelbox runtime.copy: the build left no /src/dist";
+        let collected = failure(&["done", own]);
+        assert_eq!(collected.message, "the build left no `/src/dist`");
+        assert_eq!(
+            (collected.exit_code, collected.log),
+            (None, vec!["done".to_owned()])
+        );
+        for log in [&["no input"][..], &[own, "no input"], &[]] {
+            let told = failure(log);
+            assert_eq!(told.message, ENDED);
+            assert_eq!((told.exit_code, told.hint), (Some(66), None));
+            assert_eq!(told.log, log);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From flags and environment to the daemon, the session and the options of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::build::{self, PackageError, Packages, Run};
 use crate::buildkit::fsutil::{Filter, Listing};
 use crate::buildkit::llb::Proxy;
 use crate::buildkit::{Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session};
-use crate::image::{Certificates, Context, Origin, Plan};
+use crate::image::{Certificates, Context, Origin, Plan, Scope};
 use crate::oci::{Digest, Platform, Reference};
 use crate::progress::escape;
 use crate::wolfi::Package;
@@ -49,8 +49,36 @@ pub(super) fn target() -> Result<(Platform, &'static str), Failure> {
     Ok((platform, architecture))
 }
 
-/// The repository as an absolute path.
-pub(super) fn repository(path: &Path) -> Result<PathBuf, Failure> {
+/// The repository that is built.
+pub(super) struct Sources {
+    /// Its absolute path.
+    pub(super) path: PathBuf,
+    /// The files that belong to it although a `.gitignore` names them, relative to it.
+    pub(super) kept: BTreeSet<PathBuf>,
+    /// Why they are not known.
+    pub(super) warning: Option<String>,
+}
+
+/// The repository at `path`, with what git knows of its files.
+pub(super) fn sources(path: &Path) -> Result<Sources, Failure> {
+    let path = repository(path)?;
+    let (kept, warning) = match git::kept(&path) {
+        Ok(kept) => (kept, None),
+        Err(said) => (
+            BTreeSet::new(),
+            Some(format!(
+                "git does not tell which files it keeps, so all that a .gitignore names are left out: {said}"
+            )),
+        ),
+    };
+    Ok(Sources {
+        path,
+        kept,
+        warning,
+    })
+}
+
+fn repository(path: &Path) -> Result<PathBuf, Failure> {
     let wrong = |reason: String| {
         Failure::input(format!(
             "`{}` is not a repository: {reason}",
@@ -70,17 +98,26 @@ pub(super) fn repository(path: &Path) -> Result<PathBuf, Failure> {
 
 /// What tells this checkout from others at the daemon.
 fn checkout(repository: &Path) -> String {
-    named(repository, &repository.to_string_lossy())
+    named(repository, &repository.to_string_lossy(), 8)
 }
 
-/// What tells this repository from others in the names of cache directories: where it was cloned from, so that another one at
-/// the same path, as on a CI machine, has caches of its own; its path where it was not cloned.
-pub(super) fn scope(repository: &Path) -> String {
-    git::origin(repository)
-        .map_or_else(|| checkout(repository), |origin| named(repository, &origin))
+/// Which builds share cache directories. They are builds of one repository: by where it was cloned from, so that another one at
+/// the same path, as on a CI machine, has caches of its own; by its path where it was not cloned. What is in a cache ends up in
+/// images, so they trust each other too: `given` names who does, else GitHub Actions says it.
+pub(super) fn scope(repository: &Path, given: Option<&str>, environment: &Environment) -> Scope {
+    let place =
+        git::origin(repository).unwrap_or_else(|| repository.to_string_lossy().into_owned());
+    let (identity, is_closed) = match (given, environment.trust()) {
+        (Some(name), _) => (format!("{place}\0given\0{name}"), true),
+        (None, Some(trust)) => (format!("{place}\0actions\0{trust}"), true),
+        (None, None) => (place, false),
+    };
+    // Whoever names a branch must not find a name with the digest of another scope.
+    let name = named(repository, &identity, 32);
+    Scope { name, is_closed }
 }
 
-fn named(repository: &Path, identity: &str) -> String {
+fn named(repository: &Path, identity: &str, digits: usize) -> String {
     let name = repository
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
@@ -90,17 +127,18 @@ fn named(repository: &Path, identity: &str) -> String {
         .chars()
         .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
         .collect();
-    format!("{safe}-{}", &digest[..8])
+    format!("{safe}-{}", &digest[..digits])
 }
 
 /// Finds the daemon, checks what it can do, and opens the session that all builds use.
 pub(super) async fn prepare(
     building: &Building,
     environment: &Environment,
-    repository: &Path,
+    sources: &Sources,
     plans: &[Plan<'_>],
     output: Option<&Path>,
 ) -> Result<Ready, Failure> {
+    let repository = &sources.path;
     let (platform, _) = target()?;
     let base = base(environment, &platform)?;
     let certificates = certificates(building, environment)?;
@@ -113,7 +151,7 @@ pub(super) async fn prepare(
     }
     let services = Services {
         name: name(repository),
-        locals: BTreeMap::from([(CONTEXT.to_owned(), Arc::new(listing(repository, output)?))]),
+        locals: BTreeMap::from([(CONTEXT.to_owned(), Arc::new(listing(sources, output)?))]),
         auth: auth(environment)?,
         secrets: Secrets::new(secrets),
     };
@@ -126,7 +164,7 @@ pub(super) async fn prepare(
     let certificates = certificates.map(|_| Certificates {
         secret: CERTIFICATES.to_owned(),
     });
-    warnings.extend(left_out(&git::ignored(repository)));
+    warnings.extend(sources.warning.clone());
     let options = build::Options {
         certificates,
         proxy,
@@ -408,14 +446,6 @@ fn secret(flag: &str, environment: &Environment) -> Result<(String, Vec<u8>), Fa
     Ok((id.to_owned(), value))
 }
 
-fn left_out(files: &[String]) -> Option<String> {
-    let first = files.first()?;
-    Some(format!(
-        "{} files that git keeps are left out, because a .gitignore names them: `{first}` is one",
-        files.len()
-    ))
-}
-
 /// Makes secrets of the proxies of which credentials are a part: what BuildKit takes as proxies stands in the provenance.
 /// Gives the ids of the secrets by variable.
 fn hide(proxy: &mut Proxy, secrets: &mut BTreeMap<String, Vec<u8>>) -> BTreeMap<String, String> {
@@ -449,9 +479,11 @@ pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
 }
 
 // What earlier runs left is no source.
-fn listing(repository: &Path, output: Option<&Path>) -> Result<Listing, Failure> {
-    let mut filter =
-        Filter::for_context(repository).map_err(|error| Failure::input(causes(&error)))?;
+fn listing(sources: &Sources, output: Option<&Path>) -> Result<Listing, Failure> {
+    let repository = &*sources.path;
+    let filter = Filter::for_context(repository);
+    let filter = filter.map_err(|error| Failure::input(causes(&error)))?;
+    let mut filter = filter.keeping(sources.kept.iter().cloned());
     if let Some(output) =
         output.filter(|output| output.starts_with(repository) && *output != repository)
     {
@@ -517,9 +549,37 @@ mod tests {
 
     #[test]
     fn a_repository_is_told_from_others_of_its_name() {
-        let (one, two) = (scope(Path::new("/a/shop")), scope(Path::new("/b/shop")));
+        let scope = |path: &str| scope(Path::new(path), None, &Environment::default()).name;
+        let (one, two) = (scope("/a/shop"), scope("/b/shop"));
         assert!(one.starts_with("shop-") && two.starts_with("shop-"));
         assert_ne!(one, two);
-        assert!(scope(Path::new("/a/../ü b")).is_ascii());
+        assert!(scope("/a/../ü b").is_ascii());
+    }
+
+    #[test]
+    fn who_may_not_write_to_a_cache_has_another() {
+        let path = Path::new("/a/shop");
+        let actions = |event: &'static str, name: &'static str| {
+            let environment = Environment::from([
+                ("GITHUB_ACTIONS", "true"),
+                ("GITHUB_EVENT_NAME", event),
+                ("GITHUB_REF", name),
+            ]);
+            scope(path, None, &environment).name
+        };
+        let none = Environment::default();
+        let scopes = BTreeSet::from([
+            scope(path, None, &none).name,
+            scope(path, Some("refs/heads/main"), &none).name,
+            actions("push", "refs/heads/main"),
+            actions("pull_request", "refs/pull/7/merge"),
+            actions("pull_request_target", "refs/heads/main"),
+        ]);
+        assert_eq!(scopes.len(), 5, "{scopes:?}");
+        let given = Environment::from([("GITHUB_ACTIONS", "true"), ("GITHUB_REF", "x")]);
+        assert_eq!(
+            scope(path, Some("a"), &given),
+            scope(path, Some("a"), &none)
+        );
     }
 }

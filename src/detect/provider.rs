@@ -264,8 +264,22 @@ pub(crate) fn shown(path: &str) -> &str {
 }
 
 /// A path as a glob that matches it alone.
+///
+/// It is BuildKit that matches, which takes back what a character means with a backslash, and only that way:
+/// <https://github.com/moby/patternmatcher/blob/v0.6.0/patternmatcher.go>.
 pub(crate) fn literal_glob(path: &str) -> String {
-    globset::escape(path)
+    let mut glob = String::with_capacity(path.len());
+    for character in path.chars() {
+        // Those of patterns, of lists of patterns, and of the regular expressions that they become.
+        if matches!(
+            character,
+            '!' | '*' | '?' | '[' | '\\' | ']' | '^' | '{' | '}'
+        ) {
+            glob.push('\\');
+        }
+        glob.push(character);
+    }
+    glob
 }
 
 /// The glob for a directory and all below it.
@@ -273,7 +287,7 @@ pub(crate) fn tree_glob(path: &str) -> String {
     if path.is_empty() {
         "**".to_owned()
     } else {
-        format!("{}/**", globset::escape(path))
+        format!("{}/**", literal_glob(path))
     }
 }
 

@@ -1,9 +1,10 @@
 //! The read-only view of a repository: one walk, then lazy and bounded reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -140,6 +141,17 @@ impl Repo {
     /// # Errors
     /// When `path` is no directory or cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_keeping(path, &BTreeSet::new())
+    }
+
+    /// The same with the files `kept`, relative to `path`, which git keeps although a `.gitignore` names them.
+    ///
+    /// # Errors
+    /// When `path` is no directory or cannot be read.
+    pub fn open_keeping(
+        path: impl AsRef<Path>,
+        kept: &BTreeSet<PathBuf>,
+    ) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let root = path.canonicalize().map_err(|source| OpenError::Read {
             path: path.to_owned(),
@@ -157,7 +169,7 @@ impl Repo {
         let mut dirs: BTreeMap<String, Listing> = BTreeMap::new();
         let mut skipped = Vec::new();
         dirs.insert(String::new(), Listing::default());
-        for found in walk(&root) {
+        for found in walk(&root).into_iter().chain(added(&root, kept)) {
             match found {
                 Found::Dir(path) => {
                     let (parent, name) = split(&path);
@@ -179,7 +191,9 @@ impl Repo {
         }
         for listing in dirs.values_mut() {
             listing.files.sort_unstable();
+            listing.files.dedup();
             listing.dirs.sort_unstable();
+            listing.dirs.dedup();
         }
         skipped.sort_unstable();
         Ok(Self {
@@ -459,7 +473,12 @@ fn walk(root: &Path) -> Vec<Found> {
         .require_git(false)
         .hidden(false)
         .follow_links(false)
-        .filter_entry(move |entry| is_wanted(entry, &filter_root, &filter_docker))
+        .filter_entry(move |entry| {
+            let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
+            !is_directory
+                || entry.depth() == 0
+                || is_wanted(entry.path(), &filter_root, &filter_docker)
+        })
         .build_parallel()
         .run(|| {
             let sender = sender.clone();
@@ -508,6 +527,37 @@ fn classify(
     None
 }
 
+/// The files of `kept`, which the walk may have passed over, with the directories above them.
+fn added(root: &Path, kept: &BTreeSet<PathBuf>) -> Vec<Found> {
+    let docker = DockerIgnore::load(root);
+    let mut directories: BTreeMap<&Path, bool> = BTreeMap::new();
+    let mut found = Vec::new();
+    for path in kept {
+        let is_plain = |part| matches!(part, Component::Normal(name) if name != ".git");
+        if !path.components().all(is_plain) || docker.excludes(path, false) {
+            continue;
+        }
+        let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
+        above.pop(); // the root
+        let is_looked_into = above.iter().rev().all(|directory| {
+            *directories.entry(*directory).or_insert_with(|| {
+                let full = root.join(directory);
+                let metadata = full.symlink_metadata();
+                metadata.is_ok_and(|metadata| metadata.is_dir()) && is_wanted(&full, root, &docker)
+            })
+        });
+        let (true, Some(name)) = (is_looked_into, path.to_str()) else {
+            continue;
+        };
+        if leads_to_file(root, &root.join(path)) {
+            let above = above.into_iter().rev().filter_map(Path::to_str);
+            found.extend(above.map(|path| Found::Dir(path.to_owned())));
+            found.push(Found::File(name.to_owned()));
+        }
+    }
+    found
+}
+
 fn leads_to_file(root: &Path, path: &Path) -> bool {
     path.canonicalize()
         .is_ok_and(|target| target.starts_with(root) && target.is_file())
@@ -530,12 +580,9 @@ fn skipped_by(root: &Path, error: &ignore::Error) -> Option<Skipped> {
     }
 }
 
-fn is_wanted(entry: &DirEntry, root: &Path, docker: &DockerIgnore) -> bool {
-    if !entry.file_type().is_some_and(|kind| kind.is_dir()) || entry.depth() == 0 {
-        return true;
-    }
-    let path = entry.path();
-    let Some(name) = entry.file_name().to_str() else {
+/// Whether the directory at `path` is looked into.
+fn is_wanted(path: &Path, root: &Path, docker: &DockerIgnore) -> bool {
+    let Some(name) = path.file_name().and_then(OsStr::to_str) else {
         return false;
     };
     if PRUNED.binary_search(&name).is_ok() || name.starts_with("bazel-") {

@@ -48,6 +48,17 @@ static LINKS: [(&str, &str); 9] = [
     ("/var/run", "/run"),
 ];
 
+/// The links of the base layout, with where they lead.
+pub(crate) fn links() -> impl Iterator<Item = (&'static str, &'static str)> {
+    LINKS.iter().copied()
+}
+
+/// Where the clean, absolute `path` leads, which is a link of the base layout in every image; `None` for all others.
+#[must_use]
+pub fn link(path: &str) -> Option<&'static str> {
+    links().find_map(|(link, target)| (link == path).then_some(target))
+}
+
 /// The clean, absolute `path` without the links of the base layout: a directory that is copied onto a link is refused
 /// by BuildKit.
 pub(crate) fn unlinked(path: &str) -> String {

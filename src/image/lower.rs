@@ -9,7 +9,7 @@ use crate::buildkit::llb::{
 use crate::oci::{Digest, Platform, Reference};
 
 use super::crates::list_crates;
-use super::layout::{ASIDE, CRATES, OUTPUT, ROOT, SBOMS, SOURCE};
+use super::layout::{ASIDE, CRATES, OUTPUT, ROOT, SBOMS, SOURCE, links};
 use super::plan::Plan;
 
 /// A package that was verified, as the graph takes it.
@@ -64,6 +64,7 @@ pub struct Steps<'a> {
     pub no_cache: bool,
 }
 
+const TRUST: &str = "PEELBOX_CACHE_SCOPE";
 const CERTIFICATES: &str = "/run/peelbox/ca-certificates.crt";
 // What curl, OpenSSL, Python, Node, git, cargo and the Go and Rust TLS stacks read.
 const CERTIFICATE_VARIABLES: [&str; 7] = [
@@ -83,10 +84,11 @@ if [ -n "$2" ]; then
     mkdir -p "$(dirname "$3")"
     /bin/sh -c "$2" > "$3" 2> /dev/null || rm -f "$3"
 fi
-shift 3
+out=$4
+shift 4
 while [ $# -gt 1 ]; do
     if [ ! -e "$1" ]; then
-        echo "peelbox: the build left no $1" >&2
+        echo "peelbox runtime.copy: the build left no $1" >&2
         exit 66
     fi
     if [ -d "$1" ]; then
@@ -97,7 +99,7 @@ while [ $# -gt 1 ]; do
         */) ;;
         *)
             if [ -d "$2" ]; then
-                echo "peelbox: $1 is a file, and ${2#/peelbox/out} is a directory already" >&2
+                echo "peelbox runtime.copy: $1 is a file, and ${2#"$out"} is a directory already" >&2
                 exit 66
             fi
             ;;
@@ -106,8 +108,26 @@ while [ $# -gt 1 ]; do
     fi
     shift 2
 done"#;
+// Follows a link of the image's base layout: what was copied to a directory in its place goes to where it leads.
+const FOLLOW: &str = r#"
+follow() {
+    if [ ! -d "$out$1" ] || [ -L "$out$1" ]; then return; fi
+    mkdir -p "$out$2" || exit $?
+    both=$(cd "$out$1" && find . ! -type d -exec test -e "$out$2/{}" \; -print | head -n 1)
+    if [ -n "$both" ]; then
+        both=${both#.}
+        echo "peelbox runtime.copy: $1$both and $2$both are one place in the image" >&2
+        exit 66
+    fi
+    cp -a "$out$1/." "$out$2/" && rm -r "$out$1" || exit $?
+}"#;
 // What the build made for root alone cannot be read by the user that the image runs as.
 const OPEN: &str = "\nchmod -R a+rX /peelbox/out";
+
+fn follow() -> String {
+    let calls = links().map(|(link, target)| format!("\nfollow {link} {target}"));
+    format!("{FOLLOW}{}", calls.collect::<String>())
+}
 
 /// `command`, which for Cargo makes all sources new first.
 ///
@@ -184,10 +204,11 @@ pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> State {
 
 fn collect(plan: &Plan<'_>, steps: &Steps<'_>, state: &State, last: Option<&String>) -> State {
     let open = if plan.user.0 == ROOT { "" } else { OPEN };
-    let mut arguments = vec!["-c".to_owned(), format!("{COLLECT}{open}"), "sh".to_owned()];
+    let script = format!("{COLLECT}{}{open}", follow());
+    let mut arguments = vec!["-c".to_owned(), script, "sh".to_owned()];
     arguments.push(last.map_or_else(|| ":".to_owned(), |line| command(plan, line)));
     arguments.push(list_crates(plan).unwrap_or_default());
-    arguments.push(format!("{OUTPUT}{CRATES}"));
+    arguments.extend([format!("{OUTPUT}{CRATES}"), OUTPUT.to_owned()]);
     for copy in &plan.copies {
         arguments.extend([copy.from.clone(), format!("{OUTPUT}{}", copy.to)]);
     }
@@ -269,6 +290,11 @@ fn prepared(plan: &Plan<'_>, steps: &Steps<'_>, mut exec: Exec) -> Step {
             Sharing::Shared
         };
         exec = exec.mount(Mount::cache(&cache.target, &cache.id, sharing));
+    }
+    if let (Some(trust), [_, ..]) = (&plan.trust, &*plan.caches) {
+        // The names of cache directories are no part of a step's cache key. Without this, what a step has made of a directory
+        // that somebody else filled would be taken for what it makes of its own. No step sees a secret that nobody has.
+        exec = exec.optional_secret_env(TRUST, format!("peelbox-cache-scope-{trust}"));
     }
     for secret in &plan.secrets {
         exec = match &secret.env {
@@ -461,8 +487,9 @@ mod tests {
     fn collect(directory: &Path, command: &str, copies: &[(&str, &str)]) -> Output {
         let path = |path: &str| format!("{}/{path}", directory.display());
         let copies = copies.iter().flat_map(|(from, to)| [path(from), path(to)]);
+        let script = format!("{COLLECT}{}", follow());
         Command::new("sh")
-            .args(["-c", COLLECT, "sh", command, "", ""])
+            .args(["-c", &script, "sh", command, "", "", &path("out")])
             .args(copies)
             .output()
             .unwrap()
@@ -501,6 +528,37 @@ mod tests {
         let output = collect(folder.path(), ":", &copies);
         assert_eq!(output.status.code(), Some(66));
         assert!(String::from_utf8_lossy(&output.stderr).ends_with("is a directory already\n"));
+    }
+
+    #[test]
+    fn what_is_copied_over_a_link_of_the_base_layout_goes_where_it_leads() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        for path in ["dist/bin/tool", "dist/lib/x/y.so", "dist/usr/lib/x/z.so"] {
+            fs::create_dir_all(at(path).parent().unwrap()).unwrap();
+            fs::write(at(path), path).unwrap();
+        }
+        symlink("../lib/x/y.so", at("dist/bin/link")).unwrap();
+        symlink("usr/bin", at("dist/sbin")).unwrap();
+        let output = collect(folder.path(), ":", &[("dist", "out")]);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert!(output.status.success());
+        assert!(!at("out/bin").exists() && !at("out/lib").exists());
+        assert_eq!(fs::read(at("out/usr/bin/tool")).unwrap(), b"dist/bin/tool");
+        assert_eq!(
+            fs::read(at("out/usr/bin/link")).unwrap(),
+            b"dist/lib/x/y.so"
+        );
+        assert!(at("out/usr/lib/x/z.so").exists() && at("out/sbin").is_symlink());
+        fs::create_dir_all(at("dist/usr/bin")).unwrap();
+        fs::write(at("dist/usr/bin/tool"), "other").unwrap();
+        fs::remove_dir_all(at("out")).unwrap();
+        let output = collect(folder.path(), ":", &[("dist", "out")]);
+        assert_eq!(output.status.code(), Some(66));
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            "peelbox runtime.copy: /bin/tool and /usr/bin/tool are one place in the image\n"
+        );
     }
 
     #[test]

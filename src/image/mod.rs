@@ -10,10 +10,10 @@ mod script;
 mod site;
 
 pub use config::{Origin, config};
-pub use layout::CRATES;
+pub use layout::{CRATES, link};
 pub use libraries::{Needs, NeedsError, Pages, Shebang, section, shebang};
 pub use lower::{
     Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image, lower_root,
 };
-pub use plan::{CacheMount, CopyPath, Plan, Problem, ProblemKind, plan};
+pub use plan::{CacheMount, CopyPath, Plan, Problem, ProblemKind, Scope, plan};
 pub use script::script;

@@ -42,6 +42,8 @@ pub struct Plan<'a> {
     pub build_env: BTreeMap<String, String>,
     /// The directories kept between builds.
     pub caches: Vec<CacheMount>,
+    /// Who may write to them, where that is not everybody: what a step has made of them is for the same builds only.
+    pub trust: Option<String>,
     /// The secrets that the steps may read.
     pub secrets: Vec<spec::Secret>,
     /// What is shipped.
@@ -74,6 +76,15 @@ impl Plan<'_> {
     pub fn needs_base(&self) -> bool {
         !self.install.is_empty() || !self.commands.is_empty()
     }
+}
+
+/// Which builds share cache directories.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// What tells them from all others, a part of the names of the directories.
+    pub name: String,
+    /// Whether there are others at the same daemon that are not to be trusted.
+    pub is_closed: bool,
 }
 
 /// A directory kept between builds.
@@ -140,8 +151,8 @@ pub enum ProblemKind {
     NotBuilt(String),
 }
 
-/// Decides how `spec` is built for `platform` with the packages of `index`; `scope` names the repository in the ids of
-/// cache directories.
+/// Decides how `spec` is built for `platform` with the packages of `index`; `scope` says who shares its cache
+/// directories.
 ///
 /// # Errors
 /// Every problem of the spec.
@@ -149,7 +160,7 @@ pub fn plan<'a>(
     spec: &Spec,
     index: &'a Index,
     platform: &Platform,
-    scope: &str,
+    scope: &Scope,
 ) -> Result<Plan<'a>, Vec<Problem>> {
     let name = spec.slug();
     let mut problems = Problems {
@@ -161,7 +172,7 @@ pub fn plan<'a>(
     let build_packages = problems.resolve(index, "build.packages", "the build", &build_world);
     let world = problems.world(index, "runtime.packages", &runtime(spec));
     let runtime_packages = problems.resolve(index, "runtime.packages", "the image", &world);
-    let paths = Paths::read(spec, &name, scope, &mut problems);
+    let paths = Paths::read(spec, &name, &scope.name, &mut problems);
     if spec.runtime.command.is_empty() && !site {
         problems.add("runtime.command", ProblemKind::NoCommand);
     }
@@ -184,6 +195,7 @@ pub fn plan<'a>(
         commands: spec.build.commands.clone(),
         build_env: build_env(spec),
         caches: paths.caches,
+        trust: scope.is_closed.then(|| scope.name.clone()),
         secrets: spec.build.secrets.clone(),
         copies: paths.copies,
         env: image_env(spec),

@@ -12,4 +12,5 @@ mod write;
 pub use load::load;
 pub use model::{Build, Copy, Health, Install, Kind, Metadata, Runtime, Secret, Spec};
 pub use problem::{Errors, Fault, Problem};
+pub use rule::ALTERNATIVES;
 pub use write::{schema, to_json, to_yaml};

@@ -1,6 +1,6 @@
 //! What the values of a spec may be.
 
-use globset::GlobBuilder;
+use std::str::Chars;
 
 /// A rule: what is wrong with a text, if anything.
 pub(super) type Rule = fn(&str) -> Result<(), String>;
@@ -132,14 +132,77 @@ pub(super) fn absolute(text: &str) -> Result<(), String> {
     claim(text.starts_with('/'), "it must be absolute")
 }
 
-/// A glob relative to the repository's root.
+/// A glob relative to the repository's root, in which BuildKit sees what everybody sees: its own reading of some is another one
+/// (<https://github.com/moby/patternmatcher/blob/v0.6.0/patternmatcher.go>), and nobody would know why nothing matches.
 pub(super) fn glob(text: &str) -> Result<(), String> {
     relative(text)?;
-    GlobBuilder::new(text)
-        .literal_separator(true)
-        .build()
-        .map(|_| ())
-        .map_err(|error| format!("it is no glob: {}", error.kind()))
+    let mut characters = text.chars();
+    let mut alternatives = Vec::new();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => escaped(&mut characters)?,
+            '[' => class(&mut characters)?,
+            '{' => alternatives.push(false),
+            ',' => {
+                if let Some(is_divided) = alternatives.last_mut() {
+                    *is_divided = true;
+                }
+            }
+            '}' => claim(alternatives.pop() != Some(true), ALTERNATIVES)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The reason for which a glob like `{a,b}` is refused.
+pub const ALTERNATIVES: &str = "it is no glob: there are no alternatives in braces";
+
+// A letter would get the meaning that it has in regular expressions.
+fn escaped(characters: &mut Chars<'_>) -> Result<(), String> {
+    let escaped = characters.next();
+    claim(escaped.is_some(), "it is no glob: it ends in `\\`")?;
+    claim(
+        escaped.is_some_and(|character| character.is_ascii_punctuation()),
+        "it is no glob: a `\\` stands before a character that has no other meaning",
+    )
+}
+
+fn class(characters: &mut Chars<'_>) -> Result<(), String> {
+    claim(
+        !characters.as_str().starts_with('!'),
+        "it is no glob: a class of other characters is written `[^…]`",
+    )?;
+    let inside = characters.as_str();
+    let inside = inside.strip_prefix('^').unwrap_or(inside);
+    let (mut members, mut low, mut is_range) = (0, None, false);
+    *characters = inside.chars();
+    loop {
+        let character = match characters.next() {
+            None => return Err("it is no glob: a `[` has no `]`".to_owned()),
+            Some(']') if members > 0 => return Ok(()),
+            Some(']') => return Err("it is no glob: a class `[]` is empty".to_owned()),
+            Some('*' | '?') => {
+                return Err("it is no glob: in a class there is no `*` or `?`".to_owned());
+            }
+            Some('-') if low.is_some() && !is_range && !characters.as_str().starts_with(']') => {
+                is_range = true;
+                continue;
+            }
+            Some('\\') => {
+                let next = characters.clone().next();
+                escaped(characters)?;
+                next
+            }
+            character => character,
+        };
+        claim(
+            !is_range || low <= character,
+            "it is no glob: a range in `[…]` is the wrong way round",
+        )?;
+        (low, is_range) = (character, false);
+        members += 1;
+    }
 }
 
 /// The path of an HTTP request.
@@ -162,4 +225,48 @@ pub(super) fn user(text: &str) -> Result<(), String> {
         is_id(uid) && is_id(gid),
         "a user is written in numbers, as uid or uid:gid",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_is_one_that_buildkit_reads_alike() {
+        for text in [
+            "**",
+            "src/**/*.js",
+            r"apps/\[slug\]\*x\{a,b\}/**",
+            "[a-z_][^a-z]x",
+            "{one}",
+            "a,b",
+            "[[]x",
+            "[a-]",
+            r"[\]]",
+        ] {
+            assert_eq!(glob(text), Ok(()), "{text}");
+        }
+        for (text, reason) in [
+            ("src/{a,b}", ALTERNATIVES),
+            ("{a,{b}}", ALTERNATIVES),
+            ("a\\", "it is no glob: it ends in `\\`"),
+            (
+                r"a\d",
+                "it is no glob: a `\\` stands before a character that has no other meaning",
+            ),
+            ("[", "it is no glob: a `[` has no `]`"),
+            ("[a", "it is no glob: a `[` has no `]`"),
+            ("[*]", "it is no glob: in a class there is no `*` or `?`"),
+            (
+                "[!a]",
+                "it is no glob: a class of other characters is written `[^…]`",
+            ),
+            (
+                "[z-a]",
+                "it is no glob: a range in `[…]` is the wrong way round",
+            ),
+        ] {
+            assert_eq!(glob(text), Err(reason.to_owned()), "{text}");
+        }
+    }
 }

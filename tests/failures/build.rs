@@ -332,3 +332,50 @@ fn other_system(registry: &str) -> String {
     }
     name
 }
+
+#[test]
+fn a_command_may_end_with_any_code() {
+    assert_snapshot!(build("
+build: { commands: [exit 66] }
+runtime: { copy: [{ from: dist, to: web }], command: [/app/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed in build (exit code 66): its command failed
+      command: exit 66
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+}
+
+#[test]
+fn a_directory_in_the_place_of_a_link_is_told_where_no_command_can_move_it() {
+    let fields = "runtime: { copy: [{ from: dist, to: / }], command: [/bin/page] }\n";
+    let user = user(fields).file("dist/bin/page", "");
+    assert_snapshot!(user.run(&["ci", "--progress", "quiet"]), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed: runtime.copy makes the directory `/bin`, which is a link to `/usr/bin` in the image
+      hint: copy what is in it with an entry of its own, whose `to` is where the link leads
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+    assert_snapshot!(build("
+build: { commands: [mkdir -p dist/bin dist/usr/bin && touch dist/bin/web dist/usr/bin/web] }
+runtime: { copy: [{ from: dist, to: / }], command: [/bin/web] }
+"), @r#"
+    app  result  size   time  digest
+    web  failed        [TIME]
+    1 app: 1 failed
+
+    web failed in build: /bin/web and /usr/bin/web are one place in the image
+      command: mkdir -p dist/bin dist/usr/bin && touch dist/bin/web dist/usr/bin/web
+      hint: in the image one of the two is a link to the other: leave one file out
+    report and archives: [DIR]/repo/peelbox-out
+    exit: 1
+    "#);
+}

@@ -108,3 +108,19 @@ fn a_spec_that_reads_well_may_still_not_be_built() {
     exit: 2
     "#);
 }
+
+#[test]
+fn a_pattern_that_buildkit_would_read_otherwise_is_refused() {
+    let user = user().spec(
+        "version: \"1.0\"\nmetadata: {project_name: web}\nbuild:\n  context:\n  - src/**\n  - 'lib/{a,b}/**'\n  \
+         install:\n    files: ['[!a]*', '[*]']\n",
+    );
+    assert_snapshot!(user.run(&["ci"]), @r#"
+    error: universalbuild.yaml:6:5: `build.context[1]` is "lib/{a,b}/**": it is no glob: there are no alternatives in braces
+    hint: write a pattern for each; `\{` stands for the brace itself
+    error: universalbuild.yaml:8:13: `build.install.files[0]` is "[!a]*": it is no glob: a class of other characters is written `[^…]`
+    error: universalbuild.yaml:8:22: `build.install.files[1]` is "[*]": it is no glob: in a class there is no `*` or `?`
+    hint: `peelbox schema` prints what a spec may have
+    exit: 2
+    "#);
+}

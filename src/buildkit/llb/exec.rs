@@ -152,14 +152,20 @@ impl Exec {
         self
     }
 
-    /// Sets the variable `name` to the session's secret `id`, which is no part of the cache key.
+    /// Sets the variable `name` to the session's secret `id`, whose value is no part of the cache key.
     #[must_use]
-    pub fn secret_env(mut self, name: impl Into<String>, id: impl Into<String>) -> Self {
-        let secret = pb::SecretEnv {
-            id: id.into(),
-            name: name.into(),
-            optional: false,
-        };
+    pub fn secret_env(self, name: impl Into<String>, id: impl Into<String>) -> Self {
+        self.secret_variable(name.into(), id.into(), false)
+    }
+
+    /// The same, unless the session has no such secret; the id is a part of the cache key either way.
+    #[must_use]
+    pub fn optional_secret_env(self, name: impl Into<String>, id: impl Into<String>) -> Self {
+        self.secret_variable(name.into(), id.into(), true)
+    }
+
+    fn secret_variable(mut self, name: String, id: String, optional: bool) -> Self {
+        let secret = pb::SecretEnv { id, name, optional };
         self.secrets.insert(secret.name.clone(), secret);
         self
     }

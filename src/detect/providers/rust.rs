@@ -621,7 +621,7 @@ fn context(scan: &mut Scan<'_>, member: &Crate, lock: Option<&str>) -> Vec<Strin
     for other in members.iter().filter(|other| !used.contains(*other)) {
         // Cargo loads the manifest of every member, and asks that its targets exist.
         globs.insert(literal_glob(&join(other, "Cargo.toml")));
-        globs.insert(format!("{}/src/**", globset::escape(other)));
+        globs.insert(tree_glob(&join(other, "src")));
     }
     for name in [
         "Cargo.toml",

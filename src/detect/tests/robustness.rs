@@ -1,4 +1,6 @@
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 use super::{found, index, write};
 use crate::detect::{Repo, detect};
@@ -121,10 +123,10 @@ fn links_lead_neither_around_in_circles_nor_out_of_the_repository() {
                 ("a/i.js", ""),
             ],
         );
-        std::os::unix::fs::symlink(root, root.join("a/loop")).unwrap();
-        std::os::unix::fs::symlink(outside.path(), root.join("out")).unwrap();
+        symlink(root, root.join("a/loop")).unwrap();
+        symlink(outside.path(), root.join("out")).unwrap();
         std::fs::create_dir(root.join("b")).unwrap();
-        std::os::unix::fs::symlink(
+        symlink(
             outside.path().join("package.json"),
             root.join("b/package.json"),
         )
@@ -378,4 +380,52 @@ error: bad/package.json:1: is not valid JSON: EOF while parsing an object
 warning: web/.nvmrc:1: `nodejs-22` is no longer built: it stays in the index and gets no fixes; maintained are `nodejs-24`
 "
     );
+}
+
+#[test]
+fn what_git_keeps_is_detected_although_a_gitignore_names_it() {
+    let root = tempfile::tempdir().unwrap();
+    let manifest = r#"{"name":"x","scripts":{"start":"node i.js"}}"#;
+    let files = [
+        (".gitignore", "/generated/\n/other/\n"),
+        (".dockerignore", "generated/hidden\n"),
+        ("generated/web/package.json", manifest),
+        ("generated/web/package-lock.json", "{}"),
+        ("generated/web/i.js", "app.listen(3000)"),
+        ("generated/web/node_modules/y/package.json", manifest),
+        ("generated/hidden/package.json", manifest),
+        ("other/package.json", manifest),
+    ];
+    write(root.path(), &files);
+    symlink("other", root.path().join("link")).unwrap();
+    let kept = files[2..7].iter().map(|(path, _)| PathBuf::from(path));
+    let beside = ["link/package.json", "../x/package.json", "gone"].map(PathBuf::from);
+    let kept: BTreeSet<PathBuf> = kept.chain(beside).collect();
+    let repo = Repo::open_keeping(root.path(), &kept).unwrap();
+    let found = detect(&repo, &index());
+    assert_eq!(found.names(), ["generated-web"]);
+    let dirs: Vec<&str> = repo.dirs().map(|dir| dir.path()).collect();
+    assert_eq!(dirs, ["", "generated", "generated/web"]);
+}
+
+#[test]
+fn the_glob_of_a_path_escapes_what_buildkit_reads_as_a_pattern() {
+    let found = found(&[
+        (
+            "apps/[slug]*x{a,b}/package.json",
+            r#"{"name": "web", "scripts": {"start": "node i.js"}}"#,
+        ),
+        ("apps/[slug]*x{a,b}/package-lock.json", "{}"),
+        ("apps/[slug]*x{a,b}/i.js", "app.listen(3000)"),
+    ]);
+    let spec = &found.apps[0].spec;
+    let escaped = r"apps/\[slug\]\*x\{a,b\}";
+    assert_eq!(spec.build.context, [format!("{escaped}/**")]);
+    let files = &spec.build.install.files;
+    assert!(
+        files.contains(&format!("{escaped}/package.json")),
+        "{files:?}"
+    );
+    let text = crate::spec::to_yaml(std::slice::from_ref(spec));
+    crate::spec::load(Path::new("a.yaml"), text.as_bytes()).unwrap();
 }

@@ -1,8 +1,9 @@
 //! What of a directory is worth looking at, before any transfer asks.
 
-use std::fs::{self, File};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, FileType};
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use ignore::WalkBuilder;
 
@@ -18,6 +19,7 @@ pub struct Filter {
     skips_git: bool,
     excluded: Patterns,
     left_out: Vec<PathBuf>,
+    kept: BTreeSet<PathBuf>,
 }
 
 /// An ignore file that cannot be used.
@@ -74,7 +76,7 @@ impl Filter {
         Ok(Self {
             skips_git: true,
             excluded,
-            left_out: Vec::new(),
+            ..Self::default()
         })
     }
 
@@ -83,6 +85,46 @@ impl Filter {
     pub fn without(mut self, path: impl Into<PathBuf>) -> Self {
         self.left_out.push(path.into());
         self
+    }
+
+    /// Takes the files at `paths`, relative to the root that is listed, although a `.gitignore` names them: git keeps those
+    /// that were added all the same.
+    #[must_use]
+    pub fn keeping(mut self, paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.kept.extend(paths);
+        self
+    }
+
+    /// What the walk of `root` may have passed over: the files that are kept and the directories above them, in the
+    /// protocol's order.
+    pub(super) fn kept(&self, root: &Path) -> Vec<PathBuf> {
+        let mut found = BTreeSet::new();
+        let mut directories = BTreeMap::new();
+        for path in &self.kept {
+            let is_plain = |part| matches!(part, Component::Normal(name) if name != ".git");
+            let full = root.join(path);
+            let is_left_out = self.left_out.iter().any(|out| full.starts_with(out));
+            if is_left_out || !path.components().all(is_plain) {
+                continue;
+            }
+            // A link to a directory is not followed, as little as the walk does it.
+            let above: Vec<&Path> = path.ancestors().skip(1).collect();
+            let mut top_down = above
+                .iter()
+                .rev()
+                .filter(|path| !path.as_os_str().is_empty());
+            let is_reached = top_down.all(|directory| {
+                let known = directories.entry(directory.to_path_buf());
+                *known.or_insert_with(|| {
+                    kind(&root.join(directory)).is_some_and(|kind| kind.is_dir())
+                })
+            });
+            if is_reached && kind(&full).is_some_and(|kind| !kind.is_dir()) {
+                found.extend(path.ancestors().map(Path::to_path_buf));
+            }
+        }
+        found.remove(Path::new(""));
+        found.into_iter().collect()
     }
 
     /// Whether what is listed are sources, of which git keeps no more than whether a file is executable.
@@ -106,6 +148,7 @@ impl Filter {
             skips_git,
             excluded,
             left_out,
+            kept: _,
         } = self.clone();
         let base = root.to_path_buf();
         builder.filter_entry(move |entry| {
@@ -126,6 +169,12 @@ impl Filter {
         });
         builder.build()
     }
+}
+
+fn kind(path: &Path) -> Option<FileType> {
+    fs::symlink_metadata(path)
+        .ok()
+        .map(|metadata| metadata.file_type())
 }
 
 fn read(path: &Path) -> Result<Option<String>, FilterError> {

@@ -113,13 +113,23 @@ impl Listing {
             return Err(ListingError::NotDirectory { path: root });
         }
         let mut reader = Reader::new(&root, filter);
+        let kept = filter.kept(&root);
+        let mut kept = kept.iter().map(|path| root.join(path)).peekable();
         for entry in filter.walk(&root) {
             match entry {
                 Ok(entry) if entry.depth() == 0 => {}
-                Ok(entry) => reader.take(entry.path())?,
+                Ok(entry) => {
+                    let path = entry.path();
+                    while let Some(before) = kept.next_if(|kept| &**kept < path) {
+                        reader.take(&before)?;
+                    }
+                    let _ = kept.next_if(|kept| kept == path); // that is this one
+                    reader.take(path)?;
+                }
                 Err(error) => failed(error, &root)?,
             }
         }
+        kept.try_for_each(|path| reader.take(&path))?;
         let (entries, skipped) = (reader.entries, reader.skipped);
         Ok(Self {
             root,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use buildkit_proto::fsutil::types::{Packet, Stat, packet::PacketType};
@@ -395,4 +395,54 @@ fn a_bad_ignore_file_is_named() {
             .to_string()
             .ends_with(".dockerignore` has a pattern that means nothing")
     );
+}
+
+#[test]
+fn what_git_keeps_is_sent_although_a_gitignore_names_it() {
+    let root = directory(&[
+        (".gitignore", "dist/\n*.env\n"),
+        ("a.env", ""),
+        ("b.env", ""),
+        ("dist-2/c", ""),
+        ("dist/.gitignore", "x"),
+        ("dist/app/main.js", ""),
+        ("dist/app/other.js", ""),
+        ("dist/secret", ""),
+        ("out/d.env", ""),
+        ("src/main.js", ""),
+        ("zoo", ""),
+    ]);
+    fs::write(root.path().join(".dockerignore"), "dist/secret\n").unwrap();
+    symlink("src", root.path().join("link.env")).unwrap();
+    let filter = Filter::for_context(root.path()).unwrap();
+    let filter = filter.without(root.path().canonicalize().unwrap().join("out"));
+    let kept = [
+        "a.env",
+        "dist/app/main.js",
+        "dist/gone",
+        "dist/secret",
+        "link.env/main.js",
+        "out/d.env",
+        "src/main.js",
+        "../escaped",
+        "/etc/passwd",
+        ".git/config",
+    ];
+    let filter = filter.keeping(kept.map(PathBuf::from));
+    let listing = Listing::read(root.path(), &filter).unwrap();
+    let paths: Vec<&str> = listing.entries().iter().map(Entry::path).collect();
+    let expected = [
+        ".dockerignore",
+        ".gitignore",
+        "a.env",
+        "dist",
+        "dist/app",
+        "dist/app/main.js",
+        "dist-2",
+        "dist-2/c",
+        "src",
+        "src/main.js",
+        "zoo",
+    ];
+    assert_eq!(paths, expected);
 }
