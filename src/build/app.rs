@@ -16,14 +16,13 @@ use crate::image::{
 };
 use crate::oci::Digest;
 use crate::progress::Tail;
-use crate::sbom::Library;
 use crate::wolfi::{Atom, Closure, Index, resolve};
 
 use super::base::Base;
 use super::document::document;
 use super::failure::{Cause, Failure};
 use super::inspect::{Files, inspect};
-use super::inventory;
+use super::inventory::{self, EvidenceCount, Inventory};
 use super::packages::{Packages, VerifiedPackage};
 use super::programs;
 
@@ -79,6 +78,8 @@ pub struct Solved {
     pub packages: Vec<(String, String)>,
     /// How many libraries of each ecosystem the SBOM lists beside the packages.
     pub libraries: BTreeMap<String, u64>,
+    /// How many of them are listed on which evidence.
+    pub evidence: EvidenceCount,
     /// The number of steps of the build, and of those that were cached.
     pub steps: StepCount,
     /// The SPDX document.
@@ -263,12 +264,12 @@ impl Run<'_> {
         let output = lower_build(plan, &steps);
         let reference = journal.solve(gateway, &output).await?;
         let files = inspect(gateway, &reference).await?;
-        let libraries =
+        let inventory =
             inventory::take(plan, &self.options.repository, gateway, &reference, &files).await?;
         Ok(Built {
             output,
             files,
-            libraries,
+            inventory,
         })
     }
 
@@ -298,7 +299,7 @@ impl Run<'_> {
             &base,
             &closure,
             &verified,
-            &built.libraries,
+            built.inventory.libraries(),
         )?;
         let files = RootFiles {
             passwd: account(gateway, &reference, "/etc/passwd", &passwd(plan)).await?,
@@ -320,14 +321,16 @@ impl Run<'_> {
             attestations,
             platform: plan.platform.clone(),
         };
+        let warnings = document.warnings.iter().map(ToString::to_string);
         let solved = Solved {
             packages: closure
                 .packages()
                 .map(|package| (package.name.clone(), package.version.to_string()))
                 .collect(),
-            libraries: ecosystems(&built.libraries),
+            libraries: built.inventory.ecosystems(),
+            evidence: built.inventory.evidence(),
             sbom: document.json,
-            warnings: document.warnings.iter().map(ToString::to_string).collect(),
+            warnings: warnings.chain(built.inventory.warnings).collect(),
             ..Solved::default()
         };
         Ok((outcome, solved))
@@ -373,17 +376,7 @@ impl Run<'_> {
 struct Built {
     output: State,
     files: Files,
-    libraries: Vec<Library>,
-}
-
-fn ecosystems(libraries: &[Library]) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for library in libraries {
-        *counts
-            .entry(library.ecosystem.name().to_owned())
-            .or_default() += 1;
-    }
-    counts
+    inventory: Inventory,
 }
 
 const ROOT: u32 = 0;

@@ -23,6 +23,7 @@ pub(super) fn app(plan: &Plan<'_>, outcome: report::Outcome, duration: Duration)
         artifacts: Vec::new(),
         packages: Vec::new(),
         libraries: std::collections::BTreeMap::new(),
+        evidence: report::Evidence::default(),
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         phases: Vec::new(),
         steps: report::Steps::default(),
@@ -76,6 +77,11 @@ pub(super) fn built(
     };
     app.packages = solved.packages.iter().map(package).collect();
     app.libraries.clone_from(&solved.libraries);
+    app.evidence = report::Evidence {
+        seen: solved.evidence.seen,
+        linked: solved.evidence.linked,
+        locked: solved.evidence.locked,
+    };
     app.steps = report::Steps {
         cached: solved.steps.cached,
         total: solved.steps.total,
