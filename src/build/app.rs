@@ -15,7 +15,7 @@ use crate::image::{
     lower_image, lower_root,
 };
 use crate::oci::Digest;
-use crate::progress::Tail;
+use crate::progress::{Mask, MaskedStatus, Tail};
 use crate::wolfi::{Atom, Closure, Index, resolve};
 
 use super::base::Base;
@@ -55,6 +55,8 @@ pub struct Options {
     pub proxy: Proxy,
     /// Variables of the build steps whose values are secrets of the session, by the ids of those.
     pub secret_env: BTreeMap<String, String>,
+    /// What no text may tell.
+    pub mask: Mask,
     /// Whether steps run again although nothing changed.
     pub no_cache: bool,
     /// Whether an SBOM is attached.
@@ -132,6 +134,30 @@ impl Seen {
     }
 }
 
+/// Those who look at the status stream.
+struct Watch<O> {
+    masked: MaskedStatus,
+    seen: Arc<Mutex<Seen>>,
+    observe: O,
+}
+
+impl<O: FnMut(&StatusResponse)> Watch<O> {
+    fn feed(&mut self, event: StatusResponse) {
+        let event = self.masked.feed(event);
+        self.show(&event);
+    }
+
+    fn finish(&mut self) {
+        let rest = self.masked.finish();
+        self.show(&rest);
+    }
+
+    fn show(&mut self, event: &StatusResponse) {
+        lock(&self.seen).feed(event);
+        (self.observe)(event);
+    }
+}
+
 impl Journal {
     async fn solve(&self, gateway: &Gateway, state: &State) -> Result<BuildReference, Cause> {
         let definition = state.marshal()?;
@@ -171,7 +197,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Run<'_> {
     /// Builds `plan` and makes `exports` of it.
     ///
-    /// Status events go to `observe` as they arrive. When `interrupt` completes, the build is cancelled.
+    /// Status events go to `observe` as they arrive, without the values of secrets. When `interrupt` completes, the build is cancelled.
     ///
     /// # Errors
     /// With the step that failed, in the user's words.
@@ -180,7 +206,7 @@ impl Run<'_> {
         plan: &Plan<'_>,
         exports: Vec<Export>,
         interrupt: impl Future<Output = ()>,
-        mut observe: impl FnMut(&StatusResponse) + Send + 'static,
+        observe: impl FnMut(&StatusResponse) + Send + 'static,
     ) -> Result<Solved, Failure> {
         let _ = self.session.take_sent(); // what other apps sent is theirs
         let seen = Arc::new(Mutex::new(Seen {
@@ -192,10 +218,13 @@ impl Run<'_> {
             steps: Mutex::default(),
             seen: Arc::clone(&seen),
         };
-        let watch = move |event: StatusResponse| {
-            lock(&seen).feed(&event);
-            observe(&event);
-        };
+        let watch = Arc::new(Mutex::new(Watch {
+            masked: MaskedStatus::new(self.options.mask.clone()),
+            seen,
+            observe,
+        }));
+        let watching = Arc::clone(&watch);
+        let status = move |event: StatusResponse| lock(&watching).feed(event);
         let mut attributes = BTreeMap::from([(
             "build-arg:SOURCE_DATE_EPOCH".to_owned(),
             self.options.epoch.to_string(),
@@ -209,10 +238,11 @@ impl Run<'_> {
         };
         let built = self
             .client
-            .build(self.session, job, interrupt, watch, async |gateway| {
+            .build(self.session, job, interrupt, status, async |gateway| {
                 self.drive(plan, gateway, &journal).await
             })
             .await;
+        lock(&watch).finish();
         match built {
             Ok((response, solved)) => Ok(Solved {
                 received: self.session.received(),

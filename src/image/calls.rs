@@ -108,10 +108,14 @@ fn parts(command: &str) -> Vec<Part> {
     let mut chars = command.chars();
     while let Some(c) = chars.next() {
         match (quote, c) {
-            (None | Some('"'), '\\') => {
-                text.push(c);
-                text.extend(chars.next());
-            }
+            (None | Some('"'), '\\') => match chars.next() {
+                // The command goes on.
+                Some('\n') => {}
+                next => {
+                    text.push(c);
+                    text.extend(next);
+                }
+            },
             (Some(open), c) => {
                 text.push(c);
                 quote = quote.filter(|_| c != open);
