@@ -176,6 +176,65 @@ fn a_run_that_is_killed_in_its_first_app_is_not_taken_for_the_one_before() {
 }
 
 #[test]
+fn a_secret_that_a_step_prints_is_masked_everywhere() {
+    let token = format!("token-{}", uuid::Uuid::new_v4().simple());
+    let line = format!("line-{}", uuid::Uuid::new_v4().simple());
+    let mut spec = site(
+        "loud",
+        &[
+            // Cut within the value, a second apart.
+            r#"head=${TOKEN%??????????}; printf 'at once: %s\nin parts: %s' "$TOKEN" "$head"; sleep 1; echo "${TOKEN#$head}""#,
+            r#"cat /run/secrets/file; printf 'user:%s' "$TOKEN" | base64 -w 0; echo; echo "$TOKEN" >&2; exit 3"#,
+        ],
+    );
+    spec["build"]["secrets"] = json!([{"id": "token", "env": "TOKEN"}, {"id": "file"}]);
+    let folder = repository(&[spec]);
+    let nonce = uuid::Uuid::new_v4().to_string();
+    fs::write(folder.path().join("repository/public/nonce"), nonce).unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, format!("first\n{line}\n")).unwrap();
+    let mut command = command(folder.path());
+    command
+        .args(["--progress", "plain"])
+        .args(["--secret", "id=token,env=SHOP_TOKEN"])
+        .args(["--secret", &format!("id=file,src={}", file.display())])
+        .env("SHOP_TOKEN", &token);
+    let run = run::run(command, &folder.path().join("out")).ended(1);
+    // What of the base64 cannot be shared with neighbours.
+    let encoded = base64(format!("user:{token}").as_bytes());
+    let encoded = &encoded[8..encoded.len() - 4];
+    for needle in [&token, &line, encoded, &token[..token.len() - 10]] {
+        for name in run.files() {
+            let mut reader = fs::File::open(run.out.join(&name)).unwrap();
+            assert!(
+                !contains(&mut reader, needle.as_bytes()),
+                "{needle} is in {name}"
+            );
+        }
+        let shown = run.stdout.clone() + &run.stderr;
+        assert!(!shown.contains(needle), "{needle}: {shown}");
+    }
+    let log = fs::read_to_string(run.out.join("loud.log")).unwrap();
+    for text in [&log, &run.stderr] {
+        assert!(text.contains("at once: ***"), "{text}");
+        assert!(text.contains("in parts: ***"), "{text}");
+    }
+    let app = run.app("loud");
+    let told = app["error"]["log"].as_array().unwrap();
+    let mut told: Vec<&str> = told.iter().map(|line| line.as_str().unwrap()).collect();
+    told.sort_unstable(); // the order of the two streams is the daemon's
+    assert!(
+        matches!(told[..], ["***", "***", encoded] if encoded.starts_with("dXNlcj") && encoded.contains("***")),
+        "{told:?}"
+    );
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::prelude::BASE64_STANDARD.encode(bytes)
+}
+
+#[test]
 fn secrets_reach_the_steps_and_nothing_else() {
     let secret = |name: &str| format!("{name}-{}", uuid::Uuid::new_v4().simple());
     let values = [secret("token"), secret("file"), secret("certificate")];

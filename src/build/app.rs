@@ -15,15 +15,14 @@ use crate::image::{
     lower_image, lower_root,
 };
 use crate::oci::Digest;
-use crate::progress::Tail;
-use crate::sbom::Library;
+use crate::progress::{Mask, MaskedStatus, Tail};
 use crate::wolfi::{Atom, Closure, Index, resolve};
 
 use super::base::Base;
 use super::document::document;
 use super::failure::{Cause, Failure};
 use super::inspect::{Files, inspect};
-use super::inventory;
+use super::inventory::{self, EvidenceCount, Inventory};
 use super::packages::{Packages, VerifiedPackage};
 use super::programs;
 
@@ -56,6 +55,8 @@ pub struct Options {
     pub proxy: Proxy,
     /// Variables of the build steps whose values are secrets of the session, by the ids of those.
     pub secret_env: BTreeMap<String, String>,
+    /// What no text may tell.
+    pub mask: Mask,
     /// Whether steps run again although nothing changed.
     pub no_cache: bool,
     /// Whether an SBOM is attached.
@@ -79,6 +80,8 @@ pub struct Solved {
     pub packages: Vec<(String, String)>,
     /// How many libraries of each ecosystem the SBOM lists beside the packages.
     pub libraries: BTreeMap<String, u64>,
+    /// How many of them are listed on which evidence.
+    pub evidence: EvidenceCount,
     /// The number of steps of the build, and of those that were cached.
     pub steps: StepCount,
     /// The SPDX document.
@@ -131,6 +134,30 @@ impl Seen {
     }
 }
 
+/// Those who look at the status stream.
+struct Watch<O> {
+    masked: MaskedStatus,
+    seen: Arc<Mutex<Seen>>,
+    observe: O,
+}
+
+impl<O: FnMut(&StatusResponse)> Watch<O> {
+    fn feed(&mut self, event: StatusResponse) {
+        let event = self.masked.feed(event);
+        self.show(&event);
+    }
+
+    fn finish(&mut self) {
+        let rest = self.masked.finish();
+        self.show(&rest);
+    }
+
+    fn show(&mut self, event: &StatusResponse) {
+        lock(&self.seen).feed(event);
+        (self.observe)(event);
+    }
+}
+
 impl Journal {
     async fn solve(&self, gateway: &Gateway, state: &State) -> Result<BuildReference, Cause> {
         let definition = state.marshal()?;
@@ -170,7 +197,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Run<'_> {
     /// Builds `plan` and makes `exports` of it.
     ///
-    /// Status events go to `observe` as they arrive. When `interrupt` completes, the build is cancelled.
+    /// Status events go to `observe` as they arrive, without the values of secrets. When `interrupt` completes, the build is cancelled.
     ///
     /// # Errors
     /// With the step that failed, in the user's words.
@@ -179,7 +206,7 @@ impl Run<'_> {
         plan: &Plan<'_>,
         exports: Vec<Export>,
         interrupt: impl Future<Output = ()>,
-        mut observe: impl FnMut(&StatusResponse) + Send + 'static,
+        observe: impl FnMut(&StatusResponse) + Send + 'static,
     ) -> Result<Solved, Failure> {
         let _ = self.session.take_sent(); // what other apps sent is theirs
         let seen = Arc::new(Mutex::new(Seen {
@@ -191,10 +218,13 @@ impl Run<'_> {
             steps: Mutex::default(),
             seen: Arc::clone(&seen),
         };
-        let watch = move |event: StatusResponse| {
-            lock(&seen).feed(&event);
-            observe(&event);
-        };
+        let watch = Arc::new(Mutex::new(Watch {
+            masked: MaskedStatus::new(self.options.mask.clone()),
+            seen,
+            observe,
+        }));
+        let watching = Arc::clone(&watch);
+        let status = move |event: StatusResponse| lock(&watching).feed(event);
         let mut attributes = BTreeMap::from([(
             "build-arg:SOURCE_DATE_EPOCH".to_owned(),
             self.options.epoch.to_string(),
@@ -208,10 +238,11 @@ impl Run<'_> {
         };
         let built = self
             .client
-            .build(self.session, job, interrupt, watch, async |gateway| {
+            .build(self.session, job, interrupt, status, async |gateway| {
                 self.drive(plan, gateway, &journal).await
             })
             .await;
+        lock(&watch).finish();
         match built {
             Ok((response, solved)) => Ok(Solved {
                 received: self.session.received(),
@@ -263,12 +294,12 @@ impl Run<'_> {
         let output = lower_build(plan, &steps);
         let reference = journal.solve(gateway, &output).await?;
         let files = inspect(gateway, &reference).await?;
-        let libraries =
+        let inventory =
             inventory::take(plan, &self.options.repository, gateway, &reference, &files).await?;
         Ok(Built {
             output,
             files,
-            libraries,
+            inventory,
         })
     }
 
@@ -298,7 +329,7 @@ impl Run<'_> {
             &base,
             &closure,
             &verified,
-            &built.libraries,
+            built.inventory.libraries(),
         )?;
         let files = RootFiles {
             passwd: account(gateway, &reference, "/etc/passwd", &passwd(plan)).await?,
@@ -320,14 +351,16 @@ impl Run<'_> {
             attestations,
             platform: plan.platform.clone(),
         };
+        let warnings = document.warnings.iter().map(ToString::to_string);
         let solved = Solved {
             packages: closure
                 .packages()
                 .map(|package| (package.name.clone(), package.version.to_string()))
                 .collect(),
-            libraries: ecosystems(&built.libraries),
+            libraries: built.inventory.ecosystems(),
+            evidence: built.inventory.evidence(),
             sbom: document.json,
-            warnings: document.warnings.iter().map(ToString::to_string).collect(),
+            warnings: warnings.chain(built.inventory.warnings).collect(),
             ..Solved::default()
         };
         Ok((outcome, solved))
@@ -373,17 +406,7 @@ impl Run<'_> {
 struct Built {
     output: State,
     files: Files,
-    libraries: Vec<Library>,
-}
-
-fn ecosystems(libraries: &[Library]) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for library in libraries {
-        *counts
-            .entry(library.ecosystem.name().to_owned())
-            .or_default() += 1;
-    }
-    counts
+    inventory: Inventory,
 }
 
 const ROOT: u32 = 0;

@@ -20,7 +20,7 @@ pub(super) fn document(
     system: &System,
     closure: &Closure<'_>,
     packages: &[VerifiedPackage<'_>],
-    libraries: &[Library],
+    libraries: Vec<Library>,
 ) -> Result<Document, Cause> {
     let providers = providers(closure);
     let image = Image {
@@ -41,7 +41,7 @@ pub(super) fn document(
             repository: options.origin.source.clone(),
             commit: options.origin.revision.clone(),
             files: plan.copies.iter().map(|copy| copy.to.clone()).collect(),
-            libraries: libraries.to_vec(),
+            libraries,
         }),
     };
     sbom::write(&image).map_err(|error| Cause::Sbom(error.to_string()))

@@ -138,14 +138,6 @@ pub enum Cause {
     /// The graph cannot be encoded.
     #[error(transparent)]
     Marshal(#[from] MarshalError),
-    /// A lock file of the app, whose packages belong in the SBOM, cannot be read.
-    #[error("cannot list the libraries of `{file}`: {reason}")]
-    Inventory {
-        /// The lock file or list.
-        file: String,
-        /// Why not.
-        reason: String,
-    },
     /// The SBOM could not be made.
     #[error("the SBOM cannot be made: {0}")]
     Sbom(String),

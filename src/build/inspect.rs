@@ -6,6 +6,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::buildkit::{BuildReference, Error, FileStat, Gateway};
 use crate::image::{Needs, NeedsError, Pages, link, section};
+use crate::sbom::{Library, lockfile};
 
 use super::failure::Cause;
 
@@ -18,6 +19,8 @@ pub(super) struct Files {
     pub(super) sonames: BTreeMap<String, Wanted>,
     /// The ELF programs.
     pub(super) programs: Vec<String>,
+    /// What ELF files tell of the libraries that are linked into them.
+    pub(super) linked: BTreeMap<String, Vec<Library>>,
 }
 
 /// A library that a built file needs.
@@ -35,7 +38,7 @@ const CALLS: usize = 16;
 const ELF: &[u8] = b"\x7fELF";
 const HEAD: u64 = 4 << 10;
 // A list of modules is some kilobytes.
-const SECTION_LIMIT: u64 = 8 << 20;
+const SECTION_LIMIT: u64 = 4 << 20;
 // Wolfi's loaders live here; everything else is another system's.
 const LOADERS: [&str; 4] = [
     "/lib64/ld-linux-x86-64.so.2",
@@ -51,15 +54,27 @@ pub(super) async fn inspect(gateway: &Gateway, reference: &BuildReference) -> Re
         .iter()
         .filter(|(path, stat)| may_be_elf(path, stat))
         .collect();
-    let needs: Vec<(String, Needs)> = stream::iter(candidates)
+    let read: Vec<(String, Needs, Vec<Library>)> = stream::iter(candidates)
         .map(async |(path, stat)| {
-            let needs = read_needs(gateway, reference, path, stat.size).await?;
-            Ok::<_, Cause>(needs.map(|needs| (path.clone(), needs)))
+            let Some(mut pages) = open(gateway, reference, path, stat.size).await? else {
+                return Ok::<_, Cause>(None);
+            };
+            let needs = read_pages(gateway, reference, path, &mut pages, Needs::read).await?;
+            let linked = linked(gateway, reference, path, &mut pages).await?;
+            Ok(Some((path.clone(), needs, linked)))
         })
         .buffered(CALLS)
-        .try_filter_map(async |needs| Ok(needs))
+        .try_filter_map(async |read| Ok(read))
         .try_collect()
         .await?;
+    let mut needs = Vec::new();
+    let mut linked = BTreeMap::new();
+    for (path, needed, libraries) in read {
+        if !libraries.is_empty() {
+            linked.insert(path.clone(), libraries);
+        }
+        needs.push((path, needed));
+    }
     let sonames = missing(&all, &needs)?;
     let programs = needs
         .iter()
@@ -70,6 +85,7 @@ pub(super) async fn inspect(gateway: &Gateway, reference: &BuildReference) -> Re
         all,
         sonames,
         programs,
+        linked,
     })
 }
 
@@ -132,15 +148,28 @@ pub(super) async fn read_needs(
     path: &str,
     size: u64,
 ) -> Result<Option<Needs>, Cause> {
+    let Some(mut pages) = open(gateway, reference, path, size).await? else {
+        return Ok(None);
+    };
+    read_pages(gateway, reference, path, &mut pages, Needs::read)
+        .await
+        .map(Some)
+}
+
+/// The first page of an ELF file.
+async fn open(
+    gateway: &Gateway,
+    reference: &BuildReference,
+    path: &str,
+    size: u64,
+) -> Result<Option<Pages>, Error> {
     let head = gateway.read_range(reference, path, 0, HEAD).await?;
     if !head.starts_with(ELF) {
         return Ok(None);
     }
     let mut pages = Pages::new(size);
     pages.insert(0, head);
-    read_pages(gateway, reference, path, &mut pages, Needs::read)
-        .await
-        .map(Some)
+    Ok(Some(pages))
 }
 
 /// Reads what `parse` asks for until it is content.
@@ -170,26 +199,36 @@ async fn read_pages<T>(
     }
 }
 
-/// The bytes of the section `name` of a program; empty where it has none.
-pub(super) async fn read_section(
+// The sections in which programs tell what is linked into them, and who reads them.
+type Parse = fn(&[u8]) -> Result<Vec<Library>, lockfile::Error>;
+const TELLING: [(&str, Parse); 2] = [
+    (".dep-v0", lockfile::auditable),
+    (".go.buildinfo", lockfile::go_buildinfo),
+];
+
+/// The libraries that the file at `path` tells of; none where it does not, or not in a form that can be read.
+async fn linked(
     gateway: &Gateway,
     reference: &BuildReference,
     path: &str,
-    size: u64,
-    name: &str,
-) -> Result<Vec<u8>, Cause> {
-    let mut pages = Pages::new(size);
-    let found = read_pages(gateway, reference, path, &mut pages, |pages| {
-        section(pages, name)
-    })
-    .await?;
-    let Some(range) = found else {
-        return Ok(Vec::new());
-    };
-    let length = range.end.saturating_sub(range.start).min(SECTION_LIMIT);
-    Ok(gateway
-        .read_range(reference, path, range.start, length)
-        .await?)
+    pages: &mut Pages,
+) -> Result<Vec<Library>, Cause> {
+    let mut libraries = Vec::new();
+    for (name, parse) in TELLING {
+        let find = |pages: &Pages| section(pages, name);
+        let range = match read_pages(gateway, reference, path, pages, find).await {
+            Ok(Some(range)) => range,
+            // A program runs without its sections.
+            Ok(None) | Err(Cause::Elf { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let length = range.end.saturating_sub(range.start).min(SECTION_LIMIT);
+        let bytes = gateway
+            .read_range(reference, path, range.start, length)
+            .await?;
+        libraries.extend(parse(&bytes).unwrap_or_default());
+    }
+    Ok(libraries)
 }
 
 fn missing(

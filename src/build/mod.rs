@@ -13,4 +13,5 @@ mod programs;
 pub use app::{Options, Run, Solved, StepCount};
 pub use base::{Base, BaseError};
 pub use failure::{Cause, Failure};
+pub use inventory::EvidenceCount;
 pub use packages::{PackageError, Packages};

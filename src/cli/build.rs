@@ -9,7 +9,7 @@ use crate::build::Run;
 use crate::buildkit::DockerApi;
 use crate::image::Plan;
 use crate::oci::{Archive, Digest};
-use crate::progress::{Mode, escape};
+use crate::progress::{Mask, Mode, escape};
 use crate::wolfi::Freshness;
 
 use super::args::Build;
@@ -221,7 +221,8 @@ impl Job<'_> {
             .await;
         display.finish();
         if let Err(failure) = built {
-            return Ok(Err((problem(plan, &failure), outcome::exit(&failure))));
+            let problem = problem(plan, &failure, &self.ready.options.mask);
+            return Ok(Err((problem, outcome::exit(&failure))));
         }
         let digest = match exporter {
             "oci" => Some(manifest(partial.path())?),
@@ -274,8 +275,8 @@ fn partial(target: Option<&Path>) -> Result<tempfile::NamedTempFile, Failure> {
     made.map_err(|error| unwritable(&place, &error))
 }
 
-fn problem(plan: &Plan<'_>, failure: &crate::build::Failure) -> Problem {
-    let told = outcome::failed(failure);
+fn problem(plan: &Plan<'_>, failure: &crate::build::Failure, mask: &Mask) -> Problem {
+    let told = outcome::failed(failure, mask);
     let step = told
         .step
         .map(|step| format!(" in {step}"))

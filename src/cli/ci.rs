@@ -155,7 +155,7 @@ impl Job<'_> {
             Err(failure) => {
                 let _ = std::fs::remove_file(files.partial()); // it may never have been made
                 let mut app = outcome::app(plan, Outcome::Failed, started.elapsed());
-                app.error = Some(outcome::failed(&failure));
+                app.error = Some(outcome::failed(&failure, &self.ready.options.mask));
                 Tried::failed(
                     app,
                     outcome::exit(&failure),

@@ -6,6 +6,7 @@ use crate::build::{self, BaseError, Cause, PackageError, Solved};
 use crate::buildkit::Error;
 use crate::image::Plan;
 use crate::oci::{Archive, ArchivedImage, Descriptor};
+use crate::progress::Mask;
 use crate::report;
 use crate::wolfi::Fault;
 
@@ -23,6 +24,7 @@ pub(super) fn app(plan: &Plan<'_>, outcome: report::Outcome, duration: Duration)
         artifacts: Vec::new(),
         packages: Vec::new(),
         libraries: std::collections::BTreeMap::new(),
+        evidence: report::Evidence::default(),
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
         phases: Vec::new(),
         steps: report::Steps::default(),
@@ -76,6 +78,11 @@ pub(super) fn built(
     };
     app.packages = solved.packages.iter().map(package).collect();
     app.libraries.clone_from(&solved.libraries);
+    app.evidence = report::Evidence {
+        seen: solved.evidence.seen,
+        linked: solved.evidence.linked,
+        locked: solved.evidence.locked,
+    };
     app.steps = report::Steps {
         cached: solved.steps.cached,
         total: solved.steps.total,
@@ -88,8 +95,20 @@ pub(super) fn built(
     app
 }
 
-/// What went wrong with an app, in the user's words.
-pub(super) fn failed(failure: &build::Failure) -> report::Failure {
+/// What went wrong with an app, in the user's words and without the values of secrets.
+pub(super) fn failed(failure: &build::Failure, mask: &Mask) -> report::Failure {
+    let failed = told(failure);
+    let clean = |text: String| mask.text(&text).into_owned();
+    report::Failure {
+        step: failed.step.map(clean),
+        command: failed.command.map(clean),
+        message: clean(failed.message),
+        log: failed.log.into_iter().map(clean).collect(),
+        ..failed
+    }
+}
+
+fn told(failure: &build::Failure) -> report::Failure {
     let (step, command) = match &failure.step {
         Some(name) => split(name),
         None => (None, None),

@@ -10,7 +10,7 @@ use crate::buildkit::llb::Proxy;
 use crate::buildkit::{Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session};
 use crate::image::{Certificates, Context, Origin, Plan, Scope};
 use crate::oci::{Digest, Platform, Reference};
-use crate::progress::escape;
+use crate::progress::{Mask, escape};
 use crate::wolfi::Package;
 
 use super::args::{Building, Provenance};
@@ -146,6 +146,7 @@ pub(super) async fn prepare(
     check_secrets(plans, &secrets)?;
     let mut proxy = environment.proxy();
     let secret_env = hide(&mut proxy, &mut secrets);
+    let mask = Mask::new(secrets.values().map(Vec::as_slice));
     if let Some(bytes) = &certificates {
         secrets.insert(CERTIFICATES.to_owned(), bytes.clone());
     }
@@ -169,6 +170,7 @@ pub(super) async fn prepare(
         certificates,
         proxy,
         secret_env,
+        mask,
         ..options(building, repository, &session)
     };
     Ok(Ready {
@@ -219,6 +221,7 @@ fn options(building: &Building, repository: &Path, session: &Session) -> build::
         certificates: None,
         proxy: Proxy::default(),
         secret_env: BTreeMap::new(),
+        mask: Mask::default(),
         no_cache: building.no_cache,
         sbom: !building.no_sbom && !building.no_attestations,
         provenance: provenance(building),

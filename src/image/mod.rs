@@ -1,5 +1,6 @@
 //! From a spec to an image: a plan that can be built, its graph, and its configuration.
 
+mod calls;
 mod config;
 mod crates;
 mod layout;
@@ -9,6 +10,7 @@ mod plan;
 mod script;
 mod site;
 
+pub use calls::{Call, calls};
 pub use config::{Origin, config};
 pub use layout::{CRATES, link};
 pub use libraries::{Needs, NeedsError, Pages, Shebang, section, shebang};

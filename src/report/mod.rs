@@ -8,8 +8,8 @@ mod units;
 mod write;
 
 pub use model::{
-    App, Artifact, Buildkit, Config, Failure, Image, Kind, Layer, Outcome, Package, PackageIndex,
-    Phase, ReadError, Report, Run, Steps, Transfer,
+    App, Artifact, Buildkit, Config, Evidence, Failure, Image, Kind, Layer, Outcome, Package,
+    PackageIndex, Phase, ReadError, Report, Run, Steps, Transfer,
 };
 pub use summary::summary;
 pub use text::text;

@@ -110,6 +110,9 @@ pub struct App {
     /// How many libraries of each ecosystem are in the image: `npm`, `pypi`, `golang`, `cargo`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub libraries: BTreeMap<String, u64>,
+    /// How many of the libraries are listed on which evidence.
+    #[serde(default)]
+    pub evidence: Evidence,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
     /// What that time went to, in order.
@@ -207,6 +210,20 @@ pub struct Package {
     pub name: String,
     /// Its version.
     pub version: String,
+}
+
+/// How many libraries are listed on which evidence, the surest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// A file of the image tells.
+    #[serde(default)]
+    pub seen: u64,
+    /// The build listed them as linked into a program that does not tell itself.
+    #[serde(default)]
+    pub linked: u64,
+    /// A lock file names them, and they were not seen in the image.
+    #[serde(default)]
+    pub locked: u64,
 }
 
 /// A part of an app's time.
@@ -385,6 +402,7 @@ mod tests {
             artifacts: Vec::new(),
             packages: Vec::new(),
             libraries: BTreeMap::new(),
+            evidence: Evidence::default(),
             duration_ms: 0,
             phases: Vec::new(),
             steps: Steps::default(),

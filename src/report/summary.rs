@@ -479,6 +479,7 @@ pub(super) mod tests {
             artifacts: Vec::new(),
             packages: Vec::new(),
             libraries: [].into(),
+            evidence: Default::default(),
             duration_ms: 0,
             phases: Vec::new(),
             steps: Steps::default(),
@@ -520,6 +521,7 @@ pub(super) mod tests {
                 version: "2.41-r3".to_owned(),
             }],
             libraries: [("npm".to_owned(), 234)].into(),
+            evidence: Default::default(),
             duration_ms: 62_000,
             phases: vec![phase("packages", 6_300), phase("build", 55_700)],
             steps: Steps {

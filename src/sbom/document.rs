@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::inner::{self, Inner, Part};
 use super::license::Licenses;
-use super::purl::{Library, purl};
+use super::purl::{Evidence, Library, purl};
 use crate::oci::{Digest, Platform};
 
 /// The largest document, in bytes: what BuildKit takes as an attestation.
@@ -506,8 +506,10 @@ impl Writer {
         self.relate(root, "CONTAINS", &id);
         let libraries: BTreeSet<&Library> = app.libraries.iter().collect();
         for library in libraries {
+            let is_locked = matches!(library.evidence, Some(Evidence::Locked(_)));
+            let kind = if is_locked { "DEPENDS_ON" } else { "CONTAINS" };
             let library = self.library(library);
-            self.relate(&id, "CONTAINS", &library);
+            self.relate(&id, kind, &library);
         }
     }
 
@@ -524,6 +526,8 @@ impl Writer {
             package.license_declared = self.licenses.declare(license, &BTreeMap::new());
         }
         package.add_purl(library.purl());
+        let evidence = library.evidence.as_ref();
+        package.comment = evidence.map(|evidence| line(&evidence.to_string()));
         package.primary_package_purpose = Some("LIBRARY");
         self.packages.push(package);
         id
@@ -952,6 +956,43 @@ mod tests {
         ] {
             assert_eq!(is_download_location(url), expected, "{url}");
         }
+    }
+
+    #[test]
+    fn what_was_seen_is_contained_and_what_is_only_locked_is_depended_on() {
+        let mut image = image(vec![]);
+        let library = |name: &str| Library::new(Ecosystem::Npm, name, "1");
+        image.app = Some(App {
+            name: "web".to_owned(),
+            libraries: vec![
+                library("a").with(Evidence::Seen("/app/a\n".to_owned())),
+                library("b").with(Evidence::Linked("cargo tree")),
+                library("c").with(Evidence::Locked("yarn.lock".to_owned())),
+            ],
+            ..App::default()
+        });
+        let document = json(&image);
+        let edges = document["relationships"].as_array().unwrap().iter();
+        let of = |id: &str| {
+            let mut edges = edges.clone();
+            let edge = edges.find(|edge| edge["relatedSpdxElement"] == id).unwrap();
+            edge["relationshipType"].as_str().unwrap().to_owned()
+        };
+        let told: Vec<String> = document["packages"].as_array().unwrap()[3..]
+            .iter()
+            .map(|package| {
+                let kind = of(package["SPDXID"].as_str().unwrap());
+                format!("{kind}: {}", package["comment"].as_str().unwrap())
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "CONTAINS: read from the shipped file /app/a",
+                "CONTAINS: linked into a shipped program, as `cargo tree` told in its build",
+                "DEPENDS_ON: from the lock file yarn.lock; not seen in the image",
+            ]
+        );
     }
 
     #[test]

@@ -9,5 +9,5 @@ mod purl;
 mod read;
 
 pub use document::{Apk, App, Checksum, Document, Image, System, TooLarge, Warning, write};
-pub use purl::{Ecosystem, Library};
+pub use purl::{Ecosystem, Evidence, Library};
 pub use read::{Entry, ReadError, read};

@@ -45,6 +45,45 @@ pub struct Library {
     pub checksums: Vec<Checksum>,
     /// Where that file or its source comes from, a URL.
     pub source: Option<String>,
+    /// What says that it is shipped.
+    pub evidence: Option<Evidence>,
+}
+
+/// What says that a library is shipped, the surest first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// This file of the image.
+    Seen(String),
+    /// This command, run where the program was built: it lists what is linked.
+    Linked(&'static str),
+    /// This lock file of the repository; nothing in the image tells.
+    Locked(String),
+}
+
+impl Evidence {
+    /// How sure it is; less is surer.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Seen(_) => 0,
+            Self::Linked(_) => 1,
+            Self::Locked(_) => 2,
+        }
+    }
+}
+
+impl std::fmt::Display for Evidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Seen(file) => write!(f, "read from the shipped file {file}"),
+            Self::Linked(command) => {
+                write!(
+                    f,
+                    "linked into a shipped program, as `{command}` told in its build"
+                )
+            }
+            Self::Locked(file) => write!(f, "from the lock file {file}; not seen in the image"),
+        }
+    }
 }
 
 impl Library {
@@ -58,6 +97,27 @@ impl Library {
             license: None,
             checksums: Vec::new(),
             source: None,
+            evidence: None,
+        }
+    }
+
+    /// The library with what says that it is shipped.
+    #[must_use]
+    pub fn with(mut self, evidence: Evidence) -> Self {
+        self.evidence = Some(evidence);
+        self
+    }
+
+    /// Takes in what else is known of the same library: the surer evidence counts, and gaps are filled.
+    pub fn merge(&mut self, other: Self) {
+        let rank = |evidence: &Option<Evidence>| evidence.as_ref().map_or(u8::MAX, Evidence::rank);
+        if (rank(&other.evidence), &other.evidence) < (rank(&self.evidence), &self.evidence) {
+            self.evidence = other.evidence;
+        }
+        self.license = self.license.take().or(other.license);
+        self.source = self.source.take().or(other.source);
+        if self.checksums.is_empty() {
+            self.checksums = other.checksums;
         }
     }
 
@@ -162,5 +222,18 @@ mod tests {
             );
         }
         assert_eq!(Library::new(Ecosystem::Npm, "", "1").purl(), None);
+    }
+
+    #[test]
+    fn the_surer_evidence_counts_and_gaps_are_filled() {
+        let library = || Library::new(Ecosystem::Npm, "a", "1");
+        let mut locked = library().with(Evidence::Locked("package-lock.json".to_owned()));
+        locked.license = Some("MIT".to_owned());
+        let seen = library().with(Evidence::Seen("/app/a".to_owned()));
+        for (mut one, other) in [(locked.clone(), seen.clone()), (seen, locked)] {
+            one.merge(other);
+            assert_eq!(one.evidence, Some(Evidence::Seen("/app/a".to_owned())));
+            assert_eq!(one.license.as_deref(), Some("MIT"));
+        }
     }
 }

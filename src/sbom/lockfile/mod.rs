@@ -14,9 +14,9 @@ use serde::de::DeserializeOwned;
 use super::{Checksum, Library};
 use crate::oci::Platform;
 
-pub use cargo::linked_crates;
+pub use cargo::{Crates, auditable};
 pub use go::go_buildinfo;
-pub use npm::installed_npm;
+pub use npm::{installed_npm, installed_package, needed_packages};
 pub use python::{DistInfo, installed_python};
 
 /// The largest lock file that is read, in bytes.

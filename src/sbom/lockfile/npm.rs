@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Error, LARGEST, Selector, fits, integrity};
+use super::{Error, LARGEST, Selector, fits, integrity, keys};
 use crate::sbom::{Ecosystem, Library};
 
 /// The longest path of a package that is followed, in bytes.
@@ -124,24 +124,58 @@ pub(super) fn read(bytes: &[u8], selector: &Selector<'_>) -> Result<BTreeSet<Lib
     Ok(found)
 }
 
-/// Lists what npm has installed, from the bytes of `node_modules/.package-lock.json`.
+/// Lists what npm has installed, from the bytes of `node_modules/.package-lock.json`, by the directories of the packages
+/// relative to the one that `node_modules` lies in.
 ///
-/// npm writes that file behind every installation; it holds exactly what is in `node_modules`.
+/// npm writes that file behind every installation; what was deleted later is still in it.
 ///
 /// # Errors
 ///
 /// If it does not parse.
-pub fn installed_npm(bytes: &[u8]) -> Result<Vec<Library>, Error> {
+pub fn installed_npm(bytes: &[u8]) -> Result<BTreeMap<String, Library>, Error> {
     if bytes.len() > LARGEST {
         return Err(Error::TooLarge);
     }
     let lock: Lock = serde_json::from_slice(bytes)?;
     let packages = lock.packages.unwrap_or_default();
-    let found: BTreeSet<Library> = packages
-        .iter()
-        .filter_map(|(path, package)| library(path, package))
-        .collect();
-    Ok(found.into_iter().collect())
+    let found = packages.into_iter().filter_map(|(path, package)| {
+        let library = library(&path, &package)?;
+        Some((path, library))
+    });
+    Ok(found.collect())
+}
+
+/// The library that a `package.json` in `node_modules` describes; none where it has no name or version, or is private:
+/// that is the repository's own, which no registry has.
+#[must_use]
+pub fn installed_package(bytes: &[u8]) -> Option<Library> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let package: Installed = serde_json::from_slice(bytes).ok()?;
+    if package.private == Value::Bool(true) {
+        return None;
+    }
+    let mut library = Library::new(Ecosystem::Npm, &package.name?, &package.version?);
+    library.license = package.license;
+    Some(library)
+}
+
+/// The names of the packages that a `package.json` cannot do without; none where it does not parse.
+#[must_use]
+pub fn needed_packages(bytes: &[u8]) -> BTreeSet<String> {
+    let manifest: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    keys(manifest.get("dependencies")).cloned().collect()
+}
+
+#[derive(Deserialize)]
+struct Installed {
+    #[serde(default, deserialize_with = "text")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    version: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    license: Option<String>,
+    #[serde(default)]
+    private: Value,
 }
 
 /// The library that is installed at `path`; workspace members and links to them are none.
@@ -331,7 +365,27 @@ mod tests {
 
     #[test]
     fn what_is_installed_counts_in_full() {
-        assert!(names(installed_npm(LOCK.as_bytes()).unwrap()).contains(&"tool 1.0.0".to_owned()));
+        let installed = installed_npm(LOCK.as_bytes()).unwrap();
+        assert!(names(installed.into_values().collect()).contains(&"tool 1.0.0".to_owned()));
+    }
+
+    #[test]
+    fn an_installed_package_describes_itself_unless_it_is_private() {
+        let of = |text: &str| {
+            let library = installed_package(text.as_bytes())?;
+            Some(format!(
+                "{} {} {:?}",
+                library.name, library.version, library.license
+            ))
+        };
+        let text = r#"{"name": "@a/b", "version": "1.0.0", "license": {"type": "MIT"}}"#;
+        assert_eq!(of(text).unwrap(), "@a/b 1.0.0 Some(\"MIT\")");
+        assert_eq!(
+            of(r#"{"name": "a", "version": "1", "private": true}"#),
+            None
+        );
+        assert_eq!(of(r#"{"type": "module"}"#), None);
+        assert_eq!(of("["), None);
     }
 
     #[test]

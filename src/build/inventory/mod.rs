@@ -1,0 +1,214 @@
+//! The libraries of languages that are shipped with an app: what the image itself tells, else what its build told, else what
+//! was locked.
+
+mod locked;
+mod node;
+mod rust;
+mod sources;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use crate::buildkit::{BuildReference, Error, Gateway};
+use crate::image::Plan;
+use crate::sbom::lockfile::{self, DistInfo};
+use crate::sbom::{Ecosystem, Evidence, Library};
+
+use super::failure::Cause;
+use super::inspect::Files;
+use sources::Sources;
+
+// The daemon answers one call in well under a millisecond; this keeps it busy without a queue of its own.
+const CALLS: usize = 16;
+const METADATA_LIMIT: u64 = 4 << 20;
+
+/// The libraries of an app.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Inventory {
+    libraries: BTreeMap<(Ecosystem, String, String), Library>,
+    /// What is less sure than it could be.
+    pub(super) warnings: Vec<String>,
+}
+
+/// How many libraries are listed on which evidence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EvidenceCount {
+    /// A file of the image tells.
+    pub seen: u64,
+    /// The build listed them as linked into a program.
+    pub linked: u64,
+    /// Only a lock file names them.
+    pub locked: u64,
+}
+
+impl Inventory {
+    /// The libraries, sorted, each once.
+    pub(super) fn libraries(&self) -> Vec<Library> {
+        self.libraries.values().cloned().collect()
+    }
+
+    /// How many there are of each ecosystem.
+    pub(super) fn ecosystems(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for (ecosystem, _, _) in self.libraries.keys() {
+            *counts.entry(ecosystem.name().to_owned()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// How many there are on which evidence.
+    pub(super) fn evidence(&self) -> EvidenceCount {
+        let mut count = EvidenceCount::default();
+        for library in self.libraries.values() {
+            match &library.evidence {
+                Some(Evidence::Seen(_)) => count.seen += 1,
+                Some(Evidence::Linked(_)) => count.linked += 1,
+                Some(Evidence::Locked(_)) | None => count.locked += 1,
+            }
+        }
+        count
+    }
+
+    fn add(&mut self, libraries: impl IntoIterator<Item = Library>) {
+        for library in libraries {
+            let key = (
+                library.ecosystem,
+                library.name.clone(),
+                library.version.clone(),
+            );
+            match self.libraries.get_mut(&key) {
+                Some(known) => known.merge(library),
+                None => drop(self.libraries.insert(key, library)),
+            }
+        }
+    }
+
+    fn has(&self, ecosystem: Ecosystem) -> bool {
+        self.libraries
+            .keys()
+            .any(|(known, _, _)| *known == ecosystem)
+    }
+
+    /// Says in a line what is only locked.
+    fn warn_of_locked(&mut self) {
+        let mut locked: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for library in self.libraries.values() {
+            if let Some(Evidence::Locked(file)) = &library.evidence {
+                *locked.entry((library.ecosystem.name(), file)).or_default() += 1;
+            }
+        }
+        let parts: Vec<String> = locked
+            .into_iter()
+            .map(|((kind, file), count)| format!("{count} of {kind} from `{file}`"))
+            .collect();
+        if !parts.is_empty() {
+            self.warnings.push(format!(
+                "libraries that are in the SBOM because they are locked, and were not seen in the image: {}",
+                parts.join(", ")
+            ));
+        }
+    }
+}
+
+/// Lists the libraries of what was built.
+pub(super) async fn take(
+    plan: &Plan<'_>,
+    repository: &Path,
+    gateway: &Gateway,
+    output: &BuildReference,
+    files: &Files,
+) -> Result<Inventory, Cause> {
+    let sources = Sources { repository, plan };
+    let mut inventory = Inventory::default();
+    for (path, libraries) in &files.linked {
+        let seen = |library: &Library| library.clone().with(Evidence::Seen(path.clone()));
+        inventory.add(libraries.iter().map(seen));
+    }
+    inventory.add(python(gateway, output, files).await?);
+    inventory.add(node::seen(gateway, output, files).await?);
+    rust::add(&sources, gateway, output, files, &mut inventory).await?;
+    locked::add(&sources, files, &mut inventory);
+    inventory.warn_of_locked();
+    Ok(inventory)
+}
+
+/// The Python distributions that are installed in what is shipped.
+async fn python(
+    gateway: &Gateway,
+    output: &BuildReference,
+    files: &Files,
+) -> Result<BTreeSet<Library>, Error> {
+    let records = files
+        .all
+        .keys()
+        .filter(|path| path.ends_with(".dist-info/METADATA"));
+    stream::iter(records)
+        .map(async |path| {
+            let metadata = read(gateway, output, files, path).await?;
+            let directory = path.trim_end_matches("/METADATA");
+            let info = DistInfo {
+                directory: directory.rsplit('/').next().unwrap_or_default(),
+                metadata: Some(&metadata),
+            };
+            let seen = Evidence::Seen(path.clone());
+            let libraries = lockfile::installed_python(&[info]).into_iter();
+            Ok(libraries
+                .map(|library| library.with(seen.clone()))
+                .collect::<Vec<_>>())
+        })
+        .buffered(CALLS)
+        .try_fold(BTreeSet::new(), async |mut all, libraries| {
+            all.extend(libraries);
+            Ok(all)
+        })
+        .await
+}
+
+/// The start of a shipped file that describes a package; of a link nothing.
+async fn read(
+    gateway: &Gateway,
+    output: &BuildReference,
+    files: &Files,
+    path: &str,
+) -> Result<Vec<u8>, Error> {
+    match files.all.get(path) {
+        Some(stat) if stat.link.is_none() => {
+            gateway.read_range(output, path, 0, METADATA_LIMIT).await
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_counts_once_and_a_line_says_what_is_only_locked() {
+        let library = |name: &str, evidence| Library::new(Ecosystem::Npm, name, "1").with(evidence);
+        let seen = || Evidence::Seen("/app/x".to_owned());
+        let locked = || Evidence::Locked("web/yarn.lock".to_owned());
+        let mut inventory = Inventory::default();
+        inventory.add([library("a", locked()), library("b", locked())]);
+        inventory.add([
+            library("a", seen()),
+            library("c", Evidence::Linked("cargo tree")),
+        ]);
+        inventory.warn_of_locked();
+        let count = EvidenceCount {
+            seen: 1,
+            linked: 1,
+            locked: 1,
+        };
+        assert_eq!(inventory.evidence(), count);
+        assert_eq!(inventory.ecosystems(), [("npm".to_owned(), 3)].into());
+        assert_eq!(
+            inventory.warnings,
+            [
+                "libraries that are in the SBOM because they are locked, and were not seen in the image: 1 of npm from `web/yarn.lock`"
+            ]
+        );
+    }
+}
