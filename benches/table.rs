@@ -1,0 +1,203 @@
+//! What was measured, for people and for programs.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::case::{Bench, Measured, load};
+use crate::measure::{Cost, median};
+use crate::ours::Run;
+use crate::start::Start;
+
+/// The rows so far.
+pub(crate) struct Table {
+    rows: Vec<Row>,
+    machine: String,
+    buildctl: String,
+    pairs: usize,
+    json: Vec<Value>,
+}
+
+struct Row {
+    cells: [String; 5],
+}
+
+impl Table {
+    pub(crate) fn new(bench: &Bench) -> Self {
+        Self {
+            rows: Vec::new(),
+            machine: machine(),
+            buildctl: bench.buildctl_version(),
+            pairs: bench.pairs,
+            json: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, measured: Measured) {
+        let of = |costs: &[Cost], pick: fn(&Cost) -> f64| median(costs.iter().map(pick));
+        // Pair by pair, so that what else the machine did falls on both.
+        let ratio = |pick: fn(&Cost) -> f64| {
+            let pairs = measured.ours.iter().zip(&measured.theirs);
+            median(pairs.map(|(ours, theirs)| pick(ours) / pick(theirs)))
+        };
+        let picks: [fn(&Cost) -> f64; 3] = [
+            |cost| cost.wall / 1000.0,
+            |cost| cost.cpu / 1000.0,
+            |cost| mebibytes(cost.memory),
+        ];
+        let [wall, cpu, memory] = picks.map(|pick| Numbers {
+            ratio: ratio(pick),
+            ours: of(&measured.ours, pick),
+            theirs: of(&measured.theirs, pick),
+        });
+        let bar = measured.bar;
+        let memory_cell = match (bar.memory, bar.resident) {
+            (Some(bar), _) => memory.cell("MiB", bar),
+            (None, bar) => format!(
+                "{:.0} MiB (≤ {:.0}{}), {:.2} × of {:.0} MiB",
+                memory.ours,
+                bar.unwrap_or_default(),
+                missed(bar.is_some_and(|bar| memory.ours > bar)),
+                memory.ratio,
+                memory.theirs
+            ),
+        };
+        let loads = measured.loads.iter().copied();
+        self.rows.push(Row {
+            cells: [
+                measured.title.clone(),
+                wall.cell("s", bar.wall),
+                cpu.cell("s", bar.cpu),
+                memory_cell,
+                format!("{:.1}", median(loads.clone())),
+            ],
+        });
+        self.json.push(json!({
+            "case": measured.name,
+            "title": measured.title,
+            "bar": { "wall": bar.wall, "cpu": bar.cpu, "memory": bar.memory, "resident_mib": bar.resident },
+            "ratio": { "wall": wall.ratio, "cpu": cpu.ratio, "memory": memory.ratio },
+            "peelbox": measured.ours,
+            "buildctl": measured.theirs,
+            "load": loads.collect::<Vec<_>>(),
+        }));
+    }
+
+    pub(crate) fn start(&mut self, start: Start) {
+        self.single(
+            "start of the program to its first call".to_owned(),
+            format!(
+                "{:.1} ms (≤ 10{})",
+                start.wall,
+                missed(start.wall > 10.0)
+            ),
+            String::new(),
+            String::new(),
+        );
+        self.single(
+            "release program".to_owned(),
+            String::new(),
+            String::new(),
+            format!(
+                "{:.1} MiB on disk (≤ 12{})",
+                start.size,
+                missed(start.size > 12.0)
+            ),
+        );
+        self.json.push(json!({ "case": "start", "wall_ms": start.wall, "size_mib": start.size }));
+    }
+
+    pub(crate) fn ci(&mut self, run: Run) {
+        let per_app = run.cpu / 1000.0 / run.apps as f64;
+        self.single(
+            format!(
+                "no-op `peelbox ci` of {} apps in {} files, {} transfer{} of the context",
+                run.apps,
+                run.files,
+                run.transfers,
+                if run.transfers == 1 { "" } else { "s" }
+            ),
+            format!("{:.2} s", run.wall / 1000.0),
+            format!(
+                "{per_app:.3} s per app (≤ 0.1{})",
+                missed(per_app > 0.1)
+            ),
+            format!("{:.0} MiB", mebibytes(run.memory)),
+        );
+        self.json.push(json!({ "case": "ci", "apps": run.apps, "wall_ms": run.wall, "cpu_ms": run.cpu,
+            "memory_kib": run.memory, "transfers": run.transfers, "files": run.files }));
+    }
+
+    fn single(&mut self, title: String, wall: String, cpu: String, memory: String) {
+        self.rows.push(Row {
+            cells: [title, wall, cpu, memory, format!("{:.1}", load())],
+        });
+    }
+
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = String::from(
+            "| case | wall time | processor time | peak memory | load |\n|---|---|---|---|--:|\n",
+        );
+        for row in &self.rows {
+            let _ = writeln!(text, "| {} |", row.cells.join(" | ")); // strings take everything
+        }
+        let _ = write!(
+            text,
+            "\npeelbox relative to buildctl {}, medians of {} interleaved pairs, with the medians of both behind it \
+             and the bar in brackets (✗: missed). Measured on {}.\n",
+            self.buildctl, self.pairs, self.machine
+        );
+        text
+    }
+
+    pub(crate) fn json(&self) -> String {
+        let value = json!({
+            "buildctl": self.buildctl,
+            "machine": self.machine,
+            "pairs": self.pairs,
+            "cases": self.json,
+        });
+        format!("{value:#}\n")
+    }
+}
+
+struct Numbers {
+    ratio: f64,
+    ours: f64,
+    theirs: f64,
+}
+
+impl Numbers {
+    fn cell(&self, unit: &str, bar: f64) -> String {
+        let digits = if unit == "s" { 2 } else { 0 };
+        format!(
+            "{:.2} × (≤ {bar}{}): {:.digits$} to {:.digits$} {unit}",
+            self.ratio,
+            missed(self.ratio > bar),
+            self.ours,
+            self.theirs
+        )
+    }
+}
+
+fn missed(is_missed: bool) -> &'static str {
+    if is_missed { " ✗" } else { "" }
+}
+
+fn mebibytes(kibibytes: i64) -> f64 {
+    f64::from(i32::try_from(kibibytes).unwrap()) / 1024.0
+}
+
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let info = read("/proc/cpuinfo");
+    let model = info.lines().find(|line| line.starts_with("model name"));
+    let model = model.and_then(|line| line.split_once(": "));
+    format!(
+        "{cores} cores ({}), Linux {}",
+        model.map_or("unknown", |(_, model)| model),
+        read("/proc/sys/kernel/osrelease").trim()
+    )
+}
