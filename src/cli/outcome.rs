@@ -368,12 +368,15 @@ mod tests {
     fn a_command_that_ends_with_the_code_of_the_collecting_step_is_told_as_itself() {
         let failure = |log: &[&str]| {
             let error = Error::from(tonic::Status::unknown("exit code: 66"));
-            failed(&build::Failure {
-                step: Some("[web] build 1/1: ./check".to_owned()),
-                exit_code: Some(66),
-                log: log.iter().map(|line| (*line).to_owned()).collect(),
-                cause: Cause::Daemon(error),
-            })
+            failed(
+                &build::Failure {
+                    step: Some("[web] build 1/1: ./check".to_owned()),
+                    exit_code: Some(66),
+                    log: log.iter().map(|line| (*line).to_owned()).collect(),
+                    cause: Cause::Daemon(error),
+                },
+                &Mask::default(),
+            )
         };
         let own = "peelbox runtime.copy: the build left no /src/dist";
         let collected = failure(&["done", own]);
