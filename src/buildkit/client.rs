@@ -19,11 +19,15 @@ use super::solve::{AsError, BuildError, Job};
 // Go's limit, both ways: https://github.com/moby/buildkit/blob/master/util/grpcutil/grpcutil.go
 pub(super) const MAX_MESSAGE: usize = 16 << 20;
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+// For what the daemon answers without doing anything for it, however busy it is.
+const PATIENCE: Duration = Duration::from_secs(60);
 const HUNG_UP: &str = "it does not speak gRPC, or has hung up";
 
 /// A connection to one BuildKit daemon; all builds of a run share it.
 pub struct Client {
     pub(super) channel: Channel,
+    /// How long the daemon has for an answer that it gives at once.
+    pub(super) patience: Duration,
     endpoint: Endpoint,
     complaint: Arc<Mutex<String>>,
 }
@@ -152,6 +156,7 @@ impl Client {
         let channel = connect::channel(dialed.stream).await.map_err(protocol)?;
         Ok(Self {
             channel,
+            patience: PATIENCE,
             endpoint,
             complaint: dialed.complaint,
         })
@@ -259,6 +264,24 @@ impl Client {
     }
 }
 
+/// The answer to `call`, for which the daemon has the time `patience`.
+///
+/// # Errors
+/// The error of the call, or that there is no answer.
+pub(super) async fn answered<T>(
+    call: &'static str,
+    patience: Duration,
+    answer: impl Future<Output = Result<T, tonic::Status>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(patience, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Error::Silent {
+            call,
+            seconds: patience.as_secs(),
+        }),
+    }
+}
+
 enum Probe {
     Done(Capabilities),
     Failed(Error),
@@ -310,7 +333,42 @@ fn platforms(workers: &[WorkerRecord]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::UnixListener;
+
     use super::*;
+    use crate::buildkit::{Gateway, Services};
+
+    #[tokio::test]
+    async fn a_daemon_that_never_answers_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let endpoint: Endpoint = format!("unix://{}", path.display()).parse().unwrap();
+        let docker = DockerHost::default();
+        let (connected, accepted) =
+            tokio::join!(Client::connect(endpoint, &docker), listener.accept());
+        let mut client = connected.unwrap();
+        client.patience = Duration::from_millis(10);
+        let told = |error: Error| error.to_string();
+        assert_eq!(
+            Session::start(&client, Services::default())
+                .await
+                .err()
+                .map(told),
+            Some("the daemon has not answered Session for 0 s".to_owned())
+        );
+        let gateway = Gateway::new(&client, "0".parse().unwrap());
+        assert_eq!(
+            gateway.ping().await.err().map(told),
+            Some("the daemon has not answered Ping for 0 s".to_owned())
+        );
+        let status = Error::Interrupted.to_status();
+        assert_eq!(
+            gateway.return_error(status).await.err().map(told),
+            Some("the daemon has not answered Return for 0 s".to_owned())
+        );
+        drop(accepted);
+    }
 
     fn daemon(version: Option<Version>) -> Daemon {
         Daemon {

@@ -27,6 +27,14 @@ pub enum Error {
         /// What is missing.
         missing: &'static str,
     },
+    /// The daemon takes calls and does not answer them.
+    #[error("the daemon has not answered {call} for {seconds} s")]
+    Silent {
+        /// The call.
+        call: &'static str,
+        /// How long it had, in seconds.
+        seconds: u64,
+    },
     /// The session ended while it was needed.
     #[error("the session with the daemon ended: {0}")]
     Session(String),

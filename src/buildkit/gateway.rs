@@ -1,6 +1,7 @@
 //! The gateway API: what a frontend may ask of the daemon while a build runs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use buildkit_proto::fsutil::types::Stat;
 use buildkit_proto::google::rpc;
@@ -12,7 +13,7 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 
-use super::client::{Capabilities, MAX_MESSAGE};
+use super::client::{Capabilities, Client, MAX_MESSAGE, answered};
 use super::error::Error;
 use crate::oci::{Digest, Platform, Reference};
 
@@ -23,6 +24,7 @@ use crate::oci::{Digest, Platform, Reference};
 pub struct Gateway {
     client: LlbBridgeClient<Channel>,
     build_id: AsciiMetadataValue,
+    patience: Duration,
 }
 
 /// A solved definition: a file system that can be read, exported, or attached.
@@ -95,11 +97,15 @@ const RESOLVE_MODE: &str = "default";
 const READ_PAGE: i64 = 8 << 20;
 
 impl Gateway {
-    pub(super) fn new(channel: Channel, build_id: AsciiMetadataValue) -> Self {
-        let client = LlbBridgeClient::new(channel)
+    pub(super) fn new(client: &Client, build_id: AsciiMetadataValue) -> Self {
+        let bridge = LlbBridgeClient::new(client.channel.clone())
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
-        Self { client, build_id }
+        Self {
+            client: bridge,
+            build_id,
+            patience: client.patience,
+        }
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -115,12 +121,9 @@ impl Gateway {
     /// # Errors
     /// When the call fails.
     pub async fn ping(&self) -> Result<Capabilities, Error> {
-        let answer = self
-            .client
-            .clone()
-            .ping(self.request(frontend::PingRequest {}))
-            .await?
-            .into_inner();
+        let mut client = self.client.clone();
+        let answer = client.ping(self.request(frontend::PingRequest {}));
+        let answer = answered("Ping", self.patience, answer).await?.into_inner();
         let names = |capabilities: Vec<ApiCap>| {
             capabilities
                 .into_iter()
@@ -404,7 +407,9 @@ impl Gateway {
     }
 
     async fn return_request(&self, request: frontend::ReturnRequest) -> Result<(), Error> {
-        self.client.clone().r#return(self.request(request)).await?;
+        let mut client = self.client.clone();
+        let answer = client.r#return(self.request(request));
+        answered("Return", self.patience, answer).await?;
         Ok(())
     }
 }

@@ -72,10 +72,7 @@ impl Client {
         drive: impl AsyncFnOnce(&Gateway) -> Result<(Outcome, T), E>,
     ) -> Result<(Response, T), BuildError<E>> {
         let id = uuid::Uuid::new_v4().simple().to_string();
-        let gateway = Gateway::new(
-            self.channel.clone(),
-            build_id(&id).map_err(BuildError::Daemon)?,
-        );
+        let gateway = Gateway::new(self, build_id(&id).map_err(BuildError::Daemon)?);
         let status = self.follow(id.clone(), on_status);
         session.expect(&job.exports);
         let ended = {
@@ -165,6 +162,8 @@ async fn steer<T, E: From<Error> + AsError>(
             gateway.return_outcome(outcome).await?;
             Ok(value)
         }
+        // There is nobody to tell it to.
+        Err(error) if matches!(error.as_error(), Some(Error::Silent { .. })) => Err(error),
         Err(error) => {
             let status = error.as_error().unwrap_or(&Error::Interrupted).to_status();
             let _ = gateway.return_error(status).await; // the first error is the one that counts

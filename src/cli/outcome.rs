@@ -132,7 +132,7 @@ pub(super) fn exit(failure: &build::Failure) -> Exit {
     match &failure.cause {
         Cause::Daemon(Error::Interrupted) => Exit::Interrupted,
         Cause::Base(BaseError::Foreign { .. }) => Exit::Input,
-        Cause::Daemon(Error::Transport(_) | Error::Session(_))
+        Cause::Daemon(Error::Transport(_) | Error::Session(_) | Error::Silent { .. })
         | Cause::Base(_)
         | Cause::Package(_) => Exit::Environment,
         Cause::Daemon(Error::Remote(error)) if ours(&error.message).is_some() => Exit::Environment,
@@ -143,7 +143,8 @@ pub(super) fn exit(failure: &build::Failure) -> Exit {
 /// Whether every other app would fail alike.
 pub(super) fn ends_the_run(failure: &build::Failure) -> bool {
     match &failure.cause {
-        Cause::Daemon(Error::Transport(_) | Error::Session(_)) | Cause::Base(_) => true,
+        Cause::Daemon(Error::Transport(_) | Error::Session(_) | Error::Silent { .. })
+        | Cause::Base(_) => true,
         Cause::Daemon(Error::Remote(error)) => ours(&error.message).is_some(),
         _ => false,
     }
@@ -224,7 +225,9 @@ fn mismatch(message: &str) -> Option<(&str, &str)> {
 fn hint(failure: &build::Failure) -> Option<&'static str> {
     Some(match &failure.cause {
         Cause::Daemon(Error::Remote(error)) => return remote_hint(failure, &error.message),
-        Cause::Daemon(Error::Transport(_) | Error::Session(_)) => "is the daemon still running?",
+        Cause::Daemon(Error::Transport(_) | Error::Session(_) | Error::Silent { .. }) => {
+            "is the daemon still running?"
+        }
         Cause::Linked { .. } => {
             "copy what is in it with an entry of its own, whose `to` is where the link leads"
         }

@@ -12,7 +12,7 @@ use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic::transport::server::Router;
 use tonic::{Request, Streaming};
 
-use super::super::client::Client;
+use super::super::client::{Client, answered};
 use super::super::error::Error;
 
 // Large enough for a DATA packet of a file and its framing; messages of any size are fine for the daemon.
@@ -54,12 +54,13 @@ pub(super) async fn open(
         let _ = router.serve_with_incoming(incoming).await; // the daemon's side reports it
     });
     let outbound = tokio::spawn(send(read, messages));
-    let answer = match client.control().session(request).await {
+    let mut control = client.control();
+    let answer = match answered("Session", client.patience, control.session(request)).await {
         Ok(answer) => answer.into_inner(),
-        Err(status) => {
+        Err(error) => {
             server.abort();
             outbound.abort();
-            return Err(status.into());
+            return Err(error);
         }
     };
     let (reason, ended) = watch::channel(None);
