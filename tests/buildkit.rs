@@ -436,6 +436,43 @@ async fn a_failed_command_gives_its_exit_code_however_long_its_details_are() {
     session.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_of_any_size_can_be_listed() {
+    let client = support::client().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (session, base) = base(&client, folder.path()).await;
+    // Some 25 MB, which is more than one message holds.
+    let long = "x".repeat(230);
+    let script = format!(
+        "mkdir /out/[dir] && cd /out && touch '[dir]/inner' other && seq 90000 | sed 's/.*/chunk-&.{long}/' | xargs touch"
+    );
+    let exec = Exec::shell(script).mount(Mount::scratch("/out"));
+    let ran = base.run(exec);
+    let definition = ran.mount("/out").unwrap().marshal().unwrap();
+    let mut listed = Vec::new();
+    let build = client.build::<(), Error>(
+        &session,
+        Job::default(),
+        pending(),
+        |_| {},
+        async |gateway| {
+            let reference = gateway.solve(definition.proto().clone()).await?;
+            listed = gateway.read_dir(&reference, "/").await?;
+            Err(Error::Interrupted)
+        },
+    );
+    let ended = build.await.unwrap_err();
+    assert!(
+        matches!(ended, BuildError::Drive(Error::Interrupted)),
+        "{ended}"
+    );
+    let names: BTreeSet<&str> = listed.iter().map(|entry| entry.path.as_str()).collect();
+    assert_eq!((listed.len(), names.len()), (90_002, 90_002));
+    assert!(names.contains("[dir]") && names.contains("other"));
+    assert!(names.contains(format!("chunk-4711.{long}").as_str()));
+    session.close().await;
+}
+
 #[test]
 fn the_same_graph_has_the_same_bytes_a_thousand_times() {
     let encode = || {

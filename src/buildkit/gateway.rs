@@ -15,6 +15,7 @@ use tonic::{Code, Request};
 
 use super::client::{Capabilities, Client, MAX_MESSAGE, answered};
 use super::error::Error;
+use super::names::Names;
 use crate::oci::{Digest, Platform, Reference};
 
 /// One build as its frontend sees it.
@@ -95,6 +96,8 @@ const MODE_TYPE: u32 =
 const RESOLVE_MODE: &str = "default";
 // One message must hold the answer.
 const READ_PAGE: i64 = 8 << 20;
+// More than any image has in one directory; it bounds the memory that a build can make this take.
+const MOST_NAMES: usize = 2_000_000;
 
 impl Gateway {
     pub(super) fn new(client: &Client, build_id: AsciiMetadataValue) -> Self {
@@ -242,30 +245,54 @@ impl Gateway {
         }
     }
 
-    /// Lists a directory, sorted by name.
+    /// Lists a directory, sorted by name, however many names it has.
     ///
     /// # Errors
-    /// When there is no such directory.
+    /// When there is no such directory, or it has more than two million names.
     pub async fn read_dir(
         &self,
         reference: &BuildReference,
         path: &str,
     ) -> Result<Vec<FileStat>, Error> {
+        let mut found = BTreeMap::new();
+        let mut parts = vec![Names::all()];
+        while let Some(part) = parts.pop() {
+            match self.read_names(reference, path, part.pattern()).await {
+                Ok(entries) => found.extend(entries),
+                Err(error) if is_too_long(&error) => match part.split() {
+                    Some(split) => parts.extend(split.into_iter().filter(|part| !part.is_empty())),
+                    None => return Err(error),
+                },
+                Err(error) => return Err(error),
+            }
+            if found.len() > MOST_NAMES {
+                return Err(Error::Incomplete {
+                    call: "ReadDir",
+                    missing: "bound on the number of names",
+                });
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    async fn read_names(
+        &self,
+        reference: &BuildReference,
+        path: &str,
+        pattern: String,
+    ) -> Result<Vec<(String, FileStat)>, Error> {
         let request = frontend::ReadDirRequest {
             r#ref: reference.id.clone(),
             dir_path: path.to_owned(),
-            include_pattern: String::new(),
+            include_pattern: pattern,
             mount_index: 0,
         };
-        let answer = self
-            .client
-            .clone()
-            .read_dir(self.request(request))
-            .await?
-            .into_inner();
-        let mut entries: Vec<FileStat> = answer.entries.into_iter().map(FileStat::from).collect();
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(entries)
+        let mut client = self.client.clone();
+        let answer = client.read_dir(self.request(request)).await?.into_inner();
+        let entries = answer.entries.into_iter().map(FileStat::from);
+        // A pattern has the daemon look into directories too.
+        let direct = entries.filter(|entry| !entry.path.contains('/'));
+        Ok(direct.map(|entry| (entry.path.clone(), entry)).collect())
     }
 
     /// Describes a file; `None` where there is none.
@@ -429,6 +456,12 @@ fn resolved(call: &'static str, digest: &str, config: Vec<u8>) -> Result<ImageCo
         missing: "digest",
     })?;
     Ok(ImageConfigBytes { digest, config })
+}
+
+// The daemon says one, this side of the connection the other.
+fn is_too_long(error: &Error) -> bool {
+    let code = error.remote().map(|error| error.code);
+    matches!(code, Some(Code::ResourceExhausted | Code::OutOfRange))
 }
 
 // Go's words for ENOENT and ENOTDIR: https://pkg.go.dev/syscall#Errno.Error.

@@ -11,6 +11,7 @@ mod endpoint;
 mod error;
 mod gateway;
 pub mod llb;
+mod names;
 mod session;
 mod solve;
 
