@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use crate::build::{self, PackageError, Packages, Run};
 use crate::buildkit::fsutil::{Filter, Listing};
@@ -173,6 +174,7 @@ pub(super) async fn prepare(
         mask,
         ..options(building, repository, &session)
     };
+    warnings.extend(ahead(options.epoch, SystemTime::now()));
     Ok(Ready {
         found,
         session,
@@ -180,6 +182,18 @@ pub(super) async fn prepare(
         options,
         base,
         warnings,
+    })
+}
+
+// What the clocks of two machines may differ.
+const SKEW: Duration = Duration::from_secs(600);
+
+/// A warning where the time that everything in the images gets has not come yet: other tools mistrust such files.
+fn ahead(epoch: i64, now: SystemTime) -> Option<String> {
+    let epoch = u64::try_from(epoch).ok()?;
+    let limit = now.duration_since(SystemTime::UNIX_EPOCH).ok()? + SKEW;
+    (epoch > limit.as_secs()).then(|| {
+        format!("the source date epoch {epoch} is in the future: everything in the images gets that time")
     })
 }
 
@@ -505,6 +519,16 @@ fn lost(error: &Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_date_epoch_in_the_future_is_told() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let told = "the source date epoch 4102444800 is in the future: everything in the images gets that time";
+        assert_eq!(ahead(4_102_444_800, now).as_deref(), Some(told));
+        for epoch in [0, -1, 1_700_000_000, 1_700_000_599] {
+            assert_eq!(ahead(epoch, now), None, "{epoch}");
+        }
+    }
 
     #[test]
     fn a_proxy_with_credentials_is_a_secret() {
