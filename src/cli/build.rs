@@ -20,7 +20,8 @@ use super::failure::{Exit, Failure, Problem, causes};
 use super::index::Stop;
 use super::interrupt::Interrupt;
 use super::setup::Ready;
-use super::{discover, index, inputs, outcome, outputs, print, say, setup, unwritable};
+use super::start::Start;
+use super::{discover, index, outcome, outputs, print, say, setup, unwritable};
 
 /// Where images go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,19 +98,13 @@ async fn attempt(
         ));
     }
     let output = Output::parse(&arguments.output)?;
-    let interrupt = Interrupt::listen()?;
-    let sources = setup::sources(&arguments.repo)?;
-    let (platform, architecture) = setup::target()?;
-    let source = interrupt
-        .cuts(index::open(environment, architecture, freshness))
-        .await?;
-    source.warn();
     let building = &arguments.building;
-    let plans = inputs::plans(&sources, building, environment, &source.index, &platform)?;
+    let start = Start::open(&arguments.repo, building, environment, freshness).await?;
+    let (interrupt, source) = (&start.interrupt, &start.source);
+    let plans = start.plans()?;
     output.check(&plans)?;
     let tags = tags(&arguments.tag, &plans)?;
-    let prepared = setup::prepare(building, environment, &sources, &plans, None);
-    let mut ready = interrupt.cuts(prepared).await?;
+    let mut ready = start.prepare(&plans, None).await?;
     ready.warn();
     if matches!(
         output,
@@ -123,31 +118,60 @@ async fn attempt(
         ready.options.provenance = None;
     }
     let engine = engine(&output, &mut ready).await?;
-    let packages = interrupt.cuts(setup::packages(&source, &plans)).await?;
-    let run = ready.run(&source, &packages);
-    let mut failures = Vec::new();
+    let packages = interrupt.cuts(setup::packages(source, &plans)).await?;
+    let run = ready.run(source, &packages);
+    let job = Job {
+        run: &run,
+        ready: &ready,
+        mode: mode(building.progress, building.quiet),
+        interrupt,
+    };
+    let mut failures: Vec<Failed> = Vec::new();
     for (plan, names) in plans.iter().zip(&tags) {
         if interrupt.is_raised() {
-            let problem = Problem::new(format!("app `{}` was not built: interrupted", plan.name));
-            failures.push((problem, Exit::Interrupted));
-            continue;
-        }
-        let job = Job {
-            run: &run,
-            ready: &ready,
-            mode: mode(building.progress, building.quiet),
-            interrupt: &interrupt,
-        };
-        if let Err((problem, exit)) = job.app(plan, names, &output, engine.as_ref()).await? {
-            failures.push((problem, exit));
+            failures.push(Failed::skipped(plan, Exit::Interrupted));
+        } else if let Some(last) = failures.last().filter(|last| last.ends_the_run) {
+            failures.push(Failed::skipped(plan, last.exit));
+        } else if let Err(failed) = job.app(plan, names, &output, engine.as_ref()).await? {
+            failures.push(failed);
         }
     }
     ready.session.close().await;
-    let Some(exit) = failures.iter().map(|(_, exit)| *exit).max() else {
+    let Some(exit) = failures.iter().map(|failed| failed.exit).max() else {
         return Ok(ExitCode::SUCCESS);
     };
-    let problems = failures.into_iter().map(|(problem, _)| problem);
+    let problems = failures.into_iter().map(|failed| failed.problem);
     Err(Stop::Failed(Failure::several(exit, problems.collect())))
+}
+
+/// An app without an image.
+struct Failed {
+    problem: Problem,
+    exit: Exit,
+    /// Whether every other app would fail alike.
+    ends_the_run: bool,
+}
+
+impl Failed {
+    fn new(plan: &Plan<'_>, failure: &crate::build::Failure, mask: &Mask) -> Self {
+        Self {
+            problem: problem(plan, failure, mask),
+            exit: outcome::exit(failure),
+            ends_the_run: outcome::ends_the_run(failure),
+        }
+    }
+
+    fn skipped(plan: &Plan<'_>, exit: Exit) -> Self {
+        let reason = match exit {
+            Exit::Interrupted => ": interrupted",
+            _ => "",
+        };
+        Self {
+            problem: Problem::new(format!("app `{}` was not built{reason}", plan.name)),
+            exit,
+            ends_the_run: true,
+        }
+    }
 }
 
 /// The Engine that images are loaded into.
@@ -191,7 +215,7 @@ impl Job<'_> {
         names: &[String],
         output: &Output,
         engine: Option<&Engine>,
-    ) -> Result<Result<(), (Problem, Exit)>, Failure> {
+    ) -> Result<Result<(), Failed>, Failure> {
         let (exporter, target) = match output {
             Output::File { exporter, path } => (
                 *exporter,
@@ -221,8 +245,8 @@ impl Job<'_> {
             .await;
         display.finish();
         if let Err(failure) = built {
-            let problem = problem(plan, &failure, &self.ready.options.mask);
-            return Ok(Err((problem, outcome::exit(&failure))));
+            let mask = &self.ready.options.mask;
+            return Ok(Err(Failed::new(plan, &failure, mask)));
         }
         let digest = match exporter {
             "oci" => Some(manifest(partial.path())?),

@@ -20,7 +20,8 @@ use super::index::{Source, Stop};
 use super::interrupt::Interrupt;
 use super::outputs::{self, Files};
 use super::setup::Ready;
-use super::{index, inputs, outcome, print, say, setup, write};
+use super::start::Start;
+use super::{index, outcome, print, say, setup, write};
 
 /// Builds.
 pub(super) async fn run(arguments: &Ci, environment: &Environment) -> Result<ExitCode, Failure> {
@@ -32,33 +33,27 @@ async fn attempt(
     environment: &Environment,
     freshness: Freshness,
 ) -> Result<ExitCode, Stop> {
-    let interrupt = Interrupt::listen()?;
-    let sources = setup::sources(&arguments.path)?;
-    let (platform, architecture) = setup::target()?;
-    let source = interrupt
-        .cuts(index::open(environment, architecture, freshness))
-        .await?;
-    source.warn();
     let building = &arguments.building;
-    let plans = inputs::plans(&sources, building, environment, &source.index, &platform)?;
+    let start = Start::open(&arguments.path, building, environment, freshness).await?;
+    let (interrupt, source) = (&start.interrupt, &start.source);
+    let plans = start.plans()?;
     let tags = tags(&arguments.tag, &plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
-    let prepared = setup::prepare(building, environment, &sources, &plans, Some(&output));
-    let ready = interrupt.cuts(prepared).await?;
-    let packages = interrupt.cuts(setup::packages(&source, &plans)).await?;
-    let mut report = begin(&ready, &source);
+    let ready = start.prepare(&plans, Some(&output)).await?;
+    let packages = interrupt.cuts(setup::packages(source, &plans)).await?;
+    let mut report = begin(&ready, source);
     save(&report, &output)?; // in place of an earlier run's, should this one be killed
     for plan in &plans {
         Files::new(&output, &plan.name).clear()?;
     }
     let mode = mode(building.progress, building.quiet);
     let job = Job {
-        run: ready.run(&source, &packages),
+        run: ready.run(source, &packages),
         ready: &ready,
         output: &output,
         mode,
-        interrupt: &interrupt,
+        interrupt,
         is_quiet: building.quiet,
         has_others: plans.len() > 1,
     };

@@ -18,6 +18,7 @@ mod outcome;
 mod outputs;
 mod packages;
 mod setup;
+mod start;
 mod usage;
 
 use std::borrow::Cow;

@@ -379,3 +379,37 @@ runtime: { copy: [{ from: dist, to: / }], command: [/bin/web] }
     exit: 1
     "#);
 }
+
+#[test]
+fn build_stops_where_every_other_app_would_fail_alike_as_ci_does() {
+    let app = |name: &str| {
+        format!(
+            "- version: '1.0'\n  metadata: {{ project_name: {name}, path: . }}\n  build: {{ commands: [touch a] }}\n  runtime: {{ copy: [{{ from: a, to: a }}], command: [/app/a] }}\n"
+        )
+    };
+    let user = Peelbox::new()
+        .on_testbed()
+        .set("PEELBOX_BASE_IMAGE", "127.0.0.1:1/wolfi-base:latest")
+        .spec(&format!("{}{}{}", app("one"), app("two"), app("three")));
+    let output = "type=oci,dest={app}.tar";
+    let arguments = [
+        "--tag",
+        "{app}:1",
+        "--output",
+        output,
+        "--progress",
+        "quiet",
+    ];
+    let shown = user.run(&[&["build"][..], &arguments].concat());
+    let told: Vec<&str> = shown
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
+    assert!(told[0].starts_with("error: app `one` failed: "), "{shown}");
+    let skipped = [
+        "error: app `two` was not built",
+        "error: app `three` was not built",
+    ];
+    assert_eq!(told[1..], skipped, "{shown}");
+    assert!(shown.ends_with("exit: 3"), "{shown}");
+}
