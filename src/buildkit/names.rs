@@ -62,7 +62,7 @@ impl Names {
 
 // The second class takes all that is not in the first. A `/` is in none: no name has one, and a class of others would take it.
 static PATTERNS: LazyLock<[String; CLASSES]> = LazyLock::new(|| {
-    let even = ('!'..='~').filter(|member| (*member as u32).count_ones() % 2 == 0);
+    let even = ('!'..='~').filter(|member| (*member as u32).count_ones().is_multiple_of(2));
     let members: String = even
         .filter(|member| *member != '/')
         .flat_map(escaped)
