@@ -8,6 +8,9 @@ pub(crate) const OUTPUT: &str = "/peelbox/out";
 pub(crate) const ASIDE: &str = "/.peelbox";
 /// The list of crates that Cargo gives, among the files that the build leaves.
 pub const CRATES: &str = "/.peelbox/crates";
+/// What the installed packages say of themselves, among the files that the build leaves: a line with size and name of each
+/// file, an empty line, and the files.
+pub const MANIFESTS: &str = "/.peelbox/manifests";
 /// The default working directory of an image.
 pub(crate) const WORKDIR: &str = "/app";
 /// The user of an image, by number: Kubernetes' `runAsNonRoot` needs one.

@@ -121,6 +121,18 @@ follow() {
     fi
     cp -a "$out$1/." "$out$2/" && rm -r "$out$1" || exit $?
 }"#;
+// Puts what packages say of themselves into one file, which is read in one call where the daemon would take thousands: a line
+// with size and name of each, an empty line, and what is in them.
+const GATHER: &str = r#"
+cd "$out" || exit $?
+names=$(mktemp)
+find . -type f \( -path '*/node_modules/*/package.json' -o -path '*.dist-info/METADATA' \) -print0 2> /dev/null | sort -z > "$names"
+if [ -s "$names" ]; then
+    manifests=$out/.peelbox/manifests
+    mkdir -p "${manifests%/*}"
+    { xargs -0 stat -c '%s %n' < "$names" && echo && xargs -0 cat < "$names"; } > "$manifests" 2> /dev/null || rm -f "$manifests"
+fi
+rm -f "$names" || :"#;
 // What the build made for root alone cannot be read by the user that the image runs as.
 const OPEN: &str = "\nchmod -R a+rX /peelbox/out";
 
@@ -204,7 +216,7 @@ pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> State {
 
 fn collect(plan: &Plan<'_>, steps: &Steps<'_>, state: &State, last: Option<&String>) -> State {
     let open = if plan.user.0 == ROOT { "" } else { OPEN };
-    let script = format!("{COLLECT}{}{open}", follow());
+    let script = format!("{COLLECT}{}{GATHER}{open}", follow());
     let mut arguments = vec!["-c".to_owned(), script, "sh".to_owned()];
     arguments.push(last.map_or_else(|| ":".to_owned(), |line| command(plan, line)));
     arguments.push(list_crates(plan).unwrap_or_default());
@@ -446,7 +458,7 @@ pub fn lower_image(
         .mkdir(directory("/etc"))
         .mkdir(directory(SBOMS))
         .copy(output, Copy::new("/", "/").contents().modified(epoch));
-    if list_crates(plan).is_some() {
+    if plan.needs_base() {
         layer = layer.rm(Rm::new(ASIDE).allow_not_found());
     }
     for path in &plan.writable {
@@ -487,7 +499,7 @@ mod tests {
     fn collect(directory: &Path, command: &str, copies: &[(&str, &str)]) -> Output {
         let path = |path: &str| format!("{}/{path}", directory.display());
         let copies = copies.iter().flat_map(|(from, to)| [path(from), path(to)]);
-        let script = format!("{COLLECT}{}", follow());
+        let script = format!("{COLLECT}{}{GATHER}", follow());
         Command::new("sh")
             .args(["-c", &script, "sh", command, "", "", &path("out")])
             .args(copies)
@@ -517,6 +529,30 @@ mod tests {
         assert_eq!(fs::read(at("out/app/first.js")).unwrap(), b"main");
         assert_eq!(fs::read(at("out/app/second/main.js")).unwrap(), b"main");
         assert!(at("out/app/second/link.js").is_symlink());
+    }
+
+    #[test]
+    fn what_packages_say_of_themselves_is_put_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        for (path, text) in [
+            ("m/b/package.json", "{ }\n"),
+            ("m/a\nb/package.json", ""),
+            ("m/b/index.js", "no"),
+            ("s/x-1.dist-info/METADATA", "Name: x"),
+            ("s/package.json", "no"),
+        ] {
+            fs::create_dir_all(at(path).parent().unwrap()).unwrap();
+            fs::write(at(path), text).unwrap();
+        }
+        let copies = [("m", "out/node_modules"), ("s", "out/site")];
+        let output = collect(folder.path(), ":", &copies);
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        let expected = "0 ./node_modules/a\nb/package.json\n4 ./node_modules/b/package.json\n7 ./site/x-1.dist-info/METADATA\n\n{ }\nName: x";
+        assert_eq!(
+            fs::read_to_string(at("out/.peelbox/manifests")).unwrap(),
+            expected
+        );
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod site;
 
 pub use calls::{Call, calls};
 pub use config::{Origin, config};
-pub use layout::{CRATES, link};
+pub use layout::{CRATES, MANIFESTS, link};
 pub use libraries::{Needs, NeedsError, Pages, Shebang, section, shebang};
 pub use lower::{
     Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image, lower_root,

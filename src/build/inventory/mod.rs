@@ -2,14 +2,13 @@
 //! was locked.
 
 mod locked;
+mod manifests;
 mod node;
 mod rust;
 mod sources;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
-
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::buildkit::{BuildReference, Error, Gateway};
 use crate::image::Plan;
@@ -18,11 +17,10 @@ use crate::sbom::{Ecosystem, Evidence, Library};
 
 use super::failure::Cause;
 use super::inspect::Files;
+use manifests::Manifests;
 use sources::Sources;
 
-// The daemon answers one call in well under a millisecond; this keeps it busy without a queue of its own.
-const CALLS: usize = 16;
-const METADATA_LIMIT: u64 = 4 << 20;
+const METADATA: &str = ".dist-info/METADATA";
 
 /// The libraries of an app.
 #[derive(Clone, Debug, Default)]
@@ -126,8 +124,9 @@ pub(super) async fn take(
         let seen = |library: &Library| library.clone().with(Evidence::Seen(path.clone()));
         inventory.add(libraries.iter().map(seen));
     }
-    inventory.add(python(gateway, output, files).await?);
-    inventory.add(node::seen(gateway, output, files).await?);
+    let manifests = Manifests::open(gateway, output, files).await?;
+    inventory.add(python(&manifests).await?);
+    inventory.add(node::seen(&manifests).await?);
     rust::add(&sources, gateway, output, files, &mut inventory).await?;
     locked::add(&sources, files, &mut inventory);
     inventory.warn_of_locked();
@@ -135,50 +134,19 @@ pub(super) async fn take(
 }
 
 /// The Python distributions that are installed in what is shipped.
-async fn python(
-    gateway: &Gateway,
-    output: &BuildReference,
-    files: &Files,
-) -> Result<BTreeSet<Library>, Error> {
-    let records = files
-        .all
-        .keys()
-        .filter(|path| path.ends_with(".dist-info/METADATA"));
-    stream::iter(records)
-        .map(async |path| {
-            let metadata = read(gateway, output, files, path).await?;
-            let directory = path.trim_end_matches("/METADATA");
-            let info = DistInfo {
-                directory: directory.rsplit('/').next().unwrap_or_default(),
-                metadata: Some(&metadata),
-            };
-            let seen = Evidence::Seen(path.clone());
-            let libraries = lockfile::installed_python(&[info]).into_iter();
-            Ok(libraries
-                .map(|library| library.with(seen.clone()))
-                .collect::<Vec<_>>())
-        })
-        .buffered(CALLS)
-        .try_fold(BTreeSet::new(), async |mut all, libraries| {
-            all.extend(libraries);
-            Ok(all)
-        })
-        .await
-}
-
-/// The start of a shipped file that describes a package; of a link nothing.
-async fn read(
-    gateway: &Gateway,
-    output: &BuildReference,
-    files: &Files,
-    path: &str,
-) -> Result<Vec<u8>, Error> {
-    match files.all.get(path) {
-        Some(stat) if stat.link.is_none() => {
-            gateway.read_range(output, path, 0, METADATA_LIMIT).await
-        }
-        _ => Ok(Vec::new()),
-    }
+async fn python(manifests: &Manifests<'_>) -> Result<Vec<Library>, Error> {
+    let read = manifests.all(|path| path.ends_with(METADATA)).await?;
+    let libraries = read.into_iter().flat_map(|(path, metadata)| {
+        let directory = path.trim_end_matches("/METADATA");
+        let info = DistInfo {
+            directory: directory.rsplit('/').next().unwrap_or_default(),
+            metadata: Some(&metadata),
+        };
+        let seen = Evidence::Seen(path.to_owned());
+        let libraries = lockfile::installed_python(&[info]).into_iter();
+        libraries.map(move |library| library.with(seen.clone()))
+    });
+    Ok(libraries.collect())
 }
 
 #[cfg(test)]

@@ -2,54 +2,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-
-use crate::buildkit::{BuildReference, Error, Gateway};
+use crate::buildkit::Error;
 use crate::sbom::lockfile;
 use crate::sbom::{Evidence, Library};
 
-use super::{CALLS, Files, read};
+use super::{Files, Manifests};
 
 const RECORD: &str = "/node_modules/.package-lock.json";
-const RECORD_LIMIT: u64 = 64 << 20;
 const MODULES: &str = "/node_modules/";
 
 /// Lists the packages that are installed in what is shipped, whoever installed them.
 ///
 /// npm keeps a record that knows checksums and origins; of other packages their own manifests are read.
-pub(super) async fn seen(
-    gateway: &Gateway,
-    output: &BuildReference,
-    files: &Files,
-) -> Result<Vec<Library>, Error> {
+pub(super) async fn seen(manifests: &Manifests<'_>) -> Result<Vec<Library>, Error> {
+    let files = manifests.files;
     let mut recorded: BTreeMap<String, Library> = BTreeMap::new();
     for path in files.all.keys().filter(|path| path.ends_with(RECORD)) {
         let base = path.trim_end_matches(RECORD);
-        let bytes = gateway.read_file(output, path, RECORD_LIMIT).await?;
         // Without a record that can be read there are still the manifests.
-        let known = lockfile::installed_npm(&bytes).unwrap_or_default();
-        let manifests = known
+        let known = lockfile::installed_npm(&manifests.record(path).await?).unwrap_or_default();
+        let packages = known
             .into_iter()
             .map(|(key, library)| (format!("{base}/{key}/package.json"), library));
-        recorded.extend(manifests.filter(|(manifest, _)| files.all.contains_key(manifest)));
+        recorded.extend(packages.filter(|(manifest, _)| files.all.contains_key(manifest)));
     }
-    let manifests = files.all.keys().filter(|path| is_manifest(path));
-    let unknown: Vec<&String> = manifests
-        .filter(|path| !recorded.contains_key(*path))
-        .collect();
-    let read: Vec<Option<Library>> = stream::iter(unknown)
-        .map(async |path| {
-            let bytes = read(gateway, output, files, path).await?;
-            let library = lockfile::installed_package(&bytes);
-            Ok::<_, Error>(library.map(|library| library.with(Evidence::Seen(path.clone()))))
-        })
-        .buffered(CALLS)
-        .try_collect()
-        .await?;
-    let recorded = recorded
-        .into_iter()
-        .map(|(path, library)| library.with(Evidence::Seen(path)));
-    Ok(recorded.chain(read.into_iter().flatten()).collect())
+    let is_unknown = |path: &str| is_manifest(path) && !recorded.contains_key(path);
+    let read = manifests.all(is_unknown).await?.into_iter();
+    let read = read.filter_map(|(path, bytes)| {
+        let library = lockfile::installed_package(&bytes)?;
+        Some(library.with(Evidence::Seen(path.to_owned())))
+    });
+    let mut libraries: Vec<Library> = read.collect();
+    let recorded = recorded.into_iter();
+    libraries.extend(recorded.map(|(path, library)| library.with(Evidence::Seen(path))));
+    Ok(libraries)
 }
 
 /// The names that Node finds in what is shipped, links to the repository's own among them.
