@@ -40,7 +40,7 @@ async fn attempt(
     let tags = tags(&arguments.tag, &plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
-    let ready = start.prepare(&plans, Some(&output)).await?;
+    let mut ready = start.prepare(&plans, Some(&output)).await?;
     let packages = interrupt.cuts(setup::packages(source, &plans)).await?;
     let mut report = begin(&ready, source);
     save(&report, &output)?; // in place of an earlier run's, should this one be killed
@@ -48,22 +48,28 @@ async fn attempt(
         Files::new(&output, &plan.name).clear()?;
     }
     let mode = mode(building.progress, building.quiet);
-    let job = Job {
-        run: ready.run(source, &packages),
-        ready: &ready,
-        output: &output,
-        mode,
-        interrupt,
-        is_quiet: building.quiet,
-        has_others: plans.len() > 1,
-    };
     let mut exit = None;
     let mut is_over = false;
-    for (plan, names) in plans.iter().zip(&tags) {
+    for (at, (plan, names)) in plans.iter().zip(&tags).enumerate() {
         is_over |= interrupt.is_raised() || (arguments.fail_fast && exit.is_some());
-        let tried = match is_over {
-            true => Tried::skipped(plan),
-            false => job.app(plan, names).await?,
+        let lost = match is_over || at == 0 {
+            true => None,
+            false => interrupt.cuts(ready.renew()).await.err(),
+        };
+        is_over |= interrupt.is_raised();
+        let job = Job {
+            run: ready.run(source, &packages),
+            ready: &ready,
+            output: &output,
+            mode,
+            interrupt,
+            is_quiet: building.quiet,
+            has_others: plans.len() > 1,
+        };
+        let tried = match lost {
+            _ if is_over => Tried::skipped(plan),
+            Some(lost) => Tried::unreached(plan, &lost),
+            None => job.app(plan, names).await?,
         };
         exit = exit.max(tried.exit);
         is_over |= tried.ends_the_run;
@@ -93,6 +99,17 @@ impl Tried {
             exit: None,
             ends_the_run: false,
         }
+    }
+
+    // The daemon is gone for good.
+    fn unreached(plan: &Plan<'_>, lost: &Failure) -> Self {
+        let mut app = outcome::app(plan, Outcome::Failed, Duration::ZERO);
+        app.error = lost.problems.first().map(|problem| report::Failure {
+            message: problem.message.clone(),
+            hint: problem.hints.first().cloned(),
+            ..report::Failure::default()
+        });
+        Self::failed(app, lost.exit, true)
     }
 
     fn failed(app: report::App, exit: Exit, ends_the_run: bool) -> Self {
