@@ -14,6 +14,7 @@ use tonic::{Code, Request};
 
 use super::client::{Capabilities, MAX_MESSAGE};
 use super::error::Error;
+use super::solve::Cache;
 use crate::oci::{Digest, Platform, Reference};
 
 /// One build as its frontend sees it.
@@ -23,6 +24,8 @@ use crate::oci::{Digest, Platform, Reference};
 pub struct Gateway {
     client: LlbBridgeClient<Channel>,
     build_id: AsciiMetadataValue,
+    /// Goes with every solve: the daemon reads the imports of the whole build only where it is the frontend.
+    imports: Vec<frontend::CacheOptionsEntry>,
 }
 
 /// A solved definition: a file system that can be read, exported, or attached.
@@ -95,11 +98,19 @@ const RESOLVE_MODE: &str = "default";
 const READ_PAGE: i64 = 8 << 20;
 
 impl Gateway {
-    pub(super) fn new(channel: Channel, build_id: AsciiMetadataValue) -> Self {
+    pub(super) fn new(channel: Channel, build_id: AsciiMetadataValue, imports: &[Cache]) -> Self {
         let client = LlbBridgeClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
-        Self { client, build_id }
+        let imports = imports.iter().map(|cache| frontend::CacheOptionsEntry {
+            r#type: cache.kind.clone(),
+            attrs: cache.attributes.clone().into_iter().collect(),
+        });
+        Self {
+            client,
+            build_id,
+            imports: imports.collect(),
+        }
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -144,6 +155,7 @@ impl Gateway {
             allow_result_return: true,
             allow_result_array_ref: true,
             evaluate: true,
+            cache_imports: self.imports.clone(),
             ..Default::default()
         };
         let answer = self
