@@ -8,9 +8,7 @@ use std::sync::Arc;
 
 use buildkit_proto::pb;
 use peelbox::buildkit::fsutil::{Filter, Listing};
-use peelbox::buildkit::{
-    Client, DockerHost, Error, Export, Job, Outcome, Services, Session,
-};
+use peelbox::buildkit::{Client, DockerHost, Error, Export, Job, Outcome, Services, Session};
 use peelbox::oci::Platform;
 use prost::Message as _;
 
@@ -30,7 +28,12 @@ pub(crate) fn run(arguments: &[String]) {
         .build()
         .unwrap();
     let output = arguments.get(2).map(PathBuf::from);
-    runtime.block_on(build(&arguments[0], arguments[1].clone(), output, definition));
+    runtime.block_on(build(
+        &arguments[0],
+        arguments[1].clone(),
+        output,
+        definition,
+    ));
 }
 
 async fn build(
@@ -60,15 +63,21 @@ async fn build(
         exports: exports.into_iter().collect(),
         ..Job::default()
     };
-    let build = client.build::<(), Error>(&session, job, pending(), |_| {}, async |gateway| {
-        let outcome = Outcome {
-            reference: gateway.solve(definition).await?,
-            config: CONFIG.into(),
-            attestations: Vec::new(),
-            platform: Platform::linux("amd64"),
-        };
-        Ok((outcome, ()))
-    });
+    let build = client.build::<(), Error>(
+        &session,
+        job,
+        pending(),
+        |_| {},
+        async |gateway| {
+            let outcome = Outcome {
+                reference: gateway.solve(definition).await?,
+                config: CONFIG.into(),
+                attestations: Vec::new(),
+                platform: Platform::linux("amd64"),
+            };
+            Ok((outcome, ()))
+        },
+    );
     build.await.unwrap();
     session.close().await;
 }

@@ -19,7 +19,8 @@ use std::path::PathBuf;
 use case::{Bench, Scale};
 use table::Table;
 
-const USAGE: &str = "usage: bench [--quick] [--only CASE]... [--pairs N] [--peelbox FILE] [--write DIR]
+const USAGE: &str =
+    "usage: bench [--quick] [--only CASE]... [--pairs N] [--peelbox FILE] [--write DIR]
 
 Needs PEELBOX_TESTBED_BUILDKIT_LATEST and PEELBOX_TESTBED_BUILDCTL; scripts/bench provides them.
 ";

@@ -15,5 +15,12 @@ pub(crate) struct Run {
 }
 
 pub(crate) fn measure(_peelbox: &Path, bench: &Bench) -> Run {
-    Run { apps: bench.apps(), files: 0, transfers: 0, wall: 0.0, cpu: 0.0, memory: 0 }
+    Run {
+        apps: bench.apps(),
+        files: 0,
+        transfers: 0,
+        wall: 0.0,
+        cpu: 0.0,
+        memory: 0,
+    }
 }

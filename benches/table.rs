@@ -87,11 +87,7 @@ impl Table {
     pub(crate) fn start(&mut self, start: Start) {
         self.single(
             "start of the program to its first call".to_owned(),
-            format!(
-                "{:.1} ms (≤ 10{})",
-                start.wall,
-                missed(start.wall > 10.0)
-            ),
+            format!("{:.1} ms (≤ 10{})", start.wall, missed(start.wall > 10.0)),
             String::new(),
             String::new(),
         );
@@ -105,7 +101,8 @@ impl Table {
                 missed(start.size > 12.0)
             ),
         );
-        self.json.push(json!({ "case": "start", "wall_ms": start.wall, "size_mib": start.size }));
+        self.json
+            .push(json!({ "case": "start", "wall_ms": start.wall, "size_mib": start.size }));
     }
 
     pub(crate) fn ci(&mut self, run: Run) {
@@ -119,14 +116,13 @@ impl Table {
                 if run.transfers == 1 { "" } else { "s" }
             ),
             format!("{:.2} s", run.wall / 1000.0),
-            format!(
-                "{per_app:.3} s per app (≤ 0.1{})",
-                missed(per_app > 0.1)
-            ),
+            format!("{per_app:.3} s per app (≤ 0.1{})", missed(per_app > 0.1)),
             format!("{:.0} MiB", mebibytes(run.memory)),
         );
-        self.json.push(json!({ "case": "ci", "apps": run.apps, "wall_ms": run.wall, "cpu_ms": run.cpu,
-            "memory_kib": run.memory, "transfers": run.transfers, "files": run.files }));
+        self.json.push(
+            json!({ "case": "ci", "apps": run.apps, "wall_ms": run.wall, "cpu_ms": run.cpu,
+            "memory_kib": run.memory, "transfers": run.transfers, "files": run.files }),
+        );
     }
 
     fn single(&mut self, title: String, wall: String, cpu: String, memory: String) {

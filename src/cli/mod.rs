@@ -2,6 +2,7 @@
 
 mod args;
 mod build;
+mod cache;
 mod ci;
 mod detect;
 mod dial;
@@ -18,6 +19,7 @@ mod outcome;
 mod outputs;
 mod packages;
 mod setup;
+mod ssh;
 mod usage;
 
 use std::borrow::Cow;
