@@ -3,6 +3,7 @@
 mod args;
 mod build;
 mod builder;
+mod cache;
 mod ci;
 mod detect;
 mod dial;
@@ -21,6 +22,7 @@ mod packages;
 mod setup;
 mod start;
 mod tls;
+mod ssh;
 mod usage;
 
 use std::borrow::Cow;
