@@ -9,12 +9,12 @@ use crate::build::Run;
 use crate::buildkit::DockerApi;
 use crate::image::Plan;
 use crate::oci::{Archive, Digest};
-use crate::progress::{Mask, Mode, escape};
+use crate::progress::{Mask, Title, escape};
 use crate::wolfi::Freshness;
 
 use super::args::Build;
-use super::ci::{mode, tags};
-use super::display::Display;
+use super::ci::{tags, title};
+use super::display::{Display, Mode};
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem, causes};
 use super::index::Stop;
@@ -90,12 +90,7 @@ async fn attempt(
     environment: &Environment,
     freshness: Freshness,
 ) -> Result<ExitCode, Stop> {
-    if arguments.context_name.is_some() {
-        return Err(Stop::Failed(
-            Failure::input("there is no `--context-name`: the sources are read from a directory")
-                .hint("`--repo` names the directory of the sources"),
-        ));
-    }
+    refuse_removed(arguments)?;
     let output = Output::parse(&arguments.output)?;
     let interrupt = Interrupt::listen()?;
     let sources = setup::sources(&arguments.repo)?;
@@ -103,14 +98,19 @@ async fn attempt(
     let source = interrupt
         .cuts(index::open(environment, architecture, freshness))
         .await?;
-    source.warn();
     let building = &arguments.building;
+    let mode = Mode::new(building, environment);
+    if mode.is_for_people() {
+        source.warn();
+    }
     let plans = inputs::plans(&sources, building, environment, &source.index, &platform)?;
     output.check(&plans)?;
     let tags = tags(&arguments.tag, &plans)?;
     let prepared = setup::prepare(building, environment, &sources, &plans, None);
     let mut ready = interrupt.cuts(prepared).await?;
-    ready.warn();
+    if mode.is_for_people() {
+        ready.warn();
+    }
     if matches!(
         output,
         Output::File {
@@ -123,10 +123,12 @@ async fn attempt(
         ready.options.provenance = None;
     }
     let engine = engine(&output, &mut ready).await?;
-    let packages = interrupt.cuts(setup::packages(&source, &plans)).await?;
+    let packages = interrupt
+        .cuts(setup::packages(&source, &plans, mode))
+        .await?;
     let run = ready.run(&source, &packages);
     let mut failures = Vec::new();
-    for (plan, names) in plans.iter().zip(&tags) {
+    for (number, (plan, names)) in plans.iter().zip(&tags).enumerate() {
         if interrupt.is_raised() {
             let problem = Problem::new(format!("app `{}` was not built: interrupted", plan.name));
             failures.push((problem, Exit::Interrupted));
@@ -135,7 +137,8 @@ async fn attempt(
         let job = Job {
             run: &run,
             ready: &ready,
-            mode: mode(building.progress, building.quiet),
+            mode,
+            title: title(plan, number + 1, plans.len()),
             interrupt: &interrupt,
         };
         if let Err((problem, exit)) = job.app(plan, names, &output, engine.as_ref()).await? {
@@ -148,6 +151,16 @@ async fn attempt(
     };
     let problems = failures.into_iter().map(|(problem, _)| problem);
     Err(Stop::Failed(Failure::several(exit, problems.collect())))
+}
+
+fn refuse_removed(arguments: &Build) -> Result<(), Failure> {
+    match arguments.context_name {
+        None => Ok(()),
+        Some(_) => Err(Failure::input(
+            "there is no `--context-name`: the sources are read from a directory",
+        )
+        .hint("`--repo` names the directory of the sources")),
+    }
 }
 
 /// The Engine that images are loaded into.
@@ -181,6 +194,7 @@ struct Job<'a> {
     run: &'a Run<'a>,
     ready: &'a Ready,
     mode: Mode,
+    title: Title,
     interrupt: &'a Interrupt,
 }
 
@@ -211,7 +225,7 @@ impl Job<'_> {
             rewrites,
             partial.path(),
         );
-        let display = Display::new(self.mode, None);
+        let display = Display::new(self.mode, self.title.clone(), None, self.interrupt);
         let shown = display.clone();
         let built = self
             .run
@@ -219,7 +233,7 @@ impl Job<'_> {
                 shown.feed(event);
             })
             .await;
-        display.finish();
+        display.finish().await;
         if let Err(failure) = built {
             let problem = problem(plan, &failure, &self.ready.options.mask);
             return Ok(Err((problem, outcome::exit(&failure))));

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::event::What;
 use super::plain::describe;
-use super::steps::Steps;
+use super::steps::{Detail, Steps};
 use super::text::escape;
 use crate::buildkit::StatusResponse;
 
@@ -23,7 +23,7 @@ impl<W: Write> LogFile<W> {
     pub fn new(out: W) -> Self {
         Self {
             out,
-            steps: Steps::new(),
+            steps: Steps::new(Detail::Operations),
         }
     }
 

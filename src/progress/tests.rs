@@ -90,7 +90,7 @@ fn progress(id: &str, amount: (i64, i64), time: i64, end: Option<i64>) -> Status
 }
 
 fn plain(stream: &[StatusResponse]) -> Vec<String> {
-    let mut plain = Plain::new(Mode::Full);
+    let mut plain = Plain::new(Detail::Steps);
     let mut lines: Vec<String> = stream
         .iter()
         .flat_map(|status| plain.feed(status))
@@ -170,7 +170,7 @@ fn an_event_without_inputs_does_not_erase_them() {
         vertices(vec![vertex("b", &["a"])]),
         vertices(vec![started("b", &[], 20)]),
     ];
-    let mut steps = Steps::new();
+    let mut steps = Steps::new(Detail::Steps);
     let events: Vec<Event> = stream
         .iter()
         .flat_map(|status| steps.feed(status))
@@ -183,7 +183,7 @@ fn an_event_without_inputs_does_not_erase_them() {
 
 #[test]
 fn an_end_is_told_after_a_second_though_nobody_needs_the_result() {
-    let mut plain = Plain::new(Mode::Full);
+    let mut plain = Plain::new(Detail::Steps);
     plain.feed(&vertices(vec![
         completed("a", &[], 0, 10),
         started("b", &[], 0),
@@ -330,13 +330,6 @@ fn a_long_transfer_shows_that_it_lives() {
             "#1 layer 20.0MB / 20.0MB 7.0s done",
         ]
     );
-}
-
-#[test]
-fn quiet_says_nothing() {
-    let mut plain = Plain::new(Mode::Quiet);
-    assert!(plain.feed(&vertices(vec![started("a", &[], 0)])).is_empty());
-    assert!(plain.finish().is_empty());
 }
 
 #[test]
