@@ -288,7 +288,8 @@ impl State {
             true => Vec::new(),
             false => board.live(at, size, marks),
         };
-        screen.frame(&board.settled(), &live, size)
+        let settled = board.settled(size, marks);
+        screen.frame(&settled, &live, size)
     }
 
     fn is_live(&self) -> bool {

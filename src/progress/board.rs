@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::event::{Event, Outcome, What};
 use super::line::{Line, Tone};
 use super::plain::{describe, reason};
+use super::screen::Size;
 use super::steps::{Detail, Steps};
 use super::text::{escape, last_written, one_line};
 use crate::buildkit::StatusResponse;
@@ -18,7 +19,7 @@ const TAIL: usize = 10;
 const TAIL_WIDTH: usize = 1000;
 
 /// Below how many seconds a step is not worth a line of its own.
-const BRIEF: f64 = 0.095;
+pub(super) const BRIEF: f64 = 0.095;
 
 /// Which app a [`Board`] is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,13 +58,21 @@ pub struct Board {
     is_verbose: bool,
     pub(super) steps: Steps,
     pub(super) shown: BTreeMap<usize, Shown>,
-    waiting: VecDeque<Line>,
+    waiting: VecDeque<Settled>,
     given_up: usize,
     /// What the daemon's clock shows less what the caller's does, in nanoseconds: the most that was seen, because a
     /// message needs time to arrive.
     ahead: Option<i64>,
     pub(super) begun: Option<Duration>,
     pub(super) is_stopping: bool,
+}
+
+/// A line that stays.
+#[derive(Clone, Debug)]
+struct Settled {
+    line: Line,
+    /// Whether it is of one row, however narrow the terminal is; what is cut off is in the log.
+    is_row: bool,
 }
 
 /// What is known of a step that was shown.
@@ -180,23 +189,28 @@ impl Board {
             folded.push(format!("{} cached", steps(cached)));
         }
         if brief > 0 && !self.is_verbose {
-            folded.push(format!("{} in no time", steps(brief)));
+            folded.push(format!("{} in less than 0.1s", steps(brief)));
         }
         if !folded.is_empty() {
-            let line = row(marks.done, Tone::Good, "");
-            self.settle(line.with(Tone::Faint, folded.join(", ")));
+            let line = format!("{INDENT}{}", folded.join(", "));
+            self.settle(Line::default().with(Tone::Faint, line));
         }
     }
 
-    /// Gives the lines that stay and were not given before.
-    pub fn settled(&mut self) -> Vec<Line> {
+    /// Gives the lines that stay and were not given before, for a terminal of `size`.
+    pub fn settled(&mut self, size: Size, marks: &Marks) -> Vec<Line> {
         let mut lines = Vec::new();
         if self.given_up > 0 {
             let text = format!("({} lines are left out here)", self.given_up);
             lines.push(Line::default().with(Tone::Faint, text));
             self.given_up = 0;
         }
-        lines.extend(self.waiting.drain(..));
+        let columns = size.columns.saturating_sub(1).max(1);
+        let waiting = self.waiting.drain(..);
+        lines.extend(waiting.map(|settled| match settled.is_row {
+            true => settled.line.fit(columns, marks.ellipsis),
+            false => settled.line,
+        }));
         lines
     }
 
@@ -215,7 +229,18 @@ impl Board {
     }
 
     fn settle(&mut self, line: Line) {
-        self.waiting.push_back(line);
+        self.wait(Settled {
+            line,
+            is_row: false,
+        });
+    }
+
+    fn settle_row(&mut self, line: Line) {
+        self.wait(Settled { line, is_row: true });
+    }
+
+    fn wait(&mut self, settled: Settled) {
+        self.waiting.push_back(settled);
         if self.waiting.len() > WAITING {
             self.waiting.pop_front();
             self.given_up += 1;
@@ -313,18 +338,17 @@ impl Board {
         match outcome {
             Outcome::Cached if self.is_verbose => {
                 let line = row(marks.done, Tone::Good, "cached");
-                self.settle(line.with(Tone::Plain, name));
+                self.settle_row(line.with(Tone::Plain, name));
             }
             Outcome::Cached => {}
             Outcome::Done { seconds } if seconds < BRIEF && !self.is_verbose => {}
             Outcome::Done { seconds } => {
                 let line = row(marks.done, Tone::Good, &duration(seconds));
-                self.settle(line.with(Tone::Plain, name));
+                self.settle_row(line.with(Tone::Plain, name));
             }
             Outcome::Canceled => {
-                let line = row(marks.stopped, Tone::Odd, "");
-                let line = line.with(Tone::Plain, name);
-                self.settle(line.with(Tone::Faint, " stopped"));
+                let line = row(marks.stopped, Tone::Odd, "stopped");
+                self.settle_row(line.with(Tone::Plain, name));
             }
             Outcome::Failed { error } => self.failed(&name, &error, tail, marks),
         }
@@ -332,11 +356,11 @@ impl Board {
 
     fn failed(&mut self, name: &str, error: &str, tail: VecDeque<String>, marks: &Marks) {
         let line = row(marks.failed, Tone::Bad, "failed");
-        self.settle(line.with(Tone::Strong, name));
+        self.settle_row(line.with(Tone::Strong, name));
         // A run of one app ends with them, and a verbose one has just shown them.
         if self.title.of > 1 && !self.is_verbose {
             for line in tail {
-                self.settle(output(marks).with(Tone::Plain, line));
+                self.settle_row(output(marks).with(Tone::Plain, line));
             }
         }
         for line in reason(error).lines().take(TAIL) {

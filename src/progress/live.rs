@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::board::{Board, INDENT, Marks, Shown, Transfer, duration, output, row, steps};
+use super::board::{BRIEF, Board, INDENT, Marks, Shown, Transfer, duration, output, row, steps};
 use super::line::{Line, Tone, fit, width};
 use super::plain::bytes;
 use super::screen::Size;
@@ -16,8 +16,9 @@ const HEIGHT: usize = 24;
 const TRANSFERS: usize = 5;
 const OUTPUT: usize = 6;
 
-/// How many cells a bar takes.
+/// How many cells the bar of a transfer takes, and that of a group.
 const BAR: usize = 24;
+const SHORT_BAR: usize = 12;
 
 /// How long a busy mark stands, in milliseconds.
 const BEAT: u128 = 100;
@@ -30,7 +31,9 @@ impl Board {
     pub fn live(&self, at: Duration, size: Size, marks: &Marks) -> Vec<Line> {
         let columns = size.columns.saturating_sub(1).max(1);
         let room = size.rows.saturating_sub(1).clamp(1, HEIGHT) - 1;
-        let open = self.steps.open();
+        let mut open = self.steps.open();
+        // What has just ended waits for what may come of it; brief steps are not worth the look.
+        open.retain(|open| open.is_running || open.seconds >= BRIEF);
         let mut lines = self.under_way(&open, at, (columns, room), marks);
         lines.push(self.summary(at, marks));
         let lines = lines.into_iter();
@@ -85,10 +88,14 @@ impl Board {
             false => row(marks.done, Tone::Faint, &duration(open.seconds)),
         };
         let line = line.with(Tone::Plain, name);
-        match open.members {
-            0 | 1 => line,
-            members => line.with(Tone::Faint, format!("  {} of {members}", open.ended)),
+        // A group of few is over before it is read.
+        if open.members < 4 {
+            return line;
         }
+        let part = filled(open.ended as u64, open.members as u64, SHORT_BAR);
+        line.with(Tone::Plain, "  ")
+            .with(Tone::Busy, marks.full.repeat(part))
+            .with(Tone::Faint, marks.empty.repeat(SHORT_BAR - part))
     }
 
     fn summary(&self, at: Duration, marks: &Marks) -> Line {
@@ -181,7 +188,7 @@ fn bar(transfer: &Transfer, columns: usize, marks: &Marks) -> Line {
     let line = Line::default().with(Tone::Faint, format!("{INDENT}{name}"));
     let line = match has_bar {
         true => {
-            let full = filled(transfer);
+            let full = filled(transfer.current, transfer.total, BAR);
             line.with(Tone::Plain, "  ")
                 .with(Tone::Busy, marks.full.repeat(full))
                 .with(Tone::Faint, marks.empty.repeat(BAR - full))
@@ -191,10 +198,10 @@ fn bar(transfer: &Transfer, columns: usize, marks: &Marks) -> Line {
     line.with(Tone::Plain, amount)
 }
 
-fn filled(transfer: &Transfer) -> usize {
-    let current = u128::from(transfer.current.min(transfer.total));
-    let cells = current * BAR as u128 / u128::from(transfer.total.max(1));
-    usize::try_from(cells).unwrap_or(BAR)
+/// How many of `cells` are full when `current` of `total` is done.
+fn filled(current: u64, total: u64, cells: usize) -> usize {
+    let done = u128::from(current.min(total)) * cells as u128 / u128::from(total.max(1));
+    usize::try_from(done).unwrap_or(cells)
 }
 
 fn busy(at: Duration, marks: &Marks) -> &'static str {

@@ -14,6 +14,8 @@ mod mask;
 mod plain;
 mod raw;
 #[cfg(test)]
+mod recordings;
+#[cfg(test)]
 mod replay;
 mod screen;
 mod steps;

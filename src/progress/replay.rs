@@ -1,9 +1,11 @@
 //! Recorded status streams, as `--progress rawjson` prints them.
 
+use std::fmt::Debug;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use buildkit_proto::google::protobuf::Timestamp;
-use buildkit_proto::pb::ProgressGroup;
+use buildkit_proto::pb::{Position, ProgressGroup, Range, SourceInfo};
 use serde_json::Value;
 
 use crate::buildkit::{StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning};
@@ -15,21 +17,19 @@ pub(super) fn messages(recording: &str) -> Vec<StatusResponse> {
 
 fn message(line: &str) -> StatusResponse {
     let value: Value = serde_json::from_str(line).unwrap();
-    let list = |name: &str| value[name].as_array().cloned().unwrap_or_default();
     StatusResponse {
-        vertexes: list("vertexes").iter().map(vertex).collect(),
-        statuses: list("statuses").iter().map(transfer).collect(),
-        logs: list("logs").iter().map(log).collect(),
-        warnings: list("warnings").iter().map(warning).collect(),
+        vertexes: list(&value, "vertexes").map(vertex).collect(),
+        statuses: list(&value, "statuses").map(transfer).collect(),
+        logs: list(&value, "logs").map(log).collect(),
+        warnings: list(&value, "warnings").map(warning).collect(),
     }
 }
 
 fn vertex(value: &Value) -> Vertex {
-    let inputs = value["inputs"].as_array().into_iter().flatten();
     let group = &value["progressGroup"];
     Vertex {
         digest: text(&value["digest"]),
-        inputs: inputs.map(text).collect(),
+        inputs: list(value, "inputs").map(text).collect(),
         name: text(&value["name"]),
         cached: value["cached"].as_bool().unwrap_or_default(),
         started: time(&value["started"]),
@@ -48,8 +48,8 @@ fn transfer(value: &Value) -> VertexStatus {
         id: text(&value["id"]),
         vertex: text(&value["vertex"]),
         name: text(&value["name"]),
-        current: value["current"].as_i64().unwrap_or_default(),
-        total: value["total"].as_i64().unwrap_or_default(),
+        current: number(&value["current"]),
+        total: number(&value["total"]),
         timestamp: time(&value["timestamp"]),
         started: time(&value["started"]),
         completed: time(&value["completed"]),
@@ -60,21 +60,48 @@ fn log(value: &Value) -> VertexLog {
     VertexLog {
         vertex: text(&value["vertex"]),
         timestamp: time(&value["timestamp"]),
-        stream: value["stream"].as_i64().unwrap_or_default(),
+        stream: number(&value["stream"]),
         msg: bytes(&value["data"]),
     }
 }
 
 fn warning(value: &Value) -> VertexWarning {
-    let detail = value["detail"].as_array().into_iter().flatten();
     VertexWarning {
         vertex: text(&value["vertex"]),
-        level: value["level"].as_i64().unwrap_or_default(),
+        level: number(&value["level"]),
         short: bytes(&value["short"]),
-        detail: detail.map(bytes).collect(),
+        detail: list(value, "detail").map(bytes).collect(),
         url: text(&value["url"]),
-        ..VertexWarning::default()
+        info: value["sourceInfo"].is_object().then(|| SourceInfo {
+            filename: text(&value["sourceInfo"]["filename"]),
+            data: bytes(&value["sourceInfo"]["data"]),
+            language: text(&value["sourceInfo"]["language"]),
+            definition: None,
+        }),
+        ranges: list(value, "range").map(range).collect(),
     }
+}
+
+fn range(value: &Value) -> Range {
+    let position = |name: &str| {
+        let position = value.get(name)?;
+        Some(Position {
+            line: number(&position["line"]),
+            character: number(&position["character"]),
+        })
+    };
+    Range {
+        start: position("start"),
+        end: position("end"),
+    }
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    value[name].as_array().into_iter().flatten()
+}
+
+fn number<T: TryFrom<i64, Error: Debug> + Default>(value: &Value) -> T {
+    T::try_from(value.as_i64().unwrap_or_default()).unwrap()
 }
 
 fn text(value: &Value) -> String {

@@ -61,11 +61,15 @@ impl Screen {
                 text.push_str("\r\n");
             }
             text.push_str(&self.paint(line));
-            text.push_str("\x1b[K");
+            // At the end of the last one: all that is below, which may be left of a higher frame.
+            text.push_str(if number + 1 == live.len() {
+                "\x1b[J"
+            } else {
+                "\x1b[K"
+            });
         }
-        // What is left of a higher frame is below.
-        if live.len() < self.shown.len() {
-            text.push_str(if live.is_empty() { "\x1b[J" } else { "\x1b[0J" });
+        if live.is_empty() {
+            text.push_str("\x1b[J");
         }
         text.push('\r');
         text.push_str(WRAP);

@@ -435,8 +435,9 @@ impl Steps {
         if !(is_last || is_used || is_settled) {
             return None;
         }
+        // It may yet run again, for another that needs its result.
         if members.iter().any(|(_, vertex)| vertex.is_canceled()) {
-            return Some(Outcome::Canceled);
+            return is_last.then_some(Outcome::Canceled);
         }
         if members.iter().all(|(_, vertex)| vertex.is_cached) {
             return Some(Outcome::Cached);
