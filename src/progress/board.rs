@@ -250,7 +250,7 @@ impl Board {
     fn take(&mut self, events: Vec<Event>, marks: &Marks) {
         for event in events {
             match event.what {
-                What::Started { name } => {
+                What::Started { name, .. } => {
                     let name = self.short(&name);
                     self.shown.entry(event.step).or_default().name = name;
                 }
@@ -262,7 +262,7 @@ impl Board {
                     completed,
                 } => {
                     let transfer = Transfer {
-                        name: one_line(&name),
+                        name: short_digests(&one_line(&name)),
                         current,
                         total,
                     };
@@ -368,6 +368,21 @@ impl Board {
             self.settle(Line::default().with(Tone::Plain, INDENT).and(line));
         }
     }
+}
+
+/// Text with digests as short as people compare them.
+fn short_digests(text: &str) -> String {
+    const ALGORITHM: &str = "sha256:";
+    let mut parts = text.split(ALGORITHM);
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|char: char| !char.is_ascii_hexdigit());
+        let (digest, rest) = part.split_at(end.unwrap_or(part.len()));
+        short.push_str(ALGORITHM);
+        short.push_str(&digest[..digest.len().min(12)]);
+        short.push_str(rest);
+    }
+    short
 }
 
 /// As wide as what stands before the name of a step.

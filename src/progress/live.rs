@@ -70,7 +70,9 @@ impl Board {
             lines.push(self.step(open, at, marks));
             let last = details.transfers.len() - transfers;
             let bars = details.transfers[last..].iter();
-            lines.extend(bars.map(|transfer| bar(transfer, columns, marks)));
+            let names = bars.clone().map(|transfer| width(&transfer.name));
+            let column = names.max().unwrap_or(0);
+            lines.extend(bars.map(|transfer| bar(transfer, column, columns, marks)));
             let last = details.output.len() - output;
             lines.extend(details.output[last..].iter().map(|text| {
                 let line = self::output(marks);
@@ -172,7 +174,8 @@ fn share(details: &[Details<'_>], left: &mut usize) -> Vec<(usize, usize)> {
     }
 }
 
-fn bar(transfer: &Transfer, columns: usize, marks: &Marks) -> Line {
+/// The line of a transfer, its name in a column of `column` cells.
+fn bar(transfer: &Transfer, column: usize, columns: usize, marks: &Marks) -> Line {
     let amount = match (transfer.current, transfer.total) {
         (0, 0) => String::new(),
         (current, 0) => format!("  {}", bytes(current)),
@@ -180,16 +183,14 @@ fn bar(transfer: &Transfer, columns: usize, marks: &Marks) -> Line {
     };
     let has_bar = transfer.total > 0 && columns >= INDENT.len() + BAR + 40;
     let taken = INDENT.len() + width(&amount) + if has_bar { BAR + 2 } else { 0 };
-    let name = fit(
-        &transfer.name,
-        columns.saturating_sub(taken).max(8),
-        marks.ellipsis,
-    );
+    let room = columns.saturating_sub(taken).max(8);
+    let name = fit(&transfer.name, room, marks.ellipsis);
     let line = Line::default().with(Tone::Faint, format!("{INDENT}{name}"));
     let line = match has_bar {
         true => {
+            let space = column.min(room).saturating_sub(width(&name));
             let full = filled(transfer.current, transfer.total, BAR);
-            line.with(Tone::Plain, "  ")
+            line.with(Tone::Plain, " ".repeat(space + 2))
                 .with(Tone::Busy, marks.full.repeat(full))
                 .with(Tone::Faint, marks.empty.repeat(BAR - full))
         }

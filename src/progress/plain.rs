@@ -45,7 +45,7 @@ fn lines(event: &Event) -> Vec<String> {
 /// What both displays say alike.
 pub(super) fn describe(what: &What) -> Vec<String> {
     match what {
-        What::Started { name } => vec![one_line(name)],
+        What::Started { name, .. } => vec![one_line(name)],
         What::Log { seconds, line } => vec![format!("{seconds:.3} {}", escape(line))],
         What::Progress {
             name,

@@ -243,6 +243,9 @@ impl Steps {
         if let Some(number) = this.number {
             return number;
         }
+        let members = this.members.iter();
+        let members = members.filter_map(|digest| self.vertices.get(digest));
+        let at = members.filter_map(Vertex::started).min().unwrap_or(0);
         self.shown += 1;
         this.number = Some(self.shown);
         let name = if this.name.is_empty() {
@@ -252,7 +255,7 @@ impl Steps {
         };
         events.push(Event {
             step: self.shown,
-            what: What::Started { name },
+            what: What::Started { name, at },
         });
         self.shown
     }
