@@ -111,17 +111,6 @@ async fn attempt(
     if mode.is_for_people() {
         ready.warn();
     }
-    if matches!(
-        output,
-        Output::File {
-            exporter: "docker",
-            ..
-        }
-    ) {
-        // A Docker archive has no place for them.
-        ready.options.sbom = false;
-        ready.options.provenance = None;
-    }
     let engine = engine(&output, &mut ready).await?;
     let packages = interrupt
         .cuts(setup::packages(&source, &plans, mode))
@@ -170,8 +159,16 @@ struct Engine {
 }
 
 async fn engine(output: &Output, ready: &mut Ready) -> Result<Option<Engine>, Failure> {
-    if *output != Output::Engine {
-        return Ok(None);
+    match output {
+        Output::Engine => {}
+        Output::File { exporter, .. } => {
+            // A Docker archive has no place for them.
+            if *exporter == "docker" {
+                ready.options.sbom = false;
+                ready.options.provenance = None;
+            }
+            return Ok(None);
+        }
     }
     let failed =
         |error| discover::unreachable(&error).hint("`--output type=oci,dest=FILE` needs no Engine");
