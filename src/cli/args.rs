@@ -76,7 +76,7 @@ pub(super) struct Building {
     /// Shows errors and the digests only
     #[arg(short, long, env = "PEELBOX_QUIET", value_parser = BoolishValueParser::new())]
     pub(super) quiet: bool,
-    /// Shows every step and all of its output
+    /// Shows every operation and all output
     #[arg(short, long, env = "PEELBOX_VERBOSE", value_parser = BoolishValueParser::new())]
     pub(super) verbose: bool,
     /// Attaches no SBOM

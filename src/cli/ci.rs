@@ -329,8 +329,6 @@ fn end(
     let failed = report.apps.iter().any(|app| app.error.is_some());
     if mode.is_for_people() || failed {
         say(&report::text(&report, None));
-    }
-    if mode.is_for_people() {
         say(&format!("report and archives: {}\n", output.display()));
     }
     Ok(exit.map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit as u8)))

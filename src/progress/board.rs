@@ -135,19 +135,27 @@ impl Marks {
 }
 
 impl Board {
-    /// Starts a board; a verbose one keeps every step and all output on the terminal.
+    /// Starts a board; a verbose one keeps every operation and all output on the terminal.
     #[must_use]
     pub fn new(title: Title, is_verbose: bool) -> Self {
+        let detail = match is_verbose {
+            true => Detail::Operations,
+            false => Detail::Steps,
+        };
         let mut board = Self {
             is_verbose,
-            steps: Steps::new(Detail::Live),
+            steps: Steps::new(detail).live(),
             shown: BTreeMap::new(),
             waiting: VecDeque::new(),
             given_up: 0,
             ahead: None,
             begun: None,
             is_stopping: false,
-            title,
+            title: Title {
+                name: one_line(&title.name),
+                path: one_line(&title.path),
+                ..title
+            },
         };
         let header = Line::default().with(Tone::Strong, board.title.line());
         board.settle(header);
@@ -282,7 +290,7 @@ impl Board {
     /// The name of a step, without that of the app, which is known.
     fn short(&self, name: &str) -> String {
         let name = one_line(name);
-        let app = format!("[{}] ", one_line(&self.title.name));
+        let app = format!("[{}] ", self.title.name);
         name.strip_prefix(&app).unwrap_or(&name).to_owned()
     }
 

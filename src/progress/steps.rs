@@ -27,14 +27,13 @@ pub enum Detail {
     Steps,
     /// Every operation is a step of its own.
     Operations,
-    /// As [`Detail::Steps`], with every message of a transfer.
-    Live,
 }
 
 /// A state machine that takes the status stream of one solve.
 #[derive(Clone, Debug, Default)]
 pub struct Steps {
     detail: Detail,
+    is_live: bool,
     vertices: BTreeMap<String, Vertex>,
     /// The step of every operation.
     steps_by_vertex: BTreeMap<String, usize>,
@@ -93,6 +92,13 @@ impl Steps {
             detail,
             ..Self::default()
         }
+    }
+
+    /// Tells every message of a transfer.
+    #[must_use]
+    pub(super) fn live(mut self) -> Self {
+        self.is_live = true;
+        self
     }
 
     /// The latest time of the stream, in nanoseconds by the daemon's clock; 0 before the first.
@@ -333,7 +339,7 @@ impl Steps {
             untold: None,
         });
         let is_due = completed.is_some()
-            || self.detail == Detail::Live
+            || self.is_live
             || at.saturating_sub(known.told) >= PROGRESS;
         if known.is_complete {
             return;
