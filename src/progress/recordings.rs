@@ -216,15 +216,18 @@ fn warnings_stay() {
 }
 
 #[test]
-fn a_verbose_record_has_every_step_and_its_output() {
+fn a_verbose_record_has_every_operation_and_all_output() {
     assert_eq!(
         record(FAILED, 2, true),
         [
             "building hello (apps/hello), app 1 of 2",
             "  ✓   cached  base image",
             "  ✓     0.3s  source of the repository",
+            "  ✓     0.0s  package ca-certificates-bundle-20260816-r1",
+            "  ✓     0.0s  package busybox-1.38.0-r1",
+            "  ✓     0.0s  package wolfi-baselayout-20230201-r29",
             "  ✓   cached  source",
-            "  ✓     0.0s  3 build packages",
+            "  ✓   cached  3 build packages",
             "build 1/2 │ step 1 of 3",
             "  ✓     0.3s  base image",
             "build 1/2 │ step 2 of 3",
