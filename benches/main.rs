@@ -77,7 +77,8 @@ fn bench(arguments: &[String]) {
     let mut table = Table::new(&bench);
     for case in case::CASES {
         if options.only.is_empty() || options.only.iter().any(|only| only == case.name) {
-            table.add(bench.run(case));
+            let row = table.add(bench.run(case));
+            let _ = writeln!(std::io::stderr(), "{row}"); // for who waits
             bench.prune();
         }
     }

@@ -23,6 +23,12 @@ struct Row {
     cells: [String; 5],
 }
 
+impl Row {
+    fn text(&self) -> String {
+        format!("| {} |", self.cells.join(" | "))
+    }
+}
+
 impl Table {
     pub(crate) fn new(bench: &Bench) -> Self {
         Self {
@@ -34,7 +40,8 @@ impl Table {
         }
     }
 
-    pub(crate) fn add(&mut self, measured: Measured) {
+    /// Adds a case and gives its row.
+    pub(crate) fn add(&mut self, measured: Measured) -> String {
         let of = |costs: &[Cost], pick: fn(&Cost) -> f64| median(costs.iter().map(pick));
         // Pair by pair, so that what else the machine did falls on both.
         let ratio = |pick: fn(&Cost) -> f64| {
@@ -82,6 +89,7 @@ impl Table {
             "buildctl": measured.theirs,
             "load": loads.collect::<Vec<_>>(),
         }));
+        self.rows.last().map(Row::text).unwrap_or_default()
     }
 
     pub(crate) fn start(&mut self, start: Start) {
@@ -140,7 +148,7 @@ impl Table {
             "| case | wall time | processor time | peak memory | load |\n|---|---|---|---|--:|\n",
         );
         for row in &self.rows {
-            let _ = writeln!(text, "| {} |", row.cells.join(" | ")); // strings take everything
+            let _ = writeln!(text, "{}", row.text()); // strings take everything
         }
         let _ = write!(
             text,
