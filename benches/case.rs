@@ -127,7 +127,7 @@ pub(crate) struct Measured {
 pub(crate) struct Bench {
     scale: Scale,
     pub(crate) pairs: usize,
-    endpoint: String,
+    pub(crate) endpoint: String,
     buildctl: PathBuf,
     pub(crate) folder: TempDir,
 }
@@ -143,8 +143,6 @@ impl Bench {
         let variable = |name: &str| {
             std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/bench"))
         };
-        let near =
-            std::env::var_os("PEELBOX_TESTBED_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         Self {
             scale,
             pairs: pairs.unwrap_or(scale.pairs),
@@ -152,7 +150,7 @@ impl Bench {
             buildctl: variable("PEELBOX_TESTBED_BUILDCTL").into(),
             folder: tempfile::Builder::new()
                 .prefix("bench-")
-                .tempdir_in(near)
+                .tempdir()
                 .unwrap(),
         }
     }
@@ -235,11 +233,7 @@ impl Bench {
                     if file % 100 == 0 {
                         fs::create_dir_all(&folder).unwrap();
                     }
-                    write(
-                        &folder.join(format!("file-{file:06}")),
-                        &mut random,
-                        4 << 10,
-                    );
+                    write(&folder.join(format!("file-{file:06}")), &mut random, 4 << 10);
                 }
             }
             Kind::First { is_large: true } => {
@@ -289,12 +283,7 @@ impl Bench {
 
     fn ours(&self, context: &str) -> Vec<String> {
         let program = std::env::current_exe().unwrap().display().to_string();
-        vec![
-            program,
-            "client".to_owned(),
-            self.endpoint.clone(),
-            context.to_owned(),
-        ]
+        vec![program, "client".to_owned(), self.endpoint.clone(), context.to_owned()]
     }
 
     fn theirs(&self, context: &str) -> Vec<String> {
