@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use buildkit_proto::pb;
 use peelbox::buildkit::fsutil::{Filter, Listing};
-use peelbox::buildkit::{Access, Client, Error, Export, Job, Outcome, Services, Session};
+use peelbox::buildkit::{Access, Client, Error, Export, Job, Outcome, Services, Session, Target};
 use peelbox::oci::Platform;
 use prost::Message as _;
 
@@ -57,7 +57,7 @@ async fn build(
     let exports = output.map(|file| Export {
         kind: "oci".to_owned(),
         attributes: BTreeMap::new(),
-        file: Some(file),
+        target: Target::File(file),
     });
     let job = Job {
         exports: exports.into_iter().collect(),

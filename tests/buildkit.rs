@@ -15,7 +15,7 @@ use peelbox::buildkit::llb::{
 };
 use peelbox::buildkit::{
     Attestation, Auth, BuildError, Client, DockerConfig, Endpoint, Error, Export, Job, Outcome,
-    Services, Session, StatusResponse,
+    Services, Session, StatusResponse, Target,
 };
 use peelbox::oci::{Platform, Reference};
 
@@ -51,7 +51,7 @@ async fn a_gateway_build_reads_its_files_and_exports_an_attested_image() {
         exports: vec![Export {
             kind: "oci".to_owned(),
             attributes: [("name".to_owned(), "example.test/app:1".to_owned())].into(),
-            file: Some(tar.clone()),
+            target: Target::File(tar.clone()),
         }],
         attributes: [("attest:provenance".to_owned(), "mode=max".to_owned())].into(),
         ..Job::default()

@@ -377,7 +377,7 @@ mod tests {
                 .map(told),
             Some("the daemon has not answered Session for 0 s".to_owned())
         );
-        let gateway = Gateway::new(&client, "0".parse().unwrap());
+        let gateway = Gateway::new(&client, "0".parse().unwrap(), &[]);
         assert_eq!(
             gateway.ping().await.err().map(told),
             Some("the daemon has not answered Ping for 0 s".to_owned())

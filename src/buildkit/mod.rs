@@ -33,7 +33,7 @@ pub use session::{
     Agents, Auth, Directory, DockerConfig, DockerConfigError, Keychain, Received, Secrets,
     Services, Session, Stores,
 };
-pub use solve::{AsError, BuildError, Cache, Export, Job, Response};
+pub use solve::{AsError, BuildError, Cache, Export, Job, Response, Target};
 pub use tls::{Tls, TlsError, TlsFault, TlsFiles};
 
 pub use buildkit_proto::moby::buildkit::v1::{

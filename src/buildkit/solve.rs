@@ -26,6 +26,8 @@ pub struct Job {
     pub cache_imports: Vec<Cache>,
     /// Where the daemon writes the steps of this build.
     pub cache_exports: Vec<Cache>,
+    /// What steps may do that others may not, such as `network.host`; the daemon must allow it too.
+    pub entitlements: Vec<String>,
 }
 
 /// A place outside of the daemon where it finds or puts the results of steps.
@@ -57,8 +59,24 @@ pub struct Export {
     pub kind: String,
     /// Its attributes.
     pub attributes: BTreeMap<String, String>,
-    /// The file that takes what the exporter sends; `None` for exporters that keep the result at the daemon.
-    pub file: Option<PathBuf>,
+    /// Where what it sends goes.
+    pub target: Target,
+}
+
+/// Where the output of an exporter goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// Nothing is sent: the daemon keeps the result, or pushes it.
+    #[default]
+    Daemon,
+    /// The file that takes an archive: exporters `oci`, `docker`, `tar`.
+    File(PathBuf),
+    /// The empty directory that takes files: exporter `local`.
+    Files(PathBuf),
+    /// The directory that takes the blobs of an image layout: exporter `oci` with `tar=false`, of which a build has one.
+    ///
+    /// The daemon does not write `index.json`: [`Directory::name`](super::Directory::name) does.
+    Layout(PathBuf),
 }
 
 /// The daemon's answer to a build that succeeded.
@@ -155,6 +173,7 @@ impl Client {
             exporter_deprecated: first.r#type,
             exporter_attrs_deprecated: first.attrs,
             exporters,
+            entitlements: job.entitlements,
             frontend_attrs: job.attributes.into_iter().collect(),
             cache: Some(control::CacheOptions {
                 exports,

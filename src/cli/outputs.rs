@@ -5,7 +5,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::buildkit::Export;
+use crate::buildkit::{Export, Target};
 use crate::oci::{Archive, ArchivedImage, Digest, Hasher};
 use crate::report::{Artifact, Kind};
 
@@ -187,7 +187,7 @@ pub(super) fn archive(
     Export {
         kind: kind.to_owned(),
         attributes,
-        file: Some(file.to_owned()),
+        target: Target::File(file.to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The place where exporters put archives.
+//! The place where exporters put archives and files.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -18,7 +18,9 @@ use tonic::server::NamedService;
 use tower::Service;
 
 use super::Shared;
-use super::wire::{Contents, answer, done};
+use super::super::solve::Target;
+use super::fsutil::{self, outbox};
+use super::wire::{Contents, Packets, answer, done};
 
 /// What an exporter sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub(super) struct Receiver {
 
 #[derive(Default)]
 struct State {
-    files: Vec<Option<PathBuf>>,
+    targets: Vec<Target>,
     received: BTreeMap<usize, Received>,
 }
 
@@ -51,9 +53,9 @@ impl Receiver {
         Mutex::lock(&self.state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn expect(&self, files: Vec<Option<PathBuf>>) {
+    pub(super) fn expect(&self, targets: Vec<Target>) {
         *self.state() = State {
-            files,
+            targets,
             received: BTreeMap::new(),
         };
     }
@@ -62,29 +64,50 @@ impl Receiver {
         self.state().received.clone()
     }
 
-    fn file(&self, headers: &HeaderMap) -> Option<(usize, PathBuf)> {
+    fn target(&self, headers: &HeaderMap) -> Option<(usize, Target)> {
         // Absent before v0.13, where there is one exporter only.
         let index = match headers.get("buildkit-attachable-exporter-id") {
             Some(id) => id.to_str().ok()?.parse().ok()?,
             None => 0,
         };
-        let file = self.state().files.get(index)?.clone()?;
-        Some((index, file))
+        let target = self.state().targets.get(index)?.clone();
+        Some((index, target))
     }
 
-    async fn diff_copy(self, request: http::Request<Body>) -> Result<(), Status> {
+    // Archives and files come by the same method, as messages of different types: what was asked for tells which.
+    async fn diff_copy(
+        self,
+        request: http::Request<Body>,
+    ) -> Result<http::Response<Body>, Status> {
         let (head, body) = request.into_parts();
-        let Some((index, path)) = self.file(&head.headers) else {
-            return Err(Status::not_found(
-                "no file was asked for under this exporter id",
-            ));
-        };
-        let bytes = take(Contents::new(body), path).await?;
-        let metadata = metadata(&head.headers);
-        self.state()
-            .received
-            .insert(index, Received { bytes, metadata });
-        Ok(())
+        match self.target(&head.headers) {
+            Some((index, Target::File(path))) => {
+                let bytes = take(Contents::new(body), path).await?;
+                let metadata = metadata(&head.headers);
+                self.put(index, Received { bytes, metadata });
+                Ok(answer(Empty { is_done: false }))
+            }
+            Some((index, Target::Files(path))) => {
+                let metadata = metadata(&head.headers);
+                let (out, outgoing) = outbox();
+                // It ends with the stream that it reads; what goes wrong it tells the daemon, which fails the build.
+                tokio::spawn(async move {
+                    let packets = Packets::new(body);
+                    if let Ok(received) = fsutil::receive(&path, packets, out).await {
+                        let bytes = received.bytes;
+                        self.put(index, Received { bytes, metadata });
+                    }
+                });
+                Ok(answer(outgoing))
+            }
+            _ => Err(Status::not_found(
+                "nothing was asked for under this exporter id",
+            )),
+        }
+    }
+
+    fn put(&self, index: usize, received: Received) {
+        self.state().received.insert(index, received);
     }
 }
 
@@ -191,10 +214,7 @@ impl Service<http::Request<Body>> for Receiver {
                 "/moby.filesync.v1.FileSend/DiffCopy" => receiver.diff_copy(request).await,
                 _ => Err(Status::unimplemented("there is no such method")),
             };
-            Ok(match taken {
-                Ok(()) => answer(Empty { is_done: false }),
-                Err(status) => status.into_http(),
-            })
+            Ok(taken.unwrap_or_else(Status::into_http))
         })
     }
 }

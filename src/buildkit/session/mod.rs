@@ -30,7 +30,7 @@ use tonic::{Request, Response, Status};
 
 use super::client::Client;
 use super::error::Error;
-use super::solve::Export;
+use super::solve::{Export, Target};
 pub use auth::{Auth, Keychain};
 use content::{Content, ContentServer};
 pub use content::{Directory, Stores};
@@ -65,6 +65,7 @@ pub struct Session {
     id: String,
     receiver: Receiver,
     sender: Sender,
+    content: Content,
     ended: watch::Receiver<Option<String>>,
     tunnel: tunnel::Tunnel,
 }
@@ -83,6 +84,7 @@ impl Session {
         let id = uuid::Uuid::new_v4().to_string();
         let receiver = Receiver::default();
         let sender = Sender::new(services.locals);
+        let content = Content::new(services.stores);
         let router = Server::builder()
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_stream_window_size(STREAM_WINDOW)
@@ -92,12 +94,13 @@ impl Session {
             .add_service(AuthServer::new(services.auth))
             .add_service(SecretsServer::new(services.secrets))
             .add_service(SshServer::new(services.agents))
-            .add_service(ContentServer::new(Content::new(services.stores)));
+            .add_service(ContentServer::new(content.clone()));
         let (tunnel, ended) = tunnel::open(client, &id, &services.name, router).await?;
         Ok(Self {
             id,
             receiver,
             sender,
+            content,
             ended,
             tunnel,
         })
@@ -109,10 +112,15 @@ impl Session {
         &self.id
     }
 
-    /// Says which files take the exports of the build that comes next.
+    /// Says what takes the exports of the build that comes next.
     pub(super) fn expect(&self, exports: &[Export]) {
-        self.receiver
-            .expect(exports.iter().map(|export| export.file.clone()).collect());
+        let targets = exports.iter().map(|export| export.target.clone());
+        self.receiver.expect(targets.collect());
+        let layout = exports.iter().find_map(|export| match &export.target {
+            Target::Layout(path) => Some(Directory::new(path.clone())),
+            _ => None,
+        });
+        self.content.expect(layout);
     }
 
     /// What the exporters of the last build sent, by the index of the export.

@@ -34,6 +34,8 @@ pub struct Stores {
 #[derive(Clone)]
 pub(super) struct Content {
     stores: Arc<Stores>,
+    /// What takes the image of the build that runs.
+    export: Shared<Option<Arc<Directory>>>,
     /// The writes under way, by store and reference.
     writes: Shared<BTreeSet<(String, String)>>,
 }
@@ -42,6 +44,7 @@ pub(super) struct Content {
 const STORE: &str = "buildkit-attachable-store-id";
 const LAYOUT: &str = "oci:";
 const CACHE: &str = "local:";
+const EXPORT: &str = "export";
 // What the daemon asks for at a time; two are on their way at most.
 const PAGE: usize = 1 << 20;
 const QUEUE: usize = 2;
@@ -52,8 +55,14 @@ impl Content {
     pub(super) fn new(stores: Stores) -> Self {
         Self {
             stores: Arc::new(stores),
+            export: Shared::default(),
             writes: Shared::default(),
         }
+    }
+
+    /// Says where the image of the build that comes next goes.
+    pub(super) fn expect(&self, layout: Option<Directory>) {
+        *self.export.lock().unwrap_or_else(PoisonError::into_inner) = layout.map(Arc::new);
     }
 
     fn find(&self, store: &str, digest: &str) -> Result<(Digest, Blob), Status> {
@@ -62,23 +71,28 @@ impl Content {
             .map_err(|error| Status::invalid_argument(format!("{error}")))?;
         let found = match self.store(store)? {
             Store::Layout(layout) => layout.blob(digest),
-            Store::Cache(directory) => directory.blob(digest),
+            Store::Directory(directory) => directory.blob(digest),
         };
         let blob = found.map_err(|error| failed(&error))?;
         let blob = blob.ok_or_else(|| Status::not_found(format!("there is no blob {digest}")))?;
         Ok((digest, blob))
     }
 
-    fn store(&self, id: &str) -> Result<Store<'_>, Status> {
+    fn store(&self, id: &str) -> Result<Store, Status> {
         let layout = id
             .strip_prefix(LAYOUT)
             .and_then(|name| self.stores.layouts.get(name))
-            .map(|layout| Store::Layout(layout));
-        let cache = id
-            .strip_prefix(CACHE)
-            .and_then(|name| self.stores.caches.get(name));
+            .map(|layout| Store::Layout(Arc::clone(layout)));
+        let directory = match id.strip_prefix(CACHE) {
+            Some(name) => self.stores.caches.get(name).cloned(),
+            None if id == EXPORT => {
+                let export = self.export.lock();
+                export.unwrap_or_else(PoisonError::into_inner).clone()
+            }
+            None => None,
+        };
         layout
-            .or(cache.map(|directory| Store::Cache(directory)))
+            .or(directory.map(Store::Directory))
             .ok_or_else(|| Status::not_found(format!("there is no content store `{id}`")))
     }
 
@@ -117,10 +131,9 @@ impl Content {
         request: Request<Streaming<WriteRequest>>,
     ) -> Result<Response<ReceiverStream<Result<WriteResponse, Status>>>, Status> {
         let id = id(&request)?;
-        let Store::Cache(directory) = self.store(&id)? else {
+        let Store::Directory(directory) = self.store(&id)? else {
             return Err(Status::permission_denied("an image layout is read only"));
         };
-        let directory = Arc::clone(directory);
         let mut messages = request.into_inner();
         let first = messages
             .message()
@@ -162,9 +175,9 @@ impl Content {
     }
 }
 
-enum Store<'a> {
-    Layout(&'a Layout),
-    Cache(&'a Arc<Directory>),
+enum Store {
+    Layout(Arc<Layout>),
+    Directory(Arc<Directory>),
 }
 
 /// The right to be the only one that writes under a reference.
