@@ -127,7 +127,7 @@ pub(crate) struct Measured {
 pub(crate) struct Bench {
     scale: Scale,
     pub(crate) pairs: usize,
-    endpoint: String,
+    pub(crate) endpoint: String,
     buildctl: PathBuf,
     pub(crate) folder: TempDir,
 }
@@ -143,17 +143,12 @@ impl Bench {
         let variable = |name: &str| {
             std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/bench"))
         };
-        let near =
-            std::env::var_os("PEELBOX_TESTBED_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         Self {
             scale,
             pairs: pairs.unwrap_or(scale.pairs),
             endpoint: variable("PEELBOX_TESTBED_BUILDKIT_LATEST"),
             buildctl: variable("PEELBOX_TESTBED_BUILDCTL").into(),
-            folder: tempfile::Builder::new()
-                .prefix("bench-")
-                .tempdir_in(near)
-                .unwrap(),
+            folder: tempfile::Builder::new().prefix("bench-").tempdir().unwrap(),
         }
     }
 

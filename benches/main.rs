@@ -19,8 +19,7 @@ use std::path::PathBuf;
 use case::{Bench, Scale};
 use table::Table;
 
-const USAGE: &str =
-    "usage: bench [--quick] [--only CASE]... [--pairs N] [--peelbox FILE] [--write DIR]
+const USAGE: &str = "usage: bench [--quick] [--only unchanged|files|large|export|start|ci]... [--pairs N] [--peelbox FILE] [--write DIR]
 
 Needs PEELBOX_TESTBED_BUILDKIT_LATEST and PEELBOX_TESTBED_BUILDCTL; scripts/bench provides them.
 ";
@@ -64,6 +63,12 @@ impl Options {
     }
 }
 
+impl Options {
+    fn wants(&self, case: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == case)
+    }
+}
+
 fn bench(arguments: &[String]) {
     let Some(options) = Options::parse(arguments) else {
         let _ = std::io::stderr().write_all(USAGE.as_bytes()); // nobody reads it
@@ -77,15 +82,19 @@ fn bench(arguments: &[String]) {
     let bench = Bench::new(scale, options.pairs);
     let mut table = Table::new(&bench);
     for case in case::CASES {
-        if options.only.is_empty() || options.only.iter().any(|only| only == case.name) {
-            table.add(bench.run(case));
+        if options.wants(case.name) {
+            let row = table.add(bench.run(case));
+            let _ = writeln!(std::io::stderr(), "{row}"); // for who waits
             bench.prune();
         }
     }
     if let Some(peelbox) = &options.peelbox {
-        table.start(start::measure(peelbox, bench.pairs * 3));
-        if options.only.is_empty() || options.only.iter().any(|only| only == "ci") {
-            table.ci(ours::measure(peelbox, &bench));
+        if options.wants("start") {
+            table.start(&start::measure(peelbox, bench.pairs * 3));
+        }
+        if options.wants("ci") {
+            table.ci(&ours::measure(peelbox, &bench));
+            bench.prune();
         }
     }
     let text = table.markdown();

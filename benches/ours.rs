@@ -1,26 +1,148 @@
 //! What `peelbox ci` costs on top of a daemon that has nothing left to do.
 
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
-use crate::case::Bench;
+use serde_json::json;
 
-/// One run.
-pub(crate) struct Run {
+use crate::case::{Bench, load};
+use crate::measure::{Cost, cost, median};
+
+/// The runs, and what goes through the connection in one of them.
+pub(crate) struct Runs {
     pub(crate) apps: usize,
     pub(crate) files: usize,
-    pub(crate) transfers: usize,
-    pub(crate) wall: f64,
-    pub(crate) cpu: f64,
-    pub(crate) memory: i64,
+    /// How often the list of the repository's files fits into what was sent.
+    pub(crate) transfers: u64,
+    pub(crate) costs: Vec<Cost>,
+    pub(crate) load: f64,
 }
 
-pub(crate) fn measure(_peelbox: &Path, bench: &Bench) -> Run {
-    Run {
+/// The files that no app has for itself.
+const SHARED: usize = 10_000;
+
+pub(crate) fn measure(peelbox: &Path, bench: &Bench) -> Runs {
+    let repository = bench.folder.path().join("repository");
+    let files = fill(&repository, bench.apps());
+    let run = |endpoint: &str| {
+        let command = [
+            "env",
+            &format!(
+                "PEELBOX_BASE_IMAGE={}",
+                variable("PEELBOX_TESTBED_BASE_IMAGE_REGISTRY")
+            ),
+            &format!(
+                "PEELBOX_CACHE_DIR={}",
+                bench.folder.path().join("cache").display()
+            ),
+            &peelbox.display().to_string(),
+            "ci",
+            "--quiet",
+            "--buildkit",
+            endpoint,
+            "--output-dir",
+            &bench.folder.path().join("out").display().to_string(),
+            &repository.display().to_string(),
+        ]
+        .map(str::to_owned);
+        cost(
+            &command,
+            "/dev/null".as_ref(),
+            &bench.folder.path().join("log"),
+        )
+    };
+    // The first run builds, the second has the daemon know every file.
+    run(&bench.endpoint);
+    run(&bench.endpoint);
+    let load = load();
+    let costs = (0..bench.pairs).map(|_| run(&bench.endpoint)).collect();
+    let socket = bench.folder.path().join("counting.sock");
+    let sent = count(
+        &socket,
+        bench.endpoint.strip_prefix("unix://").unwrap().to_owned(),
+    );
+    run(&format!("unix://{}", socket.display()));
+    let listed: u64 = sent.load(Ordering::Relaxed) / (files as u64 * ENTRY);
+    Runs {
         apps: bench.apps(),
-        files: 0,
-        transfers: 0,
-        wall: 0.0,
-        cpu: 0.0,
-        memory: 0,
+        files,
+        transfers: listed,
+        costs,
+        load,
+    }
+}
+
+/// What the entry of a file takes in a list: its path, of more than half of this, with mode, size and time.
+const ENTRY: u64 = 80;
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/bench"))
+}
+
+/// Makes a repository of apps that each take one directory of it, and says how many files it has.
+fn fill(repository: &Path, apps: usize) -> usize {
+    let mut specs = Vec::new();
+    for app in 0..apps {
+        let name = format!("app-{app:02}");
+        let folder = repository.join(&name);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("index.html"), &name).unwrap();
+        specs.push(json!({
+            "version": "1.0",
+            "metadata": { "project_name": name, "path": name, "kind": "static" },
+            "build": { "context": [format!("{name}/**")] },
+            "runtime": { "packages": ["nginx"], "copy": [{ "from": ".", "to": "/app" }], "ports": [8080] },
+        }));
+    }
+    let text = serde_json::to_vec(&specs).unwrap();
+    fs::write(repository.join("universalbuild.json"), text).unwrap();
+    for file in 0..SHARED {
+        let folder = repository.join(format!("libraries/of-everybody/number-{:03}", file / 100));
+        if file % 100 == 0 {
+            fs::create_dir_all(&folder).unwrap();
+        }
+        fs::write(folder.join(format!("source-{file:06}.txt")), "text").unwrap();
+    }
+    apps + 1 + SHARED
+}
+
+/// Passes one connection on to the daemon's socket and counts what goes there.
+fn count(socket: &Path, daemon: String) -> Arc<AtomicU64> {
+    let listener = UnixListener::bind(socket).unwrap();
+    let sent = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&sent);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (client, counter) = (stream.unwrap(), Arc::clone(&counter));
+            let there = UnixStream::connect(&daemon).unwrap();
+            let back = (there.try_clone().unwrap(), client.try_clone().unwrap());
+            thread::spawn(move || pass(client, there, &counter));
+            thread::spawn(move || pass(back.0, back.1, &AtomicU64::new(0)));
+        }
+    });
+    sent
+}
+
+fn pass(mut from: UnixStream, mut to: UnixStream, counter: &AtomicU64) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        counter.fetch_add(length as u64, Ordering::Relaxed);
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write); // it may be gone
+}
+
+impl Runs {
+    /// The median over the runs.
+    pub(crate) fn median(&self, pick: fn(&Cost) -> f64) -> f64 {
+        median(self.costs.iter().map(pick))
     }
 }

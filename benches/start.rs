@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use crate::case::load;
 use crate::measure::{median, milliseconds};
 
 /// The program before it does anything.
@@ -15,6 +16,8 @@ pub(crate) struct Start {
     pub(crate) wall: f64,
     /// The size of the program, in MiB.
     pub(crate) size: f64,
+    /// The load average before.
+    pub(crate) load: f64,
 }
 
 const PREFACE: usize = 24;
@@ -23,6 +26,7 @@ const HEADERS: u8 = 1;
 pub(crate) fn measure(peelbox: &Path, runs: usize) -> Start {
     let size = fs::metadata(peelbox).unwrap().len();
     Start {
+        load: load(),
         wall: median((0..runs).map(|_| start(peelbox))),
         size: size as f64 / f64::from(1 << 20),
     }

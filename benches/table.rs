@@ -5,9 +5,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::case::{Bench, Measured, load};
+use crate::case::{Bench, Measured};
 use crate::measure::{Cost, median};
-use crate::ours::Run;
+use crate::ours::Runs;
 use crate::start::Start;
 
 /// The rows so far.
@@ -23,6 +23,12 @@ struct Row {
     cells: [String; 5],
 }
 
+impl Row {
+    fn text(&self) -> String {
+        format!("| {} |", self.cells.join(" | "))
+    }
+}
+
 impl Table {
     pub(crate) fn new(bench: &Bench) -> Self {
         Self {
@@ -34,7 +40,8 @@ impl Table {
         }
     }
 
-    pub(crate) fn add(&mut self, measured: Measured) {
+    /// Adds a case and gives its row.
+    pub(crate) fn add(&mut self, measured: Measured) -> String {
         let of = |costs: &[Cost], pick: fn(&Cost) -> f64| median(costs.iter().map(pick));
         // Pair by pair, so that what else the machine did falls on both.
         let ratio = |pick: fn(&Cost) -> f64| {
@@ -82,14 +89,16 @@ impl Table {
             "buildctl": measured.theirs,
             "load": loads.collect::<Vec<_>>(),
         }));
+        self.rows.last().map(Row::text).unwrap_or_default()
     }
 
-    pub(crate) fn start(&mut self, start: Start) {
+    pub(crate) fn start(&mut self, start: &Start) {
         self.single(
             "start of the program to its first call".to_owned(),
             format!("{:.1} ms (≤ 10{})", start.wall, missed(start.wall > 10.0)),
             String::new(),
             String::new(),
+            start.load,
         );
         self.single(
             "release program".to_owned(),
@@ -100,34 +109,35 @@ impl Table {
                 start.size,
                 missed(start.size > 12.0)
             ),
+            start.load,
         );
-        self.json
-            .push(json!({ "case": "start", "wall_ms": start.wall, "size_mib": start.size }));
+        self.json.push(json!({ "case": "start", "wall_ms": start.wall, "size_mib": start.size, "load": start.load }));
     }
 
-    pub(crate) fn ci(&mut self, run: Run) {
-        let per_app = run.cpu / 1000.0 / run.apps as f64;
+    pub(crate) fn ci(&mut self, runs: &Runs) {
+        let per_app = runs.median(|cost| cost.cpu) / 1000.0 / runs.apps as f64;
+        let transfers = runs.transfers;
         self.single(
             format!(
-                "no-op `peelbox ci` of {} apps in {} files, {} transfer{} of the context",
-                run.apps,
-                run.files,
-                run.transfers,
-                if run.transfers == 1 { "" } else { "s" }
+                "no-op `peelbox ci` of {} apps in {} files, whose list is sent {transfers} × (≤ 1{})",
+                runs.apps,
+                runs.files,
+                missed(transfers > 1)
             ),
-            format!("{:.2} s", run.wall / 1000.0),
+            format!("{:.2} s", runs.median(|cost| cost.wall) / 1000.0),
             format!("{per_app:.3} s per app (≤ 0.1{})", missed(per_app > 0.1)),
-            format!("{:.0} MiB", mebibytes(run.memory)),
+            format!("{:.0} MiB", runs.median(|cost| mebibytes(cost.memory))),
+            runs.load,
         );
         self.json.push(
-            json!({ "case": "ci", "apps": run.apps, "wall_ms": run.wall, "cpu_ms": run.cpu,
-            "memory_kib": run.memory, "transfers": run.transfers, "files": run.files }),
+            json!({ "case": "ci", "apps": runs.apps, "files": runs.files, "transfers": transfers,
+            "peelbox": runs.costs, "load": runs.load }),
         );
     }
 
-    fn single(&mut self, title: String, wall: String, cpu: String, memory: String) {
+    fn single(&mut self, title: String, wall: String, cpu: String, memory: String, load: f64) {
         self.rows.push(Row {
-            cells: [title, wall, cpu, memory, format!("{:.1}", load())],
+            cells: [title, wall, cpu, memory, format!("{load:.1}")],
         });
     }
 
@@ -136,7 +146,7 @@ impl Table {
             "| case | wall time | processor time | peak memory | load |\n|---|---|---|---|--:|\n",
         );
         for row in &self.rows {
-            let _ = writeln!(text, "| {} |", row.cells.join(" | ")); // strings take everything
+            let _ = writeln!(text, "{}", row.text()); // strings take everything
         }
         let _ = write!(
             text,

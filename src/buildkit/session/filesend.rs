@@ -1,16 +1,24 @@
 //! The place where exporters put archives.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{self, IoSlice, Write as _};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
-use buildkit_proto::moby::filesync::v1::BytesMessage;
-use buildkit_proto::moby::filesync::v1::file_send_server::FileSend;
-use tokio::fs::File;
-use tokio::io::{AsyncWriteExt as _, BufWriter};
-use tonic::{Request, Response, Status, Streaming};
+use bytes::Bytes;
+use http::HeaderMap;
+use tokio::sync::mpsc;
+use tonic::Status;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tower::Service;
 
 use super::Shared;
+use super::wire::{Contents, answer, done};
 
 /// What an exporter sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +31,7 @@ pub struct Received {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// Takes what exporters send, below the generated server, whose messages would be copies.
 #[derive(Clone, Default)]
 pub(super) struct Receiver {
     state: Shared<State>,
@@ -34,8 +43,8 @@ struct State {
     received: BTreeMap<usize, Received>,
 }
 
-// A write buffer that lets the kernel work in large pieces without holding much of an image.
-const BUFFER: usize = 1 << 20;
+/// How many pieces wait for the disk; HTTP/2 has them of 16 KiB.
+const PIECES: usize = 64;
 
 impl Receiver {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -52,59 +61,140 @@ impl Receiver {
     pub(super) fn received(&self) -> BTreeMap<usize, Received> {
         self.state().received.clone()
     }
-}
 
-#[tonic::async_trait]
-impl FileSend for Receiver {
-    type DiffCopyStream = futures_util::stream::Empty<Result<BytesMessage, Status>>;
-
-    async fn diff_copy(
-        &self,
-        request: Request<Streaming<BytesMessage>>,
-    ) -> Result<Response<Self::DiffCopyStream>, Status> {
+    fn file(&self, headers: &HeaderMap) -> Option<(usize, PathBuf)> {
         // Absent before v0.13, where there is one exporter only.
-        let header = request.metadata().get("buildkit-attachable-exporter-id");
-        let index = header
-            .and_then(|id| id.to_str().ok())
-            .map_or(Some(0), |id| id.parse().ok());
-        let file = index.and_then(|index| {
-            self.state()
-                .files
-                .get(index)
-                .cloned()
-                .flatten()
-                .map(|file| (index, file))
-        });
-        let Some((index, path)) = file else {
+        let index = match headers.get("buildkit-attachable-exporter-id") {
+            Some(id) => id.to_str().ok()?.parse().ok()?,
+            None => 0,
+        };
+        let file = self.state().files.get(index)?.clone()?;
+        Some((index, file))
+    }
+
+    async fn diff_copy(self, request: http::Request<Body>) -> Result<(), Status> {
+        let (head, body) = request.into_parts();
+        let Some((index, path)) = self.file(&head.headers) else {
             return Err(Status::not_found(
                 "no file was asked for under this exporter id",
             ));
         };
-        let metadata = request
-            .metadata()
-            .iter()
-            .filter_map(|entry| match entry {
-                tonic::metadata::KeyAndValueRef::Ascii(key, value) => {
-                    let key = key.as_str().strip_prefix("exporter-md-")?;
-                    Some((key.to_owned(), value.to_str().ok()?.to_owned()))
-                }
-                tonic::metadata::KeyAndValueRef::Binary(..) => None,
-            })
-            .collect();
-        let failed = |error: std::io::Error| {
-            Status::internal(format!("cannot write `{}`: {error}", path.display()))
-        };
-        let mut file = BufWriter::with_capacity(BUFFER, File::create(&path).await.map_err(failed)?);
-        let mut messages = request.into_inner();
-        let mut bytes = 0;
-        while let Some(message) = messages.message().await? {
-            file.write_all(&message.data).await.map_err(failed)?;
-            bytes += message.data.len() as u64;
-        }
-        file.flush().await.map_err(failed)?;
+        let bytes = take(Contents::new(body), path).await?;
+        let metadata = metadata(&head.headers);
         self.state()
             .received
             .insert(index, Received { bytes, metadata });
-        Ok(Response::new(futures_util::stream::empty()))
+        Ok(())
+    }
+}
+
+fn metadata(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let said = headers.iter().filter_map(|(key, value)| {
+        let key = key.as_str().strip_prefix("exporter-md-")?;
+        Some((key.to_owned(), value.to_str().ok()?.to_owned()))
+    });
+    said.collect()
+}
+
+/// Writes all of `contents` to the file at `path`, on a thread of its own.
+async fn take(mut contents: Contents, path: PathBuf) -> Result<u64, Status> {
+    let (queue, pieces) = mpsc::channel(PIECES);
+    let writing = tokio::task::spawn_blocking(move || {
+        write(&path, pieces).map_err(|error| {
+            Status::internal(format!("cannot write `{}`: {error}", path.display()))
+        })
+    });
+    let mut broken = None;
+    while let Some(piece) = contents.next().await {
+        match piece {
+            Ok(piece) => {
+                // The writer says why it has ended.
+                if queue.send(piece).await.is_err() {
+                    break;
+                }
+            }
+            Err(status) => {
+                broken = Some(status);
+                break;
+            }
+        }
+    }
+    drop(queue);
+    let written = writing
+        .await
+        .map_err(|error| Status::internal(error.to_string()))??;
+    broken.map_or(Ok(written), Err)
+}
+
+fn write(path: &Path, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<u64> {
+    let mut file = File::create(path)?;
+    let mut bytes = 0;
+    let mut batch = Vec::with_capacity(PIECES);
+    while pieces.blocking_recv_many(&mut batch, PIECES) > 0 {
+        bytes += batch.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        write_all(&mut file, &batch)?;
+        batch.clear();
+    }
+    Ok(bytes)
+}
+
+/// Writes all pieces at once, as far as the system takes them at once.
+fn write_all(file: &mut File, pieces: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut left = &mut slices[..];
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+impl NamedService for Receiver {
+    const NAME: &'static str = "moby.filesync.v1.FileSend";
+}
+
+/// The body of an answer that has nothing but an end.
+struct Empty {
+    is_done: bool,
+}
+
+impl http_body::Body for Empty {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Status>>> {
+        let is_done = std::mem::replace(&mut self.is_done, true);
+        Poll::Ready((!is_done).then(|| Ok(done())))
+    }
+}
+
+impl Service<http::Request<Body>> for Receiver {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let receiver = self.clone();
+        Box::pin(async move {
+            let taken = match request.uri().path() {
+                "/moby.filesync.v1.FileSend/DiffCopy" => receiver.diff_copy(request).await,
+                _ => Err(Status::unimplemented("there is no such method")),
+            };
+            Ok(match taken {
+                Ok(()) => answer(Empty { is_done: false }),
+                Err(status) => status.into_http(),
+            })
+        })
     }
 }

@@ -1,16 +1,24 @@
 //! Local directories for the daemon to read.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
-use buildkit_proto::fsutil::types::Packet;
-use buildkit_proto::moby::filesync::v1::file_sync_server::FileSync;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::Status;
+use tonic::body::Body;
+use tonic::metadata::MetadataMap;
+use tonic::server::NamedService;
+use tower::Service;
 
 use super::Shared;
 use super::fsutil::{self, Listing, Outgoing, Sent, outbox};
+use super::wire::{Packets, answer};
 
 /// Offers the listed directories; a listing is read once and serves all builds of the session.
+///
+/// It answers below the generated server, whose messages would be copies.
 #[derive(Clone, Default)]
 pub(super) struct Sender {
     locals: Arc<BTreeMap<String, Arc<Listing>>>,
@@ -28,6 +36,25 @@ impl Sender {
     pub(super) fn take_sent(&self) -> Sent {
         std::mem::take(&mut *Mutex::lock(&self.sent).unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn diff_copy(&self, request: http::Request<Body>) -> Result<Outgoing, Status> {
+        let (head, body) = request.into_parts();
+        let wanted = fsutil::Request::parse(&MetadataMap::from_headers(head.headers))
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let listing = self.locals.get(&wanted.name).cloned();
+        let listing = listing
+            .ok_or_else(|| Status::not_found(format!("no local directory `{}`", wanted.name)))?;
+        let (out, outgoing) = outbox();
+        let total = Arc::clone(&self.sent);
+        // It ends with the stream that it feeds.
+        tokio::spawn(async move {
+            let packets = Packets::new(body);
+            if let Ok(sent) = fsutil::send(listing, wanted.selection, packets, out).await {
+                add(&total, sent);
+            }
+        });
+        Ok(outgoing)
+    }
 }
 
 fn add(total: &Mutex<Sent>, sent: Sent) {
@@ -37,39 +64,29 @@ fn add(total: &Mutex<Sent>, sent: Sent) {
     total.bytes += sent.bytes;
 }
 
-#[tonic::async_trait]
-impl FileSync for Sender {
-    type DiffCopyStream = Outgoing;
-    type TarStreamStream = Outgoing;
+impl NamedService for Sender {
+    const NAME: &'static str = "moby.filesync.v1.FileSync";
+}
 
-    async fn diff_copy(
-        &self,
-        request: Request<Streaming<Packet>>,
-    ) -> Result<Response<Outgoing>, Status> {
-        let wanted = fsutil::Request::parse(request.metadata())
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let listing = self.locals.get(&wanted.name).cloned();
-        let listing = listing
-            .ok_or_else(|| Status::not_found(format!("no local directory `{}`", wanted.name)))?;
-        let (out, outgoing) = outbox();
-        let total = Arc::clone(&self.sent);
-        // It ends with the stream that it feeds.
-        tokio::spawn(async move {
-            if let Ok(sent) =
-                fsutil::send(listing, wanted.selection, request.into_inner(), out).await
-            {
-                add(&total, sent);
-            }
-        });
-        Ok(Response::new(outgoing))
+impl Service<http::Request<Body>> for Sender {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
-    async fn tar_stream(
-        &self,
-        _: Request<Streaming<Packet>>,
-    ) -> Result<Response<Outgoing>, Status> {
-        Err(Status::unimplemented(
-            "daemons read directories with DiffCopy",
-        ))
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let answered = match request.uri().path() {
+            "/moby.filesync.v1.FileSync/DiffCopy" => self.diff_copy(request),
+            _ => Err(Status::unimplemented(
+                "daemons read directories with DiffCopy",
+            )),
+        };
+        ready(Ok(match answered {
+            Ok(outgoing) => answer(outgoing),
+            Err(status) => status.into_http(),
+        }))
     }
 }

@@ -5,8 +5,10 @@ mod docker_config;
 mod filesend;
 mod filesync;
 pub mod fsutil;
+mod pipe;
 mod secrets;
 mod tunnel;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,13 +20,11 @@ use buildkit_proto::health::{
 };
 use buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
 use buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
-use buildkit_proto::moby::filesync::v1::file_send_server::FileSendServer;
-use buildkit_proto::moby::filesync::v1::file_sync_server::FileSyncServer;
 use tokio::sync::watch;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
-use super::client::{Client, MAX_MESSAGE};
+use super::client::Client;
 use super::error::Error;
 use super::solve::Export;
 pub use auth::{Auth, Keychain};
@@ -72,17 +72,12 @@ impl Session {
         let id = uuid::Uuid::new_v4().to_string();
         let receiver = Receiver::default();
         let sender = Sender::new(services.locals);
-        let limit = MAX_MESSAGE;
         let router = Server::builder()
             .initial_connection_window_size(CONNECTION_WINDOW)
             .initial_stream_window_size(STREAM_WINDOW)
             .add_service(HealthServer::new(Healthy))
-            .add_service(
-                FileSyncServer::new(sender.clone())
-                    .max_decoding_message_size(limit)
-                    .max_encoding_message_size(limit),
-            )
-            .add_service(FileSendServer::new(receiver.clone()).max_decoding_message_size(limit))
+            .add_service(sender.clone())
+            .add_service(receiver.clone())
             .add_service(AuthServer::new(services.auth))
             .add_service(SecretsServer::new(services.secrets));
         let (tunnel, ended) = tunnel::open(client, &id, &services.name, router).await?;

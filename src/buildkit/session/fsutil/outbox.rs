@@ -1,40 +1,52 @@
-//! Packets on their way out, bounded by number and by bytes.
+//! Packets on their way out, many in one piece.
+//!
+//! A piece is a buffer of a fixed number, filled by a thread with the bytes of gRPC messages and given back once the
+//! connection has taken it. So memory is bounded, and nothing is copied between a file and the connection.
 
+use std::io::{self, Read};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use buildkit_proto::fsutil::types::{Packet, packet::PacketType};
-use futures_util::Stream;
-use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use bytes::Bytes;
+use http_body::Frame;
+use prost::Message as _;
+use prost::encoding::{encode_varint, encoded_len_varint};
+use tokio::sync::mpsc;
 use tonic::Status;
 
-/// How many packets wait at most: enough that small ones do not wait for each other.
-const PACKETS: usize = 256;
+use super::super::wire::{PREFIX, done, prefix};
 
-/// How many bytes of file content wait at most, in packets of at most [`CHUNK`] bytes.
-const BYTES: usize = 1 << 20;
+/// The size of a buffer: the most content that one packet can have. Larger ones save processor time, but cost memory
+/// at both ends.
+const BUFFER: usize = 256 << 10;
 
-/// The most content of one packet. Larger ones save processor time, but cost memory at both ends.
-pub(super) const CHUNK: usize = 256 << 10;
+/// How many buffers there are: one for every thread of a transfer, and some that are on their way.
+const BUFFERS: usize = 8;
+
+/// From here on a buffer of small packets goes out, so that the daemon has something to do meanwhile.
+const ENOUGH: usize = 64 << 10;
+
+/// The content for which it is not worth beginning a packet at the end of a buffer.
+const TOO_LITTLE: usize = 16 << 10;
+
+/// What precedes the content of a DATA packet: the frame of gRPC, the type, the id, and the length.
+const MAX_DATA_HEAD: usize = PREFIX + 2 + 6 + 6;
 
 /// Where a transfer puts its packets.
 #[derive(Clone, Debug)]
 pub struct Outbox {
-    packets: mpsc::Sender<Weighed>,
-    bytes: Arc<Semaphore>,
+    pieces: mpsc::UnboundedSender<Bytes>,
+    pool: Arc<Pool>,
 }
 
-/// The stream of the packets of a transfer: the response of the service.
+/// The packets of a transfer: the body of the answer.
 #[derive(Debug)]
-pub struct Outgoing(mpsc::Receiver<Weighed>);
-
-#[derive(Debug)]
-struct Weighed {
-    packet: Packet,
-    // Given back when the packet leaves the queue.
-    _weight: Option<OwnedSemaphorePermit>,
+pub struct Outgoing {
+    pieces: mpsc::UnboundedReceiver<Bytes>,
+    pool: Arc<Pool>,
+    is_done: bool,
 }
 
 /// The receiving end no longer wants anything.
@@ -44,55 +56,267 @@ pub(super) struct Closed;
 /// Joins a transfer with the stream of its packets.
 #[must_use]
 pub fn outbox() -> (Outbox, Outgoing) {
-    let (packets, receiver) = mpsc::channel(PACKETS);
-    let bytes = Arc::new(Semaphore::new(BYTES));
-    (Outbox { packets, bytes }, Outgoing(receiver))
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let pool = Arc::new(Pool::default());
+    let outgoing = Outgoing {
+        pieces: receiver,
+        pool: Arc::clone(&pool),
+        is_done: false,
+    };
+    let pieces = sender;
+    (Outbox { pieces, pool }, outgoing)
 }
 
-impl Stream for Outgoing {
-    type Item = Result<Packet, Status>;
+#[derive(Debug, Default)]
+struct Pool {
+    state: Mutex<Buffers>,
+    returned: Condvar,
+}
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0
-            .poll_recv(context)
-            .map(|weighed| weighed.map(|weighed| Ok(weighed.packet)))
+#[derive(Debug, Default)]
+struct Buffers {
+    free: Vec<Vec<u8>>,
+    made: usize,
+    is_closed: bool,
+}
+
+impl Pool {
+    fn state(&self) -> MutexGuard<'_, Buffers> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a buffer.
+    fn take(&self) -> Result<Vec<u8>, Closed> {
+        let mut state = self.state();
+        loop {
+            if state.is_closed {
+                return Err(Closed);
+            }
+            if let Some(buffer) = state.free.pop() {
+                return Ok(buffer);
+            }
+            if state.made < BUFFERS {
+                state.made += 1;
+                return Ok(vec![0; BUFFER]);
+            }
+            state = self
+                .returned
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn give_back(&self, buffer: Vec<u8>) {
+        self.state().free.push(buffer);
+        self.returned.notify_one();
+    }
+
+    fn close(&self) {
+        self.state().is_closed = true;
+        self.returned.notify_all();
+    }
+}
+
+/// A filled buffer, which goes back when the last of it is sent.
+struct Piece {
+    buffer: Vec<u8>,
+    used: usize,
+    pool: Arc<Pool>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer[..self.used]
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.pool.give_back(std::mem::take(&mut self.buffer));
+    }
+}
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.is_done {
+            return Poll::Ready(None);
+        }
+        let frame = match std::task::ready!(self.pieces.poll_recv(context)) {
+            Some(piece) => Frame::data(piece),
+            None => {
+                self.is_done = true;
+                done()
+            }
+        };
+        Poll::Ready(Some(Ok(frame)))
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        self.pool.close();
     }
 }
 
 impl Outbox {
-    /// Sends a packet without content, from asynchronous code.
-    pub(super) async fn send(&self, packet: Packet) -> Result<(), Closed> {
-        let weighed = Weighed {
-            packet,
-            _weight: None,
-        };
-        self.packets.send(weighed).await.map_err(|_| Closed)
+    /// Sends one packet, apart from all batches. It waits for nothing: for the few packets that end a transfer.
+    pub(super) fn send(&self, packet: &Packet) -> Result<(), Closed> {
+        let mut bytes = prefix(packet.encoded_len()).to_vec();
+        packet.encode_raw(&mut bytes);
+        self.pieces.send(bytes.into()).map_err(|_| Closed)
     }
 
-    /// Sends a packet from a thread of its own, waiting for room.
-    pub(super) fn send_blocking(&self, packet: Packet, runtime: &Handle) -> Result<(), Closed> {
-        let weight = u32::try_from(packet.data.len().min(CHUNK)).unwrap_or(u32::MAX);
-        let weight = if weight == 0 {
-            None
-        } else {
-            let bytes = Arc::clone(&self.bytes);
-            let acquired = match Arc::clone(&bytes).try_acquire_many_owned(weight) {
-                Ok(permit) => Ok(permit),
-                Err(_) => runtime.block_on(async {
-                    tokio::select! {
-                        permit = bytes.acquire_many_owned(weight) => permit.map_err(|_| Closed),
-                        () = self.packets.closed() => Err(Closed),
-                    }
-                }),
-            };
-            Some(acquired?)
-        };
-        let weighed = Weighed {
-            packet,
-            _weight: weight,
-        };
-        self.packets.blocking_send(weighed).map_err(|_| Closed)
+    /// A place for the packets of one thread, which may wait.
+    pub(super) fn batch(&self) -> Batch {
+        Batch {
+            out: self.clone(),
+            buffer: Vec::new(),
+            used: 0,
+        }
     }
+}
+
+/// Packets that go out together. What is not flushed is lost.
+pub(super) struct Batch {
+    out: Outbox,
+    /// Empty, or of full length.
+    buffer: Vec<u8>,
+    used: usize,
+}
+
+impl Batch {
+    /// Adds a packet, whose content is short.
+    pub(super) fn put(&mut self, packet: &Packet) -> Result<(), Closed> {
+        let length = packet.encoded_len();
+        if PREFIX + length > BUFFER {
+            // A path or link target that long is none that a file system has.
+            self.flush()?;
+            return self.out.send(packet);
+        }
+        self.make_room(PREFIX + length)?;
+        let mut room = &mut self.buffer[self.used..];
+        room[..PREFIX].copy_from_slice(&prefix(length));
+        room = &mut room[PREFIX..];
+        packet.encode_raw(&mut room);
+        self.used += PREFIX + length;
+        self.flush_if_enough()
+    }
+
+    /// Adds at most `left` bytes of what `file` has as content of entry `id`, and says how many it had; 0 at the end.
+    pub(super) fn content(
+        &mut self,
+        id: u32,
+        file: &mut impl Read,
+        left: u64,
+    ) -> Result<io::Result<usize>, Closed> {
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        self.make_room(MAX_DATA_HEAD + left.min(TOO_LITTLE))?;
+        let room = (BUFFER - self.used - MAX_DATA_HEAD).min(left);
+        let start = self.used + data_head(&mut [0; MAX_DATA_HEAD], id, room);
+        let read = match fill(file, &mut self.buffer[start..start + room]) {
+            Ok(read) => read,
+            Err(error) => return Ok(Err(error)),
+        };
+        if read > 0 {
+            let mut head = [0; MAX_DATA_HEAD];
+            let length = data_head(&mut head, id, read);
+            self.buffer[self.used..self.used + length].copy_from_slice(&head[..length]);
+            if start != self.used + length {
+                // The file is shorter than it was, and so is its length.
+                let content = start..start + read;
+                self.buffer.copy_within(content, self.used + length);
+            }
+            self.used += length + read;
+            self.flush_if_enough()?;
+        }
+        Ok(Ok(read))
+    }
+
+    /// Sends what is there.
+    pub(super) fn flush(&mut self) -> Result<(), Closed> {
+        if self.used == 0 {
+            return Ok(());
+        }
+        let piece = Piece {
+            buffer: std::mem::take(&mut self.buffer),
+            used: std::mem::take(&mut self.used),
+            pool: Arc::clone(&self.out.pool),
+        };
+        let sent = self.out.pieces.send(Bytes::from_owner(piece));
+        sent.map_err(|_| Closed)
+    }
+
+    fn make_room(&mut self, length: usize) -> Result<(), Closed> {
+        if self.used + length > BUFFER {
+            self.flush()?;
+        }
+        if self.buffer.is_empty() {
+            self.buffer = self.out.pool.take()?;
+        }
+        Ok(())
+    }
+
+    fn flush_if_enough(&mut self) -> Result<(), Closed> {
+        if self.used < ENOUGH {
+            return Ok(());
+        }
+        self.flush()
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        if !self.buffer.is_empty() {
+            let buffer = std::mem::take(&mut self.buffer);
+            self.out.pool.give_back(buffer);
+        }
+    }
+}
+
+/// Reads until `buffer` is full or `file` at its end.
+fn fill(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+// The fields of a packet, each with the kind of its value:
+// https://github.com/tonistiigi/fsutil/blob/master/types/wire.proto
+const TYPE: u8 = 1 << 3;
+const ID: u8 = 3 << 3;
+const DATA: u8 = 4 << 3 | 2;
+
+/// Writes what precedes `length` bytes of content, and says how long that is.
+fn data_head(head: &mut [u8; MAX_DATA_HEAD], id: u32, length: usize) -> usize {
+    let mut fields = [0; MAX_DATA_HEAD - PREFIX];
+    let mut rest = &mut fields[..];
+    let number = |rest: &mut &mut [u8], key: u8, value: u64| {
+        encode_varint(u64::from(key), rest);
+        encode_varint(value, rest);
+        1 + encoded_len_varint(value)
+    };
+    let mut size = number(&mut rest, TYPE, PacketType::PacketData as u64);
+    // A field that is zero is left out.
+    if id > 0 {
+        size += number(&mut rest, ID, u64::from(id));
+    }
+    size += number(&mut rest, DATA, length as u64);
+    head[..PREFIX].copy_from_slice(&prefix(size + length));
+    head[PREFIX..PREFIX + size].copy_from_slice(&fields[..size]);
+    PREFIX + size
 }
 
 /// A packet of `kind` without anything in it.

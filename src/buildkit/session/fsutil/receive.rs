@@ -110,7 +110,7 @@ where
     };
     if let Err(failure) = &result {
         // Nobody is left to tell if this fails too.
-        let _ = out.send(error(&failure.to_string())).await;
+        let _ = out.send(&error(&failure.to_string()));
     }
     result
 }
@@ -118,7 +118,6 @@ where
 struct Writer {
     root: PathBuf,
     out: Outbox,
-    runtime: tokio::runtime::Handle,
     received: Received,
     last: String,
     directories: BTreeMap<String, Stat>,
@@ -143,7 +142,6 @@ impl Writer {
         Self {
             root,
             out,
-            runtime: tokio::runtime::Handle::current(),
             received: Received::default(),
             last: String::new(),
             directories: BTreeMap::new(),
@@ -283,7 +281,7 @@ impl Writer {
     }
 
     fn put(&self, packet: Packet) -> Result<(), ReceiveError> {
-        let sent = self.out.send_blocking(packet, &self.runtime);
+        let sent = self.out.send(&packet);
         sent.map_err(|Closed| ReceiveError::Ended)
     }
 }
@@ -312,6 +310,7 @@ mod tests {
 
     use tokio_stream::wrappers::ReceiverStream;
 
+    use super::super::tests::packets;
     use super::super::{Filter, Listing, Selection, outbox, send};
     use super::*;
 
@@ -363,6 +362,7 @@ mod tests {
 
         let (there, arriving) = outbox();
         let (back, returning) = outbox();
+        let (returning, arriving) = (packets(returning), packets(arriving));
         let sending = send(listing.into(), Selection::default(), returning, there);
         let receiving = receive(target.path(), arriving, back);
         let (sent, received) = tokio::join!(sending, receiving);

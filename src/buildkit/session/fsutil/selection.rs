@@ -84,13 +84,33 @@ impl Selection {
     }
 }
 
-/// An entry to send.
+/// An entry to send. There may be very many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Selected {
+    entry: u32,
+    first: u32,
+}
+
+impl Selected {
+    const NONE: u32 = u32::MAX;
+
+    fn new(entry: usize, first: Option<usize>) -> Self {
+        let number = |place: usize| u32::try_from(place).unwrap_or(Self::NONE);
+        Self {
+            entry: number(entry),
+            first: first.map_or(Self::NONE, number),
+        }
+    }
+
     /// The entry's place in the listing.
-    pub(super) entry: usize,
+    pub(super) fn entry(self) -> usize {
+        self.entry as usize
+    }
+
     /// The place of the entry that is the same file and was sent before.
-    pub(super) first: Option<usize>,
+    pub(super) fn first(self) -> Option<usize> {
+        (self.first != Self::NONE).then_some(self.first as usize)
+    }
 }
 
 struct Above {
@@ -111,7 +131,7 @@ fn link(entries: &[Entry], chosen: &[bool]) -> Vec<Selected> {
             }
             _ => None,
         };
-        Selected { entry, first }
+        Selected::new(entry, first)
     });
     selected.collect()
 }

@@ -2,21 +2,21 @@
 //!
 //! The order of packets is that of [`send.go`](https://github.com/tonistiigi/fsutil/blob/master/send.go).
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use buildkit_proto::fsutil::types::{Packet, packet::PacketType};
 use futures_util::{Stream, StreamExt as _};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use rustix::fs::{Mode, OFlags};
 use tokio::task::JoinSet;
 use tonic::Status;
 
 use super::glob::GlobError;
 use super::listing::{Kind, Listing};
-use super::outbox::{CHUNK, Closed, Outbox, error, packet};
+use super::outbox::{Batch, Closed, Outbox, error, packet};
 use super::selection::{Selected, Selection};
 
 /// How many files are read at the same time.
@@ -97,7 +97,7 @@ where
     let result = transfer(listing, selection, requests, &out).await;
     if let Err(failure) = &result {
         // Nobody is left to tell if this fails too.
-        let _ = out.send(error(&text(failure))).await;
+        let _ = out.send(&error(&text(failure)));
     }
     result
 }
@@ -111,28 +111,25 @@ async fn transfer<R>(
 where
     R: Stream<Item = Result<Packet, Status>> + Unpin,
 {
-    let runtime = Handle::current();
     let select = {
         let listing = Arc::clone(&listing);
         move || selection.select(&listing)
     };
     let selected = Arc::new(tokio::task::spawn_blocking(select).await??);
     let mut wanted = Wanted::new(&listing, &selected);
-    // Room for every file: taking in a request never waits.
-    let (queue, queued) = mpsc::channel(selected.len().max(1));
-    let queued = Arc::new(Mutex::new(queued));
+    let queue = Queue::default();
     let mut threads: JoinSet<Result<Sent, SendError>> = JoinSet::new();
     let sender = Sender {
         listing,
         selected,
         out: out.clone(),
-        runtime,
+        queue: Arc::clone(&queue.0),
     };
     let lister = sender.clone();
     threads.spawn_blocking(move || lister.list());
     for _ in 0..READERS {
-        let (reader, queued) = (sender.clone(), Arc::clone(&queued));
-        threads.spawn_blocking(move || reader.read_all(&queued));
+        let reader = sender.clone();
+        threads.spawn_blocking(move || reader.read_all());
     }
     drop(sender);
     let mut sent = Sent::default();
@@ -146,8 +143,7 @@ where
         };
         match request.r#type() {
             PacketType::PacketReq => {
-                let entry = wanted.take(request.id)?;
-                let _ = queue.try_send((request.id, entry)); // only fails when a reader has
+                queue.put(wanted.take(request.id)?);
             }
             PacketType::PacketErr => {
                 let text = String::from_utf8_lossy(&request.data).into_owned();
@@ -161,28 +157,97 @@ where
     while let Some(ended) = threads.join_next().await {
         sent.add(ended??);
     }
-    out.send(packet(PacketType::PacketFin))
-        .await
-        .map_err(|Closed| SendError::Ended)?;
+    out.send(&packet(PacketType::PacketFin))?;
     Ok(sent)
 }
 
 /// The entries that may still be asked for, by id.
-struct Wanted(Vec<Option<usize>>);
+struct Wanted(Vec<bool>);
 
 impl Wanted {
     fn new(listing: &Listing, selected: &[Selected]) -> Self {
         let files = selected.iter().map(|selected| {
-            let kind = listing.entries()[selected.entry].kind();
-            let is_file = matches!(kind, Kind::File { .. });
-            (is_file && selected.first.is_none()).then_some(selected.entry)
+            let kind = listing.entries()[selected.entry()].kind();
+            matches!(kind, Kind::File { .. }) && selected.first().is_none()
         });
         Self(files.collect())
     }
 
-    fn take(&mut self, id: u32) -> Result<usize, SendError> {
+    fn take(&mut self, id: u32) -> Result<u32, SendError> {
         let place = usize::try_from(id).ok().and_then(|id| self.0.get_mut(id));
-        place.and_then(Option::take).ok_or(SendError::Id { id })
+        match place.map(std::mem::take) {
+            Some(true) => Ok(id),
+            _ => Err(SendError::Id { id }),
+        }
+    }
+}
+
+/// The files that were asked for and are not being read yet. It has room for every file: taking in a request never
+/// waits.
+#[derive(Default)]
+struct Queue(Arc<Queued>);
+
+#[derive(Default)]
+struct Queued {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    ids: VecDeque<u32>,
+    readers: usize,
+    is_ended: bool,
+}
+
+impl Queued {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next file, if there is one already.
+    fn try_next(&self) -> Option<u32> {
+        self.waiting().ids.pop_front()
+    }
+
+    /// The next file; `None` when there will be none any more.
+    fn next(&self) -> Option<u32> {
+        let mut waiting = self.waiting();
+        loop {
+            if let Some(id) = waiting.ids.pop_front() {
+                return Some(id);
+            }
+            if waiting.is_ended {
+                return None;
+            }
+            waiting.readers += 1;
+            waiting = self
+                .changed
+                .wait(waiting)
+                .unwrap_or_else(PoisonError::into_inner);
+            waiting.readers -= 1;
+        }
+    }
+}
+
+impl Queue {
+    fn put(&self, id: u32) {
+        let has_reader = {
+            let mut waiting = self.0.waiting();
+            waiting.ids.push_back(id);
+            waiting.readers > 0
+        };
+        if has_reader {
+            self.0.changed.notify_one();
+        }
+    }
+}
+
+// Readers must not wait for a transfer that was given up.
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.0.waiting().is_ended = true;
+        self.0.changed.notify_all();
     }
 }
 
@@ -191,52 +256,59 @@ struct Sender {
     listing: Arc<Listing>,
     selected: Arc<Vec<Selected>>,
     out: Outbox,
-    runtime: Handle,
+    queue: Arc<Queued>,
 }
 
 impl Sender {
     fn list(&self) -> Result<Sent, SendError> {
         let entries = self.listing.entries();
+        let mut batch = self.out.batch();
         for selected in self.selected.iter() {
-            let first = selected.first.map(|first| entries[first].path());
-            self.put(Packet {
-                stat: Some(entries[selected.entry].stat(first)),
+            let first = selected.first().map(|first| entries[first].path());
+            batch.put(&Packet {
+                stat: Some(entries[selected.entry()].stat(first)),
                 ..packet(PacketType::PacketStat)
             })?;
         }
         // The end of the list is a STAT without a stat.
-        self.put(packet(PacketType::PacketStat))?;
+        batch.put(&packet(PacketType::PacketStat))?;
+        batch.flush()?;
         Ok(Sent {
             stats: self.selected.len() as u64,
             ..Sent::default()
         })
     }
 
-    fn read_all(&self, queued: &Mutex<mpsc::Receiver<(u32, usize)>>) -> Result<Sent, SendError> {
+    fn read_all(&self) -> Result<Sent, SendError> {
         let mut sent = Sent::default();
+        let mut batch = self.out.batch();
         loop {
-            let next = queued
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .blocking_recv();
-            let Some((id, entry)) = next else {
+            let next = match self.queue.try_next() {
+                Some(id) => Some(id),
+                None => {
+                    // The daemon may wait for what is there before it asks for more.
+                    batch.flush()?;
+                    self.queue.next()
+                }
+            };
+            let Some(id) = next else {
                 return Ok(sent);
             };
-            sent.bytes += self.read(id, entry)?;
+            sent.bytes += self.read(id, &mut batch)?;
             sent.files += 1;
         }
     }
 
     /// Sends the content of an entry, at most as long as it was when listed.
-    fn read(&self, id: u32, entry: usize) -> Result<u64, SendError> {
-        let entry = &self.listing.entries()[entry];
+    fn read(&self, id: u32, batch: &mut Batch) -> Result<u64, SendError> {
+        let place = usize::try_from(id).unwrap_or(usize::MAX);
+        let entry = self.selected.get(place).ok_or(SendError::Id { id })?;
+        let entry = &self.listing.entries()[entry.entry()];
         let path = self.listing.root().join(entry.path());
         let mut file = open(&path)?;
         let mut sent = 0;
         while sent < entry.size() {
-            let size = (entry.size() - sent).min(CHUNK as u64);
-            let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or(CHUNK));
-            let read = file.by_ref().take(size).read_to_end(&mut data);
+            let read = batch.content(id, &mut file, entry.size() - sent)?;
             let read = read.map_err(|source| SendError::Read {
                 path: path.clone(),
                 source,
@@ -245,23 +317,19 @@ impl Sender {
                 break;
             }
             sent += read as u64;
-            self.put(Packet {
-                id,
-                data,
-                ..packet(PacketType::PacketData)
-            })?;
         }
         // The end of a file is a DATA without data.
-        self.put(Packet {
+        batch.put(&Packet {
             id,
             ..packet(PacketType::PacketData)
         })?;
         Ok(sent)
     }
+}
 
-    fn put(&self, packet: Packet) -> Result<(), SendError> {
-        let sent = self.out.send_blocking(packet, &self.runtime);
-        sent.map_err(|Closed| SendError::Ended)
+impl From<Closed> for SendError {
+    fn from(_: Closed) -> Self {
+        Self::Ended
     }
 }
 
@@ -273,18 +341,26 @@ impl Sent {
     }
 }
 
+/// Opens a file if it still is one: no link is followed, and no pipe waited for.
 fn open(path: &Path) -> Result<File, SendError> {
     let failed = |source| SendError::Read {
         path: path.to_path_buf(),
         source,
     };
-    // Opening a pipe would wait for a writer.
-    if !fs::symlink_metadata(path).map_err(failed)?.is_file() {
-        return Err(SendError::Changed {
-            path: path.to_path_buf(),
-        });
+    let changed = || SendError::Changed {
+        path: path.to_path_buf(),
+    };
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        // A link; a socket.
+        Err(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => return Err(changed()),
+        Err(error) => return Err(failed(error.into())),
+    };
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(changed());
     }
-    File::open(path).map_err(failed)
+    Ok(file)
 }
 
 /// An error with its causes in one line.

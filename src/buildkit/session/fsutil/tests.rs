@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::super::wire::Packets;
 use super::outbox::packet;
 use super::*;
 
@@ -41,6 +42,11 @@ fn select(include: &[&str], exclude: &[&str], follow: &[&str]) -> Selection {
     Selection::new(owned(include), &owned(exclude), owned(follow)).unwrap()
 }
 
+/// The packets that a transfer puts out.
+pub(super) fn packets(outgoing: Outgoing) -> Packets {
+    Packets::new(tonic::body::Body::new(outgoing))
+}
+
 /// What arrived: the stats in order, and the content by id.
 #[derive(Debug, Default)]
 struct Arrived {
@@ -66,7 +72,8 @@ async fn transfer(
     wants: impl Fn(&Stat) -> bool,
 ) -> (Result<Sent, SendError>, Arrived) {
     let (requests, requested) = mpsc::channel(1);
-    let (out, mut outgoing) = outbox();
+    let (out, outgoing) = outbox();
+    let mut outgoing = packets(outgoing);
     let requested = ReceiverStream::new(requested);
     let sending = tokio::spawn(send(Arc::clone(listing), selection, requested, out));
     let mut arrived = Arrived::default();
