@@ -76,6 +76,9 @@ pub(super) struct Building {
     /// Shows errors and the digests only
     #[arg(short, long, env = "PEELBOX_QUIET", value_parser = BoolishValueParser::new())]
     pub(super) quiet: bool,
+    /// Shows every operation and all output
+    #[arg(short, long, env = "PEELBOX_VERBOSE", value_parser = BoolishValueParser::new())]
+    pub(super) verbose: bool,
     /// Attaches no SBOM
     #[arg(long, env = "PEELBOX_NO_SBOM", value_parser = BoolishValueParser::new())]
     pub(super) no_sbom: bool,
@@ -214,12 +217,16 @@ pub(super) struct Doctor {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Progress {
-    /// Plain, unless quiet
+    /// tty where stderr is a terminal, else plain
     Auto,
+    /// What runs now, drawn anew again and again; plain where stderr is no terminal
+    Tty,
     /// Lines
     Plain,
-    /// Nothing
+    /// Errors and the digests only
     Quiet,
+    /// The status messages of BuildKit, a JSON object on each line
+    Rawjson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

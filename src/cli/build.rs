@@ -9,12 +9,12 @@ use crate::build::Run;
 use crate::buildkit::DockerApi;
 use crate::image::Plan;
 use crate::oci::{Archive, Digest};
-use crate::progress::{Mask, Mode, escape};
+use crate::progress::{Mask, Title, escape};
 use crate::wolfi::Freshness;
 
 use super::args::Build;
-use super::ci::{mode, tags};
-use super::display::Display;
+use super::ci::{tags, title};
+use super::display::{Display, Mode};
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem, causes};
 use super::index::Stop;
@@ -91,43 +91,32 @@ async fn attempt(
     environment: &Environment,
     freshness: Freshness,
 ) -> Result<ExitCode, Stop> {
-    if arguments.context_name.is_some() {
-        return Err(Stop::Failed(
-            Failure::input("there is no `--context-name`: the sources are read from a directory")
-                .hint("`--repo` names the directory of the sources"),
-        ));
-    }
+    refuse_removed(arguments)?;
     let output = Output::parse(&arguments.output)?;
     let building = &arguments.building;
     let start = Start::open(&arguments.repo, building, environment, freshness).await?;
-    let (interrupt, source) = (&start.interrupt, &start.source);
+    let (interrupt, source, mode) = (&start.interrupt, &start.source, start.mode);
     let plans = start.plans()?;
     output.check(&plans)?;
     let tags = tags(&arguments.tag, &plans)?;
     let mut ready = start.prepare(&plans, None).await?;
-    ready.warn();
-    if matches!(
-        output,
-        Output::File {
-            exporter: "docker",
-            ..
-        }
-    ) {
-        // A Docker archive has no place for them.
-        ready.options.sbom = false;
-        ready.options.provenance = None;
+    if mode.is_for_people() {
+        ready.warn();
     }
     let engine = engine(&output, &mut ready).await?;
-    let packages = interrupt.cuts(setup::packages(source, &plans)).await?;
+    let packages = interrupt
+        .cuts(setup::packages(source, &plans, mode))
+        .await?;
     let run = ready.run(source, &packages);
-    let job = Job {
-        run: &run,
-        ready: &ready,
-        mode: mode(building.progress, building.quiet),
-        interrupt,
-    };
     let mut failures: Vec<Failed> = Vec::new();
-    for (plan, names) in plans.iter().zip(&tags) {
+    for (number, (plan, names)) in plans.iter().zip(&tags).enumerate() {
+        let job = Job {
+            run: &run,
+            ready: &ready,
+            mode,
+            title: title(plan, number + 1, plans.len()),
+            interrupt,
+        };
         if interrupt.is_raised() {
             failures.push(Failed::skipped(plan, Exit::Interrupted));
         } else if let Some(last) = failures.last().filter(|last| last.ends_the_run) {
@@ -174,6 +163,16 @@ impl Failed {
     }
 }
 
+fn refuse_removed(arguments: &Build) -> Result<(), Failure> {
+    match arguments.context_name {
+        None => Ok(()),
+        Some(_) => Err(Failure::input(
+            "there is no `--context-name`: the sources are read from a directory",
+        )
+        .hint("`--repo` names the directory of the sources")),
+    }
+}
+
 /// The Engine that images are loaded into.
 struct Engine {
     api: DockerApi,
@@ -181,8 +180,16 @@ struct Engine {
 }
 
 async fn engine(output: &Output, ready: &mut Ready) -> Result<Option<Engine>, Failure> {
-    if *output != Output::Engine {
-        return Ok(None);
+    match output {
+        Output::Engine => {}
+        Output::File { exporter, .. } => {
+            // A Docker archive has no place for them.
+            if *exporter == "docker" {
+                ready.options.sbom = false;
+                ready.options.provenance = None;
+            }
+            return Ok(None);
+        }
     }
     let failed =
         |error| discover::unreachable(&error).hint("`--output type=oci,dest=FILE` needs no Engine");
@@ -205,6 +212,7 @@ struct Job<'a> {
     run: &'a Run<'a>,
     ready: &'a Ready,
     mode: Mode,
+    title: Title,
     interrupt: &'a Interrupt,
 }
 
@@ -235,7 +243,7 @@ impl Job<'_> {
             rewrites,
             partial.path(),
         );
-        let display = Display::new(self.mode, None);
+        let display = Display::new(self.mode, self.title.clone(), None, self.interrupt);
         let shown = display.clone();
         let built = self
             .run
@@ -243,7 +251,7 @@ impl Job<'_> {
                 shown.feed(event);
             })
             .await;
-        display.finish();
+        display.finish().await;
         if let Err(failure) = built {
             let mask = &self.ready.options.mask;
             return Ok(Err(Failed::new(plan, &failure, mask)));

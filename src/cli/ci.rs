@@ -8,12 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::build::{Run, Solved};
 use crate::image::Plan;
 use crate::oci::Reference;
-use crate::progress::{Mode, escape};
+use crate::progress::{Title, escape};
 use crate::report::{self, Outcome, Report};
 use crate::wolfi::Freshness;
 
-use super::args::{Ci, Progress};
-use super::display::Display;
+use super::args::Ci;
+use super::display::{Display, Mode};
 use super::environment::Environment;
 use super::failure::{Exit, Failure, causes};
 use super::index::{Source, Stop};
@@ -35,35 +35,35 @@ async fn attempt(
 ) -> Result<ExitCode, Stop> {
     let building = &arguments.building;
     let start = Start::open(&arguments.path, building, environment, freshness).await?;
-    let (interrupt, source) = (&start.interrupt, &start.source);
+    let (interrupt, source, mode) = (&start.interrupt, &start.source, start.mode);
     let plans = start.plans()?;
     let tags = tags(&arguments.tag, &plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
     let ready = start.prepare(&plans, Some(&output)).await?;
-    let packages = interrupt.cuts(setup::packages(source, &plans)).await?;
+    let packages = interrupt
+        .cuts(setup::packages(source, &plans, mode))
+        .await?;
     let mut report = begin(&ready, source);
     save(&report, &output)?; // in place of an earlier run's, should this one be killed
     for plan in &plans {
         Files::new(&output, &plan.name).clear()?;
     }
-    let mode = mode(building.progress, building.quiet);
     let job = Job {
         run: ready.run(source, &packages),
         ready: &ready,
         output: &output,
         mode,
         interrupt,
-        is_quiet: building.quiet,
-        has_others: plans.len() > 1,
+        of: plans.len(),
     };
     let mut exit = None;
     let mut is_over = false;
-    for (plan, names) in plans.iter().zip(&tags) {
+    for (number, (plan, names)) in plans.iter().zip(&tags).enumerate() {
         is_over |= interrupt.is_raised() || (arguments.fail_fast && exit.is_some());
         let tried = match is_over {
             true => Tried::skipped(plan),
-            false => job.app(plan, names).await?,
+            false => job.app(plan, names, number + 1).await?,
         };
         exit = exit.max(tried.exit);
         is_over |= tried.ends_the_run;
@@ -74,7 +74,7 @@ async fn attempt(
     if interrupt.is_raised() {
         exit = Some(Exit::Interrupted);
     }
-    Ok(end(report, exit, &output, environment, building.quiet)?)
+    Ok(end(report, exit, &output, environment, mode)?)
 }
 
 /// What became of one app.
@@ -111,24 +111,22 @@ struct Job<'a> {
     output: &'a Path,
     mode: Mode,
     interrupt: &'a Interrupt,
-    is_quiet: bool,
-    /// Whether the run has other apps.
-    has_others: bool,
+    /// How many apps the run has.
+    of: usize,
 }
 
 impl Job<'_> {
     /// Builds one app; its failure is part of the answer, only what stops the whole run is an error.
-    async fn app(&self, plan: &Plan<'_>, names: &[String]) -> Result<Tried, Failure> {
+    async fn app(
+        &self,
+        plan: &Plan<'_>,
+        names: &[String],
+        number: usize,
+    ) -> Result<Tried, Failure> {
         let started = Instant::now();
         let files = Files::new(self.output, &plan.name);
-        let display = Display::new(self.mode, Some(files.log()?));
-        if self.mode != Mode::Quiet {
-            say(&format!(
-                "building {} ({})\n",
-                plan.name,
-                escape(&plan.path)
-            ));
-        }
+        let title = title(plan, number, self.of);
+        let display = Display::new(self.mode, title, Some(files.log()?), self.interrupt);
         let rewrites = self.ready.capabilities.can_rewrite_timestamps();
         let exports = vec![outputs::archive(
             "oci",
@@ -144,7 +142,7 @@ impl Job<'_> {
                 shown.feed(event);
             })
             .await;
-        display.finish();
+        display.finish().await;
         let mut tried = match built {
             Ok(solved) => taken(plan, started, &files, &solved)?,
             Err(failure) => {
@@ -169,10 +167,10 @@ impl Job<'_> {
     // What failed and why is told at the end; among many apps it is also told where their logs end.
     fn tell(&self, app: &report::App) -> Result<(), Failure> {
         match (&app.image, &app.error) {
-            (Some(image), _) if self.is_quiet => {
+            (Some(image), _) if !self.mode.is_for_people() => {
                 print(&format!("{} {}\n", app.name, image.manifest)).map(|_| ())
             }
-            (_, Some(error)) if self.mode != Mode::Quiet && self.has_others => {
+            (_, Some(error)) if self.mode.is_for_people() && self.of > 1 => {
                 let step = error.step.as_ref().map(|step| format!(" in {step}"));
                 let step = step.unwrap_or_default();
                 let message = escape(&error.message);
@@ -215,12 +213,13 @@ fn taken(
     })
 }
 
-/// How much progress is shown.
-pub(super) fn mode(progress: Progress, is_quiet: bool) -> Mode {
-    if is_quiet || progress == Progress::Quiet {
-        Mode::Quiet
-    } else {
-        Mode::Full
+/// What the display of an app is about.
+pub(super) fn title(plan: &Plan<'_>, number: usize, of: usize) -> Title {
+    Title {
+        name: plan.name.clone(),
+        path: plan.path.clone(),
+        number,
+        of,
     }
 }
 
@@ -309,7 +308,7 @@ fn end(
     exit: Option<Exit>,
     output: &Path,
     environment: &Environment,
-    is_quiet: bool,
+    mode: Mode,
 ) -> Result<ExitCode, Failure> {
     report.complete = exit != Some(Exit::Interrupted);
     report.run.finished = Some(now());
@@ -320,10 +319,8 @@ fn end(
         append(Path::new(path), &summary)?;
     }
     let failed = report.apps.iter().any(|app| app.error.is_some());
-    if !is_quiet || failed {
+    if mode.is_for_people() || failed {
         say(&report::text(&report, None));
-    }
-    if !is_quiet {
         say(&format!("report and archives: {}\n", output.display()));
     }
     Ok(exit.map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit as u8)))

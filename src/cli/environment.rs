@@ -102,6 +102,13 @@ impl Environment {
 #[cfg(test)]
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(variables: [(&str, &str); N]) -> Self {
+        Self::from(variables.as_slice())
+    }
+}
+
+#[cfg(test)]
+impl From<&[(&str, &str)]> for Environment {
+    fn from(variables: &[(&str, &str)]) -> Self {
         Self(
             variables
                 .iter()

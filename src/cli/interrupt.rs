@@ -3,6 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::display;
 use super::failure::{Exit, Failure};
 
 /// Completes when the user wants the run to end.
@@ -65,6 +66,7 @@ impl Interrupt {
     reason = "the user asked twice: nothing may hold the process any more"
 )]
 fn leave() {
+    display::restore();
     std::process::exit(Exit::Interrupted as i32);
 }
 

@@ -16,6 +16,7 @@ use crate::wolfi::Package;
 
 use super::args::{Building, Provenance};
 use super::discover::{self, Found};
+use super::display::Mode;
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem, causes, unreadable};
 use super::index::{Source, Stop};
@@ -294,6 +295,7 @@ impl Ready {
 pub(super) async fn packages<'a>(
     source: &'a Source,
     plans: &[Plan<'_>],
+    mode: Mode,
 ) -> Result<Packages<'a>, Stop> {
     let failed = |error: PackageError| {
         let failure = Failure::environment(causes(&error)).hint(outcome::package_hint(&error));
@@ -325,7 +327,7 @@ pub(super) async fn packages<'a>(
         .map(|package| (package.identity.to_string(), package))
         .collect();
     let unknown = packages.unknown(needed.values().copied());
-    if unknown > 0 {
+    if unknown > 0 && mode.is_for_people() {
         say(&format!(
             "verifying {unknown} packages that were not used before\n"
         ));

@@ -7,6 +7,7 @@ use crate::oci::Platform;
 use crate::wolfi::Freshness;
 
 use super::args::Building;
+use super::display::Mode;
 use super::environment::Environment;
 use super::failure::Failure;
 use super::index::{self, Source, Stop};
@@ -18,6 +19,8 @@ use super::setup::{self, Ready, Sources};
 pub(super) struct Start<'a> {
     pub(super) interrupt: Interrupt,
     pub(super) source: Source,
+    /// How much is shown.
+    pub(super) mode: Mode,
     building: &'a Building,
     environment: &'a Environment,
     sources: Sources,
@@ -38,10 +41,14 @@ impl<'a> Start<'a> {
         let source = interrupt
             .cuts(index::open(environment, architecture, freshness))
             .await?;
-        source.warn();
+        let mode = Mode::new(building, environment);
+        if mode.is_for_people() {
+            source.warn();
+        }
         Ok(Self {
             interrupt,
             source,
+            mode,
             building,
             environment,
             sources,

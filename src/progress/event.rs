@@ -16,6 +16,8 @@ pub enum What {
     Started {
         /// Its name.
         name: String,
+        /// When, in nanoseconds since 1970 by the daemon's clock; 0 if it did not say.
+        at: i64,
     },
     /// The step wrote a line.
     Log {

@@ -4,14 +4,14 @@ use std::io::{self, Write};
 
 use super::event::What;
 use super::plain::describe;
-use super::steps::Steps;
+use super::steps::{Detail, Steps};
 use super::text::escape;
 use crate::buildkit::StatusResponse;
 
-/// Writes every step of one app's build with all of its output, whatever the display shows.
+/// Writes every operation of one app's build with all of its output, whatever the display shows.
 ///
-/// The steps have the numbers that [`Plain`](super::Plain) gives them. Unlike there, text that was overwritten on
-/// its line is kept, on lines of its own.
+/// Members of a group are steps of their own, with the time they began. Text that was overwritten on its line is
+/// kept, on lines of its own, and of every transfer at least the last state.
 #[derive(Debug)]
 pub struct LogFile<W> {
     out: W,
@@ -23,7 +23,7 @@ impl<W: Write> LogFile<W> {
     pub fn new(out: W) -> Self {
         Self {
             out,
-            steps: Steps::new(),
+            steps: Steps::new(Detail::Operations),
         }
     }
 
@@ -58,6 +58,11 @@ impl<W: Write> LogFile<W> {
                         .map(|part| format!("{seconds:.3} {}", escape(part)))
                         .collect()
                 }
+                What::Started { at, .. } => {
+                    let mut lines = describe(&event.what);
+                    lines.extend(time(*at).map(|time| format!("started {time}")));
+                    lines
+                }
                 what => describe(what),
             };
             for line in lines {
@@ -66,4 +71,9 @@ impl<W: Write> LogFile<W> {
         }
         Ok(())
     }
+}
+
+fn time(nanoseconds: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_nanosecond(nanoseconds.into()).ok()?;
+    (nanoseconds > 0).then(|| format!("{time:.3}"))
 }

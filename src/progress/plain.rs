@@ -1,63 +1,39 @@
 //! Progress as lines of text.
 
 use super::event::{Event, Outcome, What};
-use super::steps::Steps;
-use super::text::escape;
+use super::steps::{Detail, Steps};
+use super::text::{escape, last_written, one_line};
 use crate::buildkit::StatusResponse;
 
 /// A display that only ever adds lines, for terminals and logs alike.
 #[derive(Clone, Debug)]
 pub struct Plain {
-    mode: Mode,
     steps: Steps,
-}
-
-/// How much a [`Plain`] display tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Steps with their output.
-    Full,
-    /// Nothing.
-    Quiet,
 }
 
 impl Plain {
     /// Starts a display.
     #[must_use]
-    pub fn new(mode: Mode) -> Self {
+    pub fn new(detail: Detail) -> Self {
         Self {
-            mode,
-            steps: Steps::new(),
+            steps: Steps::new(detail),
         }
     }
 
     /// Takes the next message of the status stream and gives the lines to print, without their ends.
     pub fn feed(&mut self, status: &StatusResponse) -> Vec<String> {
-        if self.mode == Mode::Quiet {
-            return Vec::new();
-        }
         self.steps.feed(status).iter().flat_map(lines).collect()
     }
 
     /// Gives the last lines when the stream has ended.
     pub fn finish(&mut self) -> Vec<String> {
-        if self.mode == Mode::Quiet {
-            return Vec::new();
-        }
         self.steps.finish().iter().flat_map(lines).collect()
     }
 }
 
 fn lines(event: &Event) -> Vec<String> {
     let text = match &event.what {
-        What::Log { seconds, line } => {
-            // What a terminal would show in the end: the text behind the last return to the start of the line.
-            let shown = line.rsplit('\r').find(|part| !part.is_empty());
-            vec![format!(
-                "{seconds:.2} {}",
-                escape(shown.unwrap_or_default())
-            )]
-        }
+        What::Log { seconds, line } => vec![format!("{seconds:.2} {}", last_written(line))],
         what => describe(what),
     };
     let number = event.step;
@@ -69,7 +45,7 @@ fn lines(event: &Event) -> Vec<String> {
 /// What both displays say alike.
 pub(super) fn describe(what: &What) -> Vec<String> {
     match what {
-        What::Started { name } => vec![one_line(name)],
+        What::Started { name, .. } => vec![one_line(name)],
         What::Log { seconds, line } => vec![format!("{seconds:.3} {}", escape(line))],
         What::Progress {
             name,
@@ -104,7 +80,7 @@ pub(super) fn describe(what: &What) -> Vec<String> {
 }
 
 /// The error of a step; for a command that failed, what came of it: the command is the step's name already.
-fn reason(error: &str) -> &str {
+pub(super) fn reason(error: &str) -> &str {
     const ENDED: &str = "did not complete successfully: ";
     match error.rsplit_once(ENDED) {
         Some((process, reason)) if process.starts_with("process ") => reason,
@@ -112,14 +88,8 @@ fn reason(error: &str) -> &str {
     }
 }
 
-/// Text that belongs on one line, with its line ends as spaces.
-fn one_line(text: &str) -> String {
-    let text = text.trim().replace(['\n', '\r'], " ");
-    escape(&text).into_owned()
-}
-
 /// An amount as people read it, with decimal units as BuildKit has them.
-fn bytes(amount: u64) -> String {
+pub(super) fn bytes(amount: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if amount < 1000 {
         return format!("{amount}B");

@@ -5,6 +5,7 @@
 //! an end is told when it can be taken for one: when an operation that needs the result has started, or after a second
 //! of the daemon's time.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Event, Outcome, What};
@@ -18,9 +19,21 @@ const SETTLED: i64 = 1_000_000_000;
 /// How often the state of a long transfer is told, in nanoseconds.
 const PROGRESS: i64 = 5_000_000_000;
 
+/// How much [`Steps`] tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// What people read: a progress group is one step, and a long transfer tells of itself now and then.
+    #[default]
+    Steps,
+    /// Every operation is a step of its own.
+    Operations,
+}
+
 /// A state machine that takes the status stream of one solve.
 #[derive(Clone, Debug, Default)]
 pub struct Steps {
+    detail: Detail,
+    is_live: bool,
     vertices: BTreeMap<String, Vertex>,
     /// The step of every operation.
     steps_by_vertex: BTreeMap<String, usize>,
@@ -47,17 +60,93 @@ struct Step {
     is_stale: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Progress {
     told: i64,
     is_complete: bool,
+    /// What came since it was last told.
+    untold: Option<What>,
+}
+
+/// A step that is under way.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Open<'a> {
+    pub(super) step: usize,
+    pub(super) name: &'a str,
+    /// For how long it has run, in seconds.
+    pub(super) seconds: f64,
+    pub(super) is_running: bool,
+    /// How many of its operations have ended.
+    pub(super) ended: usize,
+    /// How many operations it has.
+    pub(super) members: usize,
+    /// The beginning of a line that it has written.
+    pub(super) begun: Option<Cow<'a, str>>,
 }
 
 impl Steps {
     /// Starts without any step.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(detail: Detail) -> Self {
+        Self {
+            detail,
+            ..Self::default()
+        }
+    }
+
+    /// Tells every message of a transfer.
+    #[must_use]
+    pub(super) fn live(mut self) -> Self {
+        self.is_live = true;
+        self
+    }
+
+    /// The latest time of the stream, in nanoseconds by the daemon's clock; 0 before the first.
+    pub(super) fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Tells what has ended by `now`, in nanoseconds by the daemon's clock.
+    pub(super) fn advance(&mut self, now: i64) -> Vec<Event> {
+        let mut events = Vec::new();
+        if self.now > 0 {
+            self.now = self.now.max(now);
+            self.end(&mut events, false);
+        }
+        events
+    }
+
+    /// The steps that are shown and have not ended, in the order of their starts.
+    pub(super) fn open(&self) -> Vec<Open<'_>> {
+        let steps = self.steps.iter().filter_map(|step| self.opened(step));
+        let mut open: Vec<Open<'_>> = steps.collect();
+        open.sort_by_key(|open| open.step);
+        open
+    }
+
+    fn opened<'a>(&'a self, step: &'a Step) -> Option<Open<'a>> {
+        let number = step.number?;
+        let members = || {
+            step.members
+                .iter()
+                .filter_map(|digest| self.vertices.get(digest))
+        };
+        let is_running = members().any(Vertex::is_open);
+        if step.outcome.is_some() && !is_running {
+            return None;
+        }
+        let intervals = members().flat_map(|vertex| vertex.intervals_until(self.now));
+        let lines = self.lines.iter();
+        let mut lines = lines.filter(|((vertex, _), _)| step.members.contains(vertex));
+        Some(Open {
+            step: number,
+            name: &step.name,
+            seconds: seconds(covered(intervals)),
+            is_running,
+            ended: members().filter(|vertex| vertex.ended().is_some()).count(),
+            members: step.members.len(),
+            begun: lines.find_map(|(_, lines)| lines.begun()),
+        })
     }
 
     /// Takes the next message of the stream.
@@ -125,6 +214,7 @@ impl Steps {
     /// The step of an operation, new or known.
     fn step_of(&mut self, event: &control::Vertex) -> usize {
         let group = event.progress_group.as_ref();
+        let group = group.filter(|_| self.detail != Detail::Operations);
         let known = self.steps_by_vertex.get(&event.digest).copied();
         let step = known.or_else(|| self.groups.get(&group?.id).copied());
         let step = step.unwrap_or_else(|| {
@@ -159,6 +249,9 @@ impl Steps {
         if let Some(number) = this.number {
             return number;
         }
+        let members = this.members.iter();
+        let members = members.filter_map(|digest| self.vertices.get(digest));
+        let at = members.filter_map(Vertex::started).min().unwrap_or(0);
         self.shown += 1;
         this.number = Some(self.shown);
         let name = if this.name.is_empty() {
@@ -168,7 +261,7 @@ impl Steps {
         };
         events.push(Event {
             step: self.shown,
-            what: What::Started { name },
+            what: What::Started { name, at },
         });
         self.shown
     }
@@ -184,6 +277,10 @@ impl Steps {
                 ..control::Vertex::default()
             }),
         };
+        // A group that nobody asked for does its transfers unseen.
+        if self.steps[step].is_weak && matches!(what, What::Progress { .. }) {
+            return;
+        }
         let step_number = self.show(step, events);
         self.steps[step].is_stale = true;
         events.push(Event {
@@ -225,18 +322,6 @@ impl Steps {
         self.now = self.now.max(at).max(completed.unwrap_or(at));
         let started = status.started.as_ref().map_or(at, nanoseconds);
         let key = (status.vertex.clone(), status.id.clone());
-        let known = self.progress.entry(key).or_insert(Progress {
-            told: started,
-            is_complete: false,
-        });
-        let is_due = completed.is_some() || at.saturating_sub(known.told) >= PROGRESS;
-        if known.is_complete || !is_due {
-            return;
-        }
-        *known = Progress {
-            told: at,
-            is_complete: completed.is_some(),
-        };
         let name = if status.name.is_empty() {
             &status.id
         } else {
@@ -248,12 +333,49 @@ impl Steps {
             total: u64::try_from(status.total).unwrap_or(0),
             completed: completed.map(|end| seconds(end.saturating_sub(started))),
         };
+        let known = self.progress.entry(key).or_insert(Progress {
+            told: started,
+            is_complete: false,
+            untold: None,
+        });
+        let is_due =
+            completed.is_some() || self.is_live || at.saturating_sub(known.told) >= PROGRESS;
+        if known.is_complete {
+            return;
+        }
+        if !is_due {
+            known.untold = Some(what);
+            return;
+        }
+        *known = Progress {
+            told: at,
+            is_complete: completed.is_some(),
+            untold: None,
+        };
         self.tell(&status.vertex, what, events);
+    }
+
+    /// Tells what was withheld of transfers that will not end any more: those of operations that have.
+    fn catch_up(&mut self, events: &mut Vec<Event>, is_last: bool) {
+        let vertices = &self.vertices;
+        let has_ended = |vertex: &String| {
+            let vertex = vertices.get(vertex);
+            is_last || vertex.is_some_and(|vertex| vertex.ended().is_some())
+        };
+        let transfers = self.progress.iter_mut();
+        let withheld: Vec<_> = transfers
+            .filter(|((vertex, _), _)| has_ended(vertex))
+            .filter_map(|((vertex, _), known)| Some((vertex.clone(), known.untold.take()?)))
+            .collect();
+        for (vertex, what) in withheld {
+            self.tell(&vertex, what, events);
+        }
     }
 
     /// Tells the ends of steps, all of them if this is the last word.
     fn end(&mut self, events: &mut Vec<Event>, is_last: bool) {
         self.flush(events, is_last);
+        self.catch_up(events, is_last);
         for step in 0..self.steps.len() {
             let this = &self.steps[step];
             let Some(outcome) = self.outcome(this, is_last) else {
@@ -321,8 +443,9 @@ impl Steps {
         if !(is_last || is_used || is_settled) {
             return None;
         }
+        // It may yet run again, for another that needs its result.
         if members.iter().any(|(_, vertex)| vertex.is_canceled()) {
-            return Some(Outcome::Canceled);
+            return is_last.then_some(Outcome::Canceled);
         }
         if members.iter().all(|(_, vertex)| vertex.is_cached) {
             return Some(Outcome::Cached);

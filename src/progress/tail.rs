@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::text::{Lines, escape};
+use super::text::{Lines, escape, last_written};
 use super::vertex::Vertex;
 use crate::buildkit::StatusResponse;
 
@@ -98,9 +98,7 @@ impl Tail {
 
 impl Operation {
     fn add(&mut self, line: &str, limit: usize) {
-        let shown = line.rsplit('\r').find(|part| !part.is_empty());
-        self.lines
-            .push_back(escape(shown.unwrap_or_default()).into_owned());
+        self.lines.push_back(last_written(line).into_owned());
         while self.lines.len() > limit {
             self.lines.pop_front();
         }

@@ -90,7 +90,7 @@ fn progress(id: &str, amount: (i64, i64), time: i64, end: Option<i64>) -> Status
 }
 
 fn plain(stream: &[StatusResponse]) -> Vec<String> {
-    let mut plain = Plain::new(Mode::Full);
+    let mut plain = Plain::new(Detail::Steps);
     let mut lines: Vec<String> = stream
         .iter()
         .flat_map(|status| plain.feed(status))
@@ -170,7 +170,7 @@ fn an_event_without_inputs_does_not_erase_them() {
         vertices(vec![vertex("b", &["a"])]),
         vertices(vec![started("b", &[], 20)]),
     ];
-    let mut steps = Steps::new();
+    let mut steps = Steps::new(Detail::Steps);
     let events: Vec<Event> = stream
         .iter()
         .flat_map(|status| steps.feed(status))
@@ -183,7 +183,7 @@ fn an_event_without_inputs_does_not_erase_them() {
 
 #[test]
 fn an_end_is_told_after_a_second_though_nobody_needs_the_result() {
-    let mut plain = Plain::new(Mode::Full);
+    let mut plain = Plain::new(Detail::Steps);
     plain.feed(&vertices(vec![
         completed("a", &[], 0, 10),
         started("b", &[], 0),
@@ -278,7 +278,7 @@ fn chunks_may_cut_characters_and_overwrite_lines() {
     let file = String::from_utf8(file.finish().unwrap()).unwrap();
     assert_eq!(
         file,
-        "#1 [a]\n#1 0.100 10%\n#1 0.100 20%\n#1 0.100 100%\n#1 0.200 grün\n#1 DONE 0.3s\n"
+        "#1 [a]\n#1 started 2023-11-14T22:13:20.000Z\n#1 0.100 10%\n#1 0.100 20%\n#1 0.100 100%\n#1 0.200 grün\n#1 DONE 0.3s\n"
     );
 }
 
@@ -333,13 +333,6 @@ fn a_long_transfer_shows_that_it_lives() {
 }
 
 #[test]
-fn quiet_says_nothing() {
-    let mut plain = Plain::new(Mode::Quiet);
-    assert!(plain.feed(&vertices(vec![started("a", &[], 0)])).is_empty());
-    assert!(plain.finish().is_empty());
-}
-
-#[test]
 fn the_tail_keeps_the_last_lines_only() {
     let mut tail = Tail::new(2);
     for number in 0..5 {
@@ -356,4 +349,90 @@ fn the_tail_keeps_the_last_lines_only() {
 fn output_of_an_unknown_operation_is_not_lost() {
     let stream = [log("sha256:12", 0, b"text\n")];
     assert_eq!(plain(&stream), ["#1 sha256:12", "#1 0.00 text"]);
+}
+
+#[test]
+fn what_was_stopped_may_run_again() {
+    let stopped = failed(completed("a", &[], 0, 100), "context canceled");
+    let stream = [
+        vertices(vec![stopped, started("b", &["a"], 150)]),
+        log("b", 3000, b"x\n"),
+        vertices(vec![started("a", &[], 4000)]),
+        vertices(vec![completed("a", &[], 4000, 5000)]),
+        vertices(vec![completed("b", &["a"], 150, 6000)]),
+    ];
+    assert_eq!(
+        plain(&stream),
+        [
+            "#1 [a]",
+            "#2 [b]",
+            "#2 2.85 x",
+            "#1 DONE 1.1s",
+            "#2 DONE 5.8s"
+        ]
+    );
+}
+
+#[test]
+fn the_real_error_outlives_the_end_of_the_job() {
+    let fails = failed(completed("a", &[], 0, 100), "exit code: 2");
+    let closed = failed(completed("a", &[], 0, 120), "context canceled");
+    let stream = [vertices(vec![fails]), vertices(vec![closed])];
+    assert_eq!(plain(&stream), ["#1 [a]", "#1 ERROR: exit code: 2"]);
+}
+
+#[test]
+fn a_hidden_group_hides_its_transfers_too() {
+    let member = Vertex {
+        progress_group: Some(ProgressGroup {
+            id: "packages".to_owned(),
+            name: "fetch packages".to_owned(),
+            weak: true,
+        }),
+        ..completed("a", &[], 0, 100)
+    };
+    let stream = [
+        vertices(vec![member]),
+        progress("layer", (10, 10), 50, Some(50)),
+    ];
+    assert_eq!(plain(&stream), [""; 0]);
+}
+
+#[test]
+fn the_log_has_the_members_of_groups_and_the_last_state_of_transfers() {
+    let member = |vertex: Vertex| Vertex {
+        progress_group: Some(ProgressGroup {
+            id: "packages".to_owned(),
+            name: "fetch packages".to_owned(),
+            weak: true,
+        }),
+        ..vertex
+    };
+    let stream = [
+        vertices(vec![
+            member(started("a", &[], 0)),
+            member(cached(completed("b", &[], 5, 6))),
+        ]),
+        progress("layer", (10, 300), 50, None),
+        progress("layer", (20, 300), 60, None),
+        vertices(vec![member(failed(completed("a", &[], 0, 100), "gone"))]),
+    ];
+    let mut file = LogFile::new(Vec::new());
+    for status in &stream {
+        file.feed(status).unwrap();
+    }
+    let file = String::from_utf8(file.finish().unwrap()).unwrap();
+    let lines: Vec<&str> = file.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "#1 [a]",
+            "#1 started 2023-11-14T22:13:20.000Z",
+            "#2 [b]",
+            "#2 started 2023-11-14T22:13:20.005Z",
+            "#1 layer 20B / 300B",
+            "#1 ERROR: gone",
+            "#2 CACHED",
+        ]
+    );
 }

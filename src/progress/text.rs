@@ -38,14 +38,28 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 fn is_control(char: char) -> bool {
     match char {
         '\t' => false,
-        '\u{200e}'
+        '\u{61c}'
+        | '\u{200e}'
         | '\u{200f}'
         | '\u{2028}'
         | '\u{2029}'
         | '\u{202a}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}' => true,
+        | '\u{2066}'..='\u{2069}'
+        | '\u{e0000}'..='\u{e007f}' => true,
         char => char.is_control(),
     }
+}
+
+/// Text that belongs on one line, with its line ends as spaces, made harmless.
+pub(super) fn one_line(text: &str) -> String {
+    let text = text.trim().replace(['\n', '\r'], " ");
+    escape(&text).into_owned()
+}
+
+/// What a terminal would show of a line in the end: the text behind the last return to its start, made harmless.
+pub(super) fn last_written(line: &str) -> Cow<'_, str> {
+    let shown = line.rsplit('\r').find(|part| !part.is_empty());
+    escape(shown.unwrap_or_default())
 }
 
 /// What follows the colour sequence at the start of `text`, if there is one.
@@ -78,7 +92,12 @@ impl Lines {
         lines
     }
 
-    /// The line that has begun but not ended.
+    /// What there is of the line that has begun but not ended.
+    pub(super) fn begun(&self) -> Option<Cow<'_, str>> {
+        (!self.0.is_empty()).then(|| String::from_utf8_lossy(&self.0))
+    }
+
+    /// The line that has begun but not ended, which it ends.
     pub(super) fn rest(&mut self) -> Option<String> {
         if self.0.is_empty() { None } else { self.end() }
     }
@@ -110,6 +129,7 @@ mod tests {
             ("\u{9b}31m", "\\x9b31m"),
             ("a\rb\u{8}", "a\\x0db\\x08"),
             ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
+            ("\u{61c}1\u{e0041}", "\\u{61c}1\\u{e0041}"),
             ("\u{1b}[", "\\x1b["),
         ] {
             assert_eq!(escape(text), safe);

@@ -15,22 +15,24 @@ pub(super) struct Vertex {
     pub(super) inputs: BTreeSet<String>,
     pub(super) is_cached: bool,
     pub(super) error: String,
+    /// When the run began that the error is of.
+    error_of: i64,
     /// Start and end of every time it ran, in nanoseconds; sources run for each of their cache keys too.
     intervals: Vec<(i64, Option<i64>)>,
 }
 
 impl Vertex {
-    /// Takes in an event. What an event leaves empty stays as it was, except `cached`, of which the last one counts.
+    /// Takes in an event. What an event leaves empty stays as it was, except `cached`, of which the last one counts,
+    /// and the error of an earlier run when a later one ended without.
     pub(super) fn update(&mut self, event: &control::Vertex) {
         if !event.inputs.is_empty() {
             self.inputs = event.inputs.iter().cloned().collect();
         }
         self.is_cached = event.cached;
-        if !event.error.is_empty() {
-            self.error.clone_from(&event.error);
-        }
         let completed = event.completed.as_ref().map(nanoseconds);
-        let Some(started) = event.started.as_ref().map(nanoseconds).or(completed) else {
+        let started = event.started.as_ref().map(nanoseconds).or(completed);
+        self.blame(&event.error, started, completed);
+        let Some(started) = started else {
             return;
         };
         let known = self
@@ -40,6 +42,20 @@ impl Vertex {
         match known {
             Some((_, end)) => *end = completed.or(*end),
             None => self.intervals.push((started, completed)),
+        }
+    }
+
+    /// Takes in what an event says of an error. The daemon closes what is still open at the end of a job as canceled,
+    /// failed operations too: the real error stays.
+    fn blame(&mut self, error: &str, started: Option<i64>, completed: Option<i64>) {
+        let is_later = started.is_some_and(|started| started > self.error_of);
+        if error.is_empty() {
+            if completed.is_some() && is_later {
+                self.error.clear();
+            }
+        } else if self.error.is_empty() || !error.ends_with(CANCELED) {
+            error.clone_into(&mut self.error);
+            self.error_of = started.unwrap_or(self.error_of);
         }
     }
 
@@ -59,6 +75,17 @@ impl Vertex {
 
     pub(super) fn has_failed(&self) -> bool {
         !self.error.is_empty() && !self.is_canceled() && self.ended().is_some()
+    }
+
+    /// Whether it runs.
+    pub(super) fn is_open(&self) -> bool {
+        self.intervals.iter().any(|(_, end)| end.is_none())
+    }
+
+    /// Every time it ran, as if what runs ended `now`.
+    pub(super) fn intervals_until(&self, now: i64) -> impl Iterator<Item = (i64, i64)> {
+        let all = self.intervals.iter();
+        all.map(move |(start, end)| (*start, end.unwrap_or(now)))
     }
 
     pub(super) fn intervals(&self) -> impl Iterator<Item = (i64, i64)> {

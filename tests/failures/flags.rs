@@ -122,7 +122,7 @@ fn a_wrong_value_names_the_flag_or_the_variable_it_comes_from() {
     let user = Peelbox::new().set("PEELBOX_PROGRESS", "loud");
     assert_snapshot!(user.run(&["ci"]), @r#"
     error: PEELBOX_PROGRESS cannot be `loud`
-    hint: it is `auto`, `plain` or `quiet`
+    hint: it is `auto`, `tty`, `plain`, `quiet` or `rawjson`
     exit: 2
     "#);
     let user = Peelbox::new().set("PEELBOX_NO_SBOM", "perhaps");
