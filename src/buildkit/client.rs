@@ -364,9 +364,9 @@ mod tests {
         let path = folder.path().join("socket");
         let listener = UnixListener::bind(&path).unwrap();
         let endpoint: Endpoint = format!("unix://{}", path.display()).parse().unwrap();
-        let docker = DockerHost::default();
+        let access = Access::default();
         let (connected, accepted) =
-            tokio::join!(Client::connect(endpoint, &docker), listener.accept());
+            tokio::join!(Client::connect(endpoint, &access), listener.accept());
         let mut client = connected.unwrap();
         client.patience = Duration::from_millis(10);
         let told = |error: Error| error.to_string();

@@ -424,3 +424,29 @@ fn a_program_ends_with_the_connection() {
     assert!(child.wait().unwrap().success());
     assert!(ended.exists());
 }
+
+#[test]
+fn an_app_is_built_behind_tls_and_through_ssh_alike() {
+    let build = |user: Peelbox| {
+        let user = user.spec(
+            "
+version: '1.0'
+metadata: { project_name: web, path: . }
+build: { commands: ['echo web > out'] }
+runtime: { packages: [busybox], copy: [{ from: out, to: out }], command: [/usr/bin/busybox, cat, out] }
+",
+        );
+        let told = user.run(&["ci", "--progress", "quiet", "--source-date-epoch", "0"]);
+        assert!(told.ends_with("exit: 0"), "{told}");
+        let report = fs::read(user.repo().join("peelbox-out/report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+        report["apps"][0]["image"]["manifest"].to_string()
+    };
+    let path = format!("{}:/usr/bin:/bin", testbed("PEELBOX_TESTBED_SSH_BIN"));
+    let through_ssh = Peelbox::new()
+        .on_testbed()
+        .set("PATH", path)
+        .buildkit(&testbed("PEELBOX_TESTBED_SSH"));
+    let behind_tls = user().set("PEELBOX_TLS_DIR", file(""));
+    assert_eq!(build(through_ssh), build(behind_tls));
+}
