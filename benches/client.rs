@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use buildkit_proto::pb;
 use peelbox::buildkit::fsutil::{Filter, Listing};
-use peelbox::buildkit::{Client, DockerHost, Error, Export, Job, Outcome, Services, Session};
+use peelbox::buildkit::{Access, Client, Error, Export, Job, Outcome, Services, Session};
 use peelbox::oci::Platform;
 use prost::Message as _;
 
@@ -45,8 +45,8 @@ async fn build(
     let listing = tokio::task::spawn_blocking(move || {
         Listing::read(directory.as_ref(), &Filter::everything()).unwrap()
     });
-    let docker = DockerHost::default();
-    let client = Client::connect(endpoint.parse().unwrap(), &docker);
+    let access = Access::default();
+    let client = Client::connect(endpoint.parse().unwrap(), &access);
     let client = client.await.unwrap();
     let services = Services {
         name: "bench".to_owned(),

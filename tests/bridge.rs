@@ -6,7 +6,7 @@ mod support;
 
 use std::process::Stdio;
 
-use peelbox::buildkit::{Client, DockerHost, Endpoint};
+use peelbox::buildkit::{Access, Client, Endpoint};
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional, join};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::process::Command;
@@ -26,9 +26,7 @@ async fn serve(mut connection: impl AsyncRead + AsyncWrite + Unpin) {
 
 /// The daemon behind `endpoint` answers, and can be asked to build.
 async fn answers(endpoint: Endpoint) {
-    let client = Client::connect(endpoint, &DockerHost::default())
-        .await
-        .unwrap();
+    let client = Client::connect(endpoint, &Access::default()).await.unwrap();
     let daemon = client.daemon().await.unwrap();
     let session = support::session(&client).await;
     let capabilities = client.capabilities(&session).await.unwrap();

@@ -1,7 +1,6 @@
 //! A connection to one daemon, and what that daemon can do.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
@@ -10,8 +9,9 @@ use buildkit_proto::moby::buildkit::v1::{InfoRequest, ListWorkersRequest};
 use semver::Version;
 use tonic::transport::Channel;
 
-use super::connect::{self, ConnectError};
-use super::endpoint::{DockerHost, Endpoint};
+use super::complaint::Complaint;
+use super::connect::{self, Access, ConnectError};
+use super::endpoint::Endpoint;
 use super::error::Error;
 use super::session::Session;
 use super::solve::{AsError, BuildError, Job};
@@ -29,7 +29,8 @@ pub struct Client {
     /// How long the daemon has for an answer that it gives at once.
     pub(super) patience: Duration,
     endpoint: Endpoint,
-    complaint: Arc<Mutex<String>>,
+    access: Access,
+    complaint: Complaint,
 }
 
 /// What a daemon says of itself.
@@ -143,22 +144,39 @@ impl Daemon {
 }
 
 impl Client {
-    /// Connects to the daemon at `endpoint`; `docker` is the Engine for the schemes that need one.
+    /// Connects to the daemon at `endpoint`.
     ///
     /// # Errors
     /// When nothing answers there, or what answers does not speak HTTP/2.
-    pub async fn connect(endpoint: Endpoint, docker: &DockerHost) -> Result<Self, ConnectError> {
-        let dialed = connect::dial(&endpoint, docker).await?;
-        let protocol = |_| ConnectError::Protocol {
-            endpoint: endpoint.to_string(),
-            reason: HUNG_UP.to_owned(),
-        };
-        let channel = connect::channel(dialed.stream).await.map_err(protocol)?;
+    pub async fn connect(endpoint: Endpoint, access: &Access) -> Result<Self, ConnectError> {
+        let dialed = connect::open(&endpoint, access).await?;
+        match connect::channel(dialed.stream).await {
+            Ok(channel) => Ok(Self {
+                channel,
+                patience: PATIENCE,
+                endpoint,
+                access: access.clone(),
+                complaint: dialed.complaint,
+            }),
+            Err(_) => {
+                let known = connect::explain(&endpoint, access, &dialed.complaint).await;
+                Err(known.unwrap_or_else(|| ConnectError::Protocol {
+                    endpoint: endpoint.to_string(),
+                    reason: HUNG_UP.to_owned(),
+                }))
+            }
+        }
+    }
+
+    /// Connects to the same daemon once more, in the same way.
+    ///
+    /// # Errors
+    /// As those of [`Self::connect`].
+    pub async fn reconnect(&self) -> Result<Self, ConnectError> {
+        let client = Self::connect(self.endpoint.clone(), &self.access).await?;
         Ok(Self {
-            channel,
-            patience: PATIENCE,
-            endpoint,
-            complaint: dialed.complaint,
+            patience: self.patience,
+            ..client
         })
     }
 
@@ -179,38 +197,40 @@ impl Client {
     /// # Errors
     /// When it does not answer as BuildKit does.
     pub async fn daemon(&self) -> Result<Daemon, ConnectError> {
-        let asked = tokio::time::timeout(CALL_TIMEOUT, self.ask()).await;
-        let timeout = || ConnectError::Timeout {
-            endpoint: self.endpoint.to_string(),
-            seconds: CALL_TIMEOUT.as_secs(),
+        let (asked, timeout) = match tokio::time::timeout(CALL_TIMEOUT, self.ask()).await {
+            Ok(Ok(daemon)) => return Ok(daemon),
+            Ok(Err(error)) => (error, false),
+            Err(_) => (Error::Interrupted, true),
         };
-        asked
-            .map_err(|_| timeout())?
-            .map_err(|error| self.protocol(&error))
+        // An answer is one, whatever was said beside it.
+        if asked.remote().is_none()
+            && let Some(known) =
+                connect::explain(&self.endpoint, &self.access, &self.complaint).await
+        {
+            return Err(known);
+        }
+        let endpoint = self.endpoint.to_string();
+        Err(match asked {
+            _ if timeout => ConnectError::Timeout {
+                endpoint,
+                seconds: CALL_TIMEOUT.as_secs(),
+            },
+            // What is below says only that the one connection is gone.
+            Error::Transport(_) => ConnectError::Protocol {
+                endpoint,
+                reason: HUNG_UP.to_owned(),
+            },
+            other => ConnectError::Protocol {
+                endpoint,
+                reason: other.to_string(),
+            },
+        })
     }
 
-    fn protocol(&self, error: &Error) -> ConnectError {
-        let complaint = self
-            .complaint
-            .lock()
-            .map(|text| text.trim().to_owned())
-            .unwrap_or_default();
-        match &self.endpoint {
-            Endpoint::DockerContainer(container) if !complaint.is_empty() => {
-                ConnectError::Container {
-                    container: container.clone(),
-                    reason: complaint,
-                }
-            }
-            endpoint => ConnectError::Protocol {
-                endpoint: endpoint.to_string(),
-                reason: match error {
-                    // What is below says only that the one connection is gone.
-                    Error::Transport(_) => HUNG_UP.to_owned(),
-                    other => other.to_string(),
-                },
-            },
-        }
+    /// Whether the daemon answers over this connection.
+    pub async fn is_alive(&self) -> bool {
+        let asked = tokio::time::timeout(CALL_TIMEOUT, self.ask()).await;
+        matches!(asked, Ok(Ok(_)))
     }
 
     async fn ask(&self) -> Result<Daemon, Error> {
@@ -344,9 +364,9 @@ mod tests {
         let path = folder.path().join("socket");
         let listener = UnixListener::bind(&path).unwrap();
         let endpoint: Endpoint = format!("unix://{}", path.display()).parse().unwrap();
-        let docker = DockerHost::default();
+        let access = Access::default();
         let (connected, accepted) =
-            tokio::join!(Client::connect(endpoint, &docker), listener.accept());
+            tokio::join!(Client::connect(endpoint, &access), listener.accept());
         let mut client = connected.unwrap();
         client.patience = Duration::from_millis(10);
         let told = |error: Error| error.to_string();

@@ -1,23 +1,21 @@
 //! From an endpoint to a byte stream that speaks HTTP/2 with prior knowledge.
 
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bollard::Docker;
-use bollard::container::LogOutput;
-use bollard::exec::{CreateExecOptions, StartExecResults};
 use bytes::{Buf as _, Bytes, BytesMut};
-use futures_util::StreamExt as _;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tonic::transport::Channel;
 
+use super::complaint::Complaint;
+use super::docker::{self, DockerApi};
 use super::endpoint::{DockerHost, Endpoint};
+use super::program::Invocation;
+use super::tls::{self, Tls, TlsFault};
 
 /// A byte stream to a daemon.
 pub type Stream = Box<dyn Duplex>;
@@ -25,6 +23,29 @@ pub type Stream = Box<dyn Duplex>;
 /// Reading and writing on one object.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// What it takes to reach a daemon besides its address.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// The Docker Engine, for the endpoints that need one.
+    pub docker: DockerHost,
+    /// TLS for `tcp://`, which is spoken without it otherwise.
+    pub tls: Option<Tls>,
+}
+
+impl From<DockerHost> for Access {
+    fn from(docker: DockerHost) -> Self {
+        Self { docker, tls: None }
+    }
+}
+
+/// A byte stream to a daemon, and what is said beside it.
+pub struct Dialed {
+    /// The bytes.
+    pub stream: Stream,
+    /// What the program that carries them says.
+    pub complaint: Complaint,
+}
 
 /// An endpoint that could not be connected to.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +74,40 @@ pub enum ConnectError {
         /// The Engine's or the program's answer.
         reason: String,
     },
+    /// There is no such program on this machine, or it cannot be started.
+    #[error("`{endpoint}` needs the program `{program}`: {source}")]
+    NoProgram {
+        /// The endpoint.
+        endpoint: String,
+        /// The program.
+        program: &'static str,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The program that should carry the connection does not.
+    #[error("cannot reach `{endpoint}` through `{program}`: {reason}")]
+    Program {
+        /// The endpoint.
+        endpoint: String,
+        /// The program.
+        program: &'static str,
+        /// What it said last.
+        reason: String,
+    },
+    /// There is a peer, and TLS with it failed.
+    #[error("cannot connect to `{endpoint}`: {fault}")]
+    Tls {
+        /// The endpoint.
+        endpoint: String,
+        /// Why.
+        fault: TlsFault,
+    },
+    /// The peer speaks TLS, and was spoken to without.
+    #[error("`{endpoint}` speaks TLS")]
+    NeedsTls {
+        /// The endpoint.
+        endpoint: String,
+    },
     /// There is a peer, but it does not speak BuildKit's protocol.
     #[error("`{endpoint}` does not answer as BuildKit: {reason}")]
     Protocol {
@@ -79,54 +134,126 @@ const MAX_HEADER_LIST: u32 = 16 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 30;
 const STREAM_WINDOW: u32 = 1 << 20;
 
-/// Opens a byte stream to the daemon at `endpoint`; `docker` is the Engine for the schemes that need one.
+/// Opens a byte stream to the daemon at `endpoint`.
 ///
 /// # Errors
 /// When nothing answers there, or what answers refuses.
-pub async fn open(endpoint: &Endpoint, docker: &DockerHost) -> Result<Stream, ConnectError> {
-    Ok(dial(endpoint, docker).await?.stream)
-}
-
-pub(super) struct Dialed {
-    pub(super) stream: Stream,
-    // What the program behind the stream wrote to stderr, for the error text.
-    pub(super) complaint: Arc<Mutex<String>>,
-}
-
-impl From<Stream> for Dialed {
-    fn from(stream: Stream) -> Self {
-        Self {
-            stream,
-            complaint: Arc::default(),
-        }
-    }
-}
-
-pub(super) async fn dial(endpoint: &Endpoint, docker: &DockerHost) -> Result<Dialed, ConnectError> {
-    let dialing = async {
-        match endpoint {
-            Endpoint::Unix(path) => raw(&DockerHost::Unix(path.clone()), endpoint)
-                .await
-                .map(Dialed::from),
-            Endpoint::Tcp(address) => raw(&DockerHost::Tcp(address.clone()), endpoint)
-                .await
-                .map(Dialed::from),
-            Endpoint::Docker(socket) => {
-                let host = socket
-                    .clone()
-                    .map_or_else(|| docker.clone(), DockerHost::Unix);
-                engine(&host, endpoint).await.map(Dialed::from)
-            }
-            Endpoint::DockerContainer(name) => exec(&DockerApi::new(docker)?, name).await,
-        }
-    };
+pub async fn open(endpoint: &Endpoint, access: &Access) -> Result<Dialed, ConnectError> {
     let timeout = || ConnectError::Timeout {
         endpoint: endpoint.to_string(),
         seconds: CONNECT_TIMEOUT.as_secs(),
     };
-    tokio::time::timeout(CONNECT_TIMEOUT, dialing)
+    tokio::time::timeout(CONNECT_TIMEOUT, dial(endpoint, access))
         .await
         .map_err(|_| timeout())?
+}
+
+async fn dial(endpoint: &Endpoint, access: &Access) -> Result<Dialed, ConnectError> {
+    let silent = |stream| Dialed {
+        stream,
+        complaint: Complaint::silent(),
+    };
+    match endpoint {
+        Endpoint::Unix(path) => raw(&DockerHost::Unix(path.clone()), endpoint)
+            .await
+            .map(silent),
+        Endpoint::Tcp(address) => {
+            let stream = raw(&DockerHost::Tcp(address.clone()), endpoint).await?;
+            let complaint = Complaint::silent();
+            let stream = match &access.tls {
+                Some(tls) => tls
+                    .wrap(stream, address, &complaint)
+                    .await
+                    .map_err(|fault| ConnectError::Tls {
+                        endpoint: endpoint.to_string(),
+                        fault,
+                    })?,
+                None => stream,
+            };
+            Ok(Dialed { stream, complaint })
+        }
+        Endpoint::Docker(socket) => {
+            let host = socket.clone().map(DockerHost::Unix);
+            let host = host.unwrap_or_else(|| access.docker.clone());
+            engine(&host, endpoint).await.map(silent)
+        }
+        Endpoint::DockerContainer(name) => {
+            let complaint = Complaint::open();
+            let api = DockerApi::new(&access.docker)?;
+            let stream = docker::exec(&api, name, &complaint).await?;
+            Ok(Dialed { stream, complaint })
+        }
+        Endpoint::PodmanContainer(name) => start(&Invocation::podman(name), endpoint),
+        Endpoint::KubePod(pod) => start(&Invocation::kubectl(pod), endpoint),
+        Endpoint::Ssh(machine) => start(&Invocation::ssh(machine), endpoint),
+    }
+}
+
+fn start(invocation: &Invocation, endpoint: &Endpoint) -> Result<Dialed, ConnectError> {
+    let complaint = Complaint::open();
+    let stream = invocation
+        .start(&complaint)
+        .map_err(|source| ConnectError::NoProgram {
+            endpoint: endpoint.to_string(),
+            program: invocation.program,
+            source,
+        })?;
+    Ok(Dialed {
+        stream: Box::new(stream),
+        complaint,
+    })
+}
+
+// How long what listens may take to answer TLS's greeting.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a connection to `endpoint` does not serve, where more can be found out about that: from what is said beside it, or by
+/// asking whether it is TLS that is spoken there.
+pub async fn explain(
+    endpoint: &Endpoint,
+    access: &Access,
+    complaint: &Complaint,
+) -> Option<ConnectError> {
+    let name = endpoint.to_string();
+    if let Some(fault) = complaint.tls() {
+        return Some(ConnectError::Tls {
+            endpoint: name,
+            fault,
+        });
+    }
+    let program = match endpoint {
+        Endpoint::Tcp(_) if access.tls.is_none() => {
+            let stream = raw_of(endpoint).await?;
+            let spoken = tokio::time::timeout(GREETING_TIMEOUT, tls::is_spoken(stream)).await;
+            return (spoken == Ok(true)).then_some(ConnectError::NeedsTls { endpoint: name });
+        }
+        Endpoint::DockerContainer(_) => None,
+        Endpoint::PodmanContainer(_) => Some("podman"),
+        Endpoint::KubePod(_) => Some("kubectl"),
+        Endpoint::Ssh(_) => Some("ssh"),
+        _ => return None,
+    };
+    let reason = complaint.told().await;
+    match (endpoint, program) {
+        _ if reason.is_empty() => None,
+        (_, Some(program)) => Some(ConnectError::Program {
+            endpoint: name,
+            program,
+            reason,
+        }),
+        (Endpoint::DockerContainer(container), None) => Some(ConnectError::Container {
+            container: container.clone(),
+            reason,
+        }),
+        _ => None,
+    }
+}
+
+async fn raw_of(endpoint: &Endpoint) -> Option<Stream> {
+    let Endpoint::Tcp(address) = endpoint else {
+        return None;
+    };
+    raw(&DockerHost::Tcp(address.clone()), endpoint).await.ok()
 }
 
 /// Connects a gRPC channel over `stream`, which serves one connection only.
@@ -276,216 +403,6 @@ impl AsyncWrite for Rewind {
     }
 }
 
-/// The Docker Engine's own API, as far as a BuildKit client needs it.
-pub struct DockerApi {
-    docker: Docker,
-    host: String,
-}
-
-// The API timeout, in seconds; loading a large image takes long.
-const API_TIMEOUT: u64 = 3600;
-
-impl DockerApi {
-    /// Prepares calls to the Engine at `host`; nothing is sent yet.
-    ///
-    /// # Errors
-    /// When the socket does not exist.
-    pub fn new(host: &DockerHost) -> Result<Self, ConnectError> {
-        let docker = match host {
-            DockerHost::Unix(path) => Docker::connect_with_unix(
-                &path.to_string_lossy(),
-                API_TIMEOUT,
-                bollard::API_DEFAULT_VERSION,
-            ),
-            DockerHost::Tcp(_) => Docker::connect_with_host(&host.to_string()),
-        };
-        let docker = docker.map_err(|error| ConnectError::Engine {
-            endpoint: host.to_string(),
-            reason: error.to_string(),
-        })?;
-        Ok(Self {
-            docker,
-            host: host.to_string(),
-        })
-    }
-
-    fn error(&self, error: &bollard::errors::Error) -> ConnectError {
-        ConnectError::Engine {
-            endpoint: self.host.clone(),
-            reason: error.to_string(),
-        }
-    }
-
-    async fn negotiated(&self) -> Result<Docker, ConnectError> {
-        self.docker
-            .clone()
-            .negotiate_version()
-            .await
-            .map_err(|error| self.error(&error))
-    }
-
-    /// Whether a container of this name runs.
-    ///
-    /// # Errors
-    /// When the Engine does not answer.
-    pub async fn is_running(&self, container: &str) -> Result<bool, ConnectError> {
-        match self
-            .negotiated()
-            .await?
-            .inspect_container(container, None)
-            .await
-        {
-            Ok(inspected) => Ok(inspected
-                .state
-                .and_then(|state| state.running)
-                .unwrap_or_default()),
-            Err(bollard::errors::Error::DockerResponseServerError {
-                status_code: 404, ..
-            }) => Ok(false),
-            Err(error) => Err(self.error(&error)),
-        }
-    }
-
-    /// The Engine's version, and whether it keeps images in containerd's store.
-    ///
-    /// # Errors
-    /// When the Engine does not answer.
-    pub async fn engine(&self) -> Result<Engine, ConnectError> {
-        let info = self
-            .negotiated()
-            .await?
-            .info()
-            .await
-            .map_err(|error| self.error(&error))?;
-        let containerd = info.driver_status.unwrap_or_default().iter().any(|row| {
-            row.first().is_some_and(|key| key == "driver-type")
-                && row
-                    .get(1)
-                    .is_some_and(|kind| kind.starts_with("io.containerd."))
-        });
-        Ok(Engine {
-            version: info.server_version.unwrap_or_default(),
-            has_containerd_store: containerd,
-        })
-    }
-
-    /// Loads the image archive at `path` into the Engine's images.
-    ///
-    /// # Errors
-    /// When the file cannot be read or the Engine refuses it.
-    pub async fn load(&self, path: &Path) -> Result<(), ConnectError> {
-        let file = tokio::fs::File::open(path)
-            .await
-            .map_err(|source| ConnectError::Io {
-                endpoint: path.display().to_string(),
-                source,
-            })?;
-        let body = futures_util::stream::try_unfold(file, async |mut file| {
-            let mut chunk = BytesMut::with_capacity(256 << 10);
-            let length = file.read_buf(&mut chunk).await?;
-            Ok::<_, io::Error>((length > 0).then(|| (chunk.freeze(), file)))
-        });
-        let options = bollard::query_parameters::ImportImageOptions {
-            quiet: true,
-            ..Default::default()
-        };
-        let docker = self.negotiated().await?;
-        let mut answers =
-            std::pin::pin!(docker.import_image(options, bollard::body_try_stream(body), None));
-        while let Some(answer) = answers.next().await {
-            let answer = answer.map_err(|error| self.error(&error))?;
-            if let Some(error) = answer.error_detail.and_then(|detail| detail.message) {
-                return Err(ConnectError::Engine {
-                    endpoint: self.host.clone(),
-                    reason: error,
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What a Docker Engine says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Engine {
-    /// Its version, such as `28.5.2`.
-    pub version: String,
-    /// Whether it keeps images in containerd's store, without which it has no OCI export and no attestations.
-    pub has_containerd_store: bool,
-}
-
-/// Runs `buildctl dial-stdio` in a container and connects to its standard streams.
-async fn exec(api: &DockerApi, container: &str) -> Result<Dialed, ConnectError> {
-    let error = |error: bollard::errors::Error| ConnectError::Container {
-        container: container.to_owned(),
-        reason: match error {
-            bollard::errors::Error::DockerResponseServerError { message, .. } => message,
-            other => other.to_string(),
-        },
-    };
-    let docker = api.negotiated().await?;
-    let options = CreateExecOptions {
-        cmd: Some(vec!["buildctl", "dial-stdio"]),
-        attach_stdin: Some(true),
-        attach_stdout: Some(true),
-        attach_stderr: Some(true),
-        ..Default::default()
-    };
-    let created = docker
-        .create_exec(container, options)
-        .await
-        .map_err(error)?;
-    let StartExecResults::Attached {
-        mut output,
-        mut input,
-    } = docker.start_exec(&created.id, None).await.map_err(error)?
-    else {
-        return Err(ConnectError::Container {
-            container: container.to_owned(),
-            reason: "the Engine did not attach".to_owned(),
-        });
-    };
-    let (ours, theirs) = tokio::io::duplex(256 << 10);
-    let (mut from_client, mut to_client) = tokio::io::split(theirs);
-    let complaint = Arc::<Mutex<String>>::default();
-    let complaints = Arc::clone(&complaint);
-    // Both tasks end with the connection: one when `ours` is dropped, the other when the program exits.
-    tokio::spawn(async move {
-        let _ = tokio::io::copy(&mut from_client, &mut input).await; // the other direction reports it
-        let _ = input.shutdown().await;
-    });
-    tokio::spawn(async move {
-        while let Some(Ok(chunk)) = output.next().await {
-            match chunk {
-                LogOutput::StdErr { message } => append(&complaints, &message),
-                LogOutput::StdOut { message }
-                | LogOutput::Console { message }
-                | LogOutput::StdIn { message } => {
-                    // A missing program is reported by the runtime on stdout, where HTTP/2 is expected.
-                    if message.starts_with(b"OCI runtime") {
-                        append(&complaints, &message);
-                    }
-                    if to_client.write_all(&message).await.is_err() {
-                        break;
-                    }
-                }
-            }
-        }
-    });
-    Ok(Dialed {
-        stream: Box::new(ours),
-        complaint,
-    })
-}
-
-fn append(complaint: &Mutex<String>, bytes: &[u8]) {
-    if let Ok(mut text) = complaint.lock()
-        && text.len() < 4 << 10
-    {
-        text.push_str(&String::from_utf8_lossy(bytes));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -533,7 +450,7 @@ mod tests {
     #[tokio::test]
     async fn a_dead_socket_is_named() {
         let endpoint: Endpoint = "unix:///nonexistent/buildkitd.sock".parse().unwrap();
-        let error = open(&endpoint, &DockerHost::default()).await.err().unwrap();
+        let error = open(&endpoint, &Access::default()).await.err().unwrap();
         assert_eq!(
             error.to_string(),
             "cannot connect to `unix:///nonexistent/buildkitd.sock`: No such file or directory (os error 2)"

@@ -5,19 +5,27 @@
 //!                          └──── build(Job, drive) ─ Gateway: solve, read, return ─► Response
 //! ```
 
+mod builder;
 mod client;
+mod complaint;
 mod connect;
+mod docker;
 mod endpoint;
 mod error;
 mod gateway;
 pub mod llb;
 mod names;
+mod program;
 mod session;
 mod solve;
+mod tls;
 
+pub use builder::{Builder, BuilderError, BuilderStep, Recipe};
 pub use client::{Capabilities, Client, Daemon, OldDaemon};
-pub use connect::{ConnectError, DockerApi, Engine, Stream, open};
-pub use endpoint::{DockerHost, Endpoint, ParseEndpointError};
+pub use complaint::Complaint;
+pub use connect::{Access, ConnectError, Dialed, Duplex, Stream, explain, open};
+pub use docker::{DockerApi, Engine};
+pub use endpoint::{DockerHost, Endpoint, KubePod, ParseEndpointError, Ssh};
 pub use error::{Error, RemoteError};
 pub use gateway::{Attestation, BuildReference, FileStat, Gateway, ImageConfigBytes, Outcome};
 pub use session::fsutil;
@@ -25,6 +33,7 @@ pub use session::{
     Auth, DockerConfig, DockerConfigError, Keychain, Received, Secrets, Services, Session,
 };
 pub use solve::{AsError, BuildError, Export, Job, Response};
+pub use tls::{Tls, TlsError, TlsFault, TlsFiles};
 
 pub use buildkit_proto::moby::buildkit::v1::{
     StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning,

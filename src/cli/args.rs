@@ -32,7 +32,7 @@ pub(super) enum Command {
     /// Asks the package index
     #[command(subcommand)]
     Packages(Packages),
-    /// Says which BuildKit would be used, what it can do, and what is missing
+    /// Says which BuildKit would be used, what it can do, and what is missing; starts a container where a build would
     Doctor(Doctor),
     /// Prints the JSON Schema of the spec
     Schema,
@@ -41,6 +41,9 @@ pub(super) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// The BuildKit containers that peelbox has started
+    #[command(subcommand)]
+    Builder(Builder),
     /// Connects stdin and stdout to the chosen daemon
     DialStdio(Connection),
     /// Removed: a build needs no frontend image
@@ -54,9 +57,25 @@ pub(super) enum Command {
 /// Which daemon.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Connection {
-    /// The BuildKit to use: unix://PATH, tcp://HOST:PORT, docker-container://NAME, docker:// or docker:///SOCKET
+    /// The BuildKit to use: unix://PATH, tcp://HOST:PORT, docker-container://NAME, podman-container://NAME,
+    /// kube-pod://POD?context=&namespace=&container=, ssh://USER@HOST:PORT/SOCKET, docker:// or docker:///SOCKET
     #[arg(long, value_name = "ADDR", env = "PEELBOX_BUILDKIT")]
     pub(super) buildkit: Option<String>,
+    /// The authorities that may have signed the certificate of a tcp:// daemon; PEM, as all of these files
+    #[arg(long, value_name = "FILE", env = "PEELBOX_TLS_CA")]
+    pub(super) tls_ca: Option<PathBuf>,
+    /// The client's certificate, for a daemon that demands one
+    #[arg(long, value_name = "FILE", env = "PEELBOX_TLS_CERT")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The key of the client's certificate
+    #[arg(long, value_name = "FILE", env = "PEELBOX_TLS_KEY")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// A directory with all three: ca.pem, cert.pem and key.pem, or ca.crt, tls.crt and tls.key
+    #[arg(long, value_name = "DIR", env = "PEELBOX_TLS_DIR")]
+    pub(super) tls_dir: Option<PathBuf>,
+    /// The name that the daemon's certificate must have; the host of its address otherwise
+    #[arg(long, value_name = "NAME", env = "PEELBOX_TLS_SERVER_NAME")]
+    pub(super) tls_server_name: Option<String>,
 }
 
 /// How a build runs.
@@ -206,6 +225,25 @@ pub(super) enum Packages {
     Versions {
         /// The package
         package: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Builder {
+    /// Lists them: name, state, image
+    Ls,
+    /// Stops them; the next build that needs one starts it again
+    Stop {
+        /// Only the one of this name
+        name: Option<String>,
+    },
+    /// Removes them with their cache
+    Rm {
+        /// Only the one of this name
+        name: Option<String>,
+        /// Keeps the cache for the next one of that name
+        #[arg(long)]
+        keep_state: bool,
     },
 }
 

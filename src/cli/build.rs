@@ -107,30 +107,38 @@ async fn attempt(
     let packages = interrupt
         .cuts(setup::packages(source, &plans, mode))
         .await?;
-    let run = ready.run(source, &packages);
     let mut failures: Vec<Failed> = Vec::new();
-    for (number, (plan, names)) in plans.iter().zip(&tags).enumerate() {
-        let job = Job {
-            run: &run,
-            ready: &ready,
-            mode,
-            title: title(plan, number + 1, plans.len()),
-            interrupt,
-        };
-        if interrupt.is_raised() {
-            failures.push(Failed::skipped(plan, Exit::Interrupted));
+    for (at, (plan, names)) in plans.iter().zip(&tags).enumerate() {
+        let tried = if interrupt.is_raised() {
+            Err(Failed::skipped(plan, Exit::Interrupted))
         } else if let Some(last) = failures.last().filter(|last| last.ends_the_run) {
-            failures.push(Failed::skipped(plan, last.exit));
-        } else if let Err(failed) = job.app(plan, names, &output, engine.as_ref()).await? {
-            failures.push(failed);
-        }
+            Err(Failed::skipped(plan, last.exit))
+        } else if at > 0
+            && let Err(lost) = interrupt.cuts(ready.renew()).await
+        {
+            Err(Failed::unreached(plan, lost))
+        } else {
+            let job = Job {
+                run: &ready.run(source, &packages),
+                ready: &ready,
+                mode,
+                title: title(plan, at + 1, plans.len()),
+                interrupt,
+            };
+            job.app(plan, names, &output, engine.as_ref()).await?
+        };
+        failures.extend(tried.err());
     }
     ready.session.close().await;
+    Ok(end(failures)?)
+}
+
+fn end(failures: Vec<Failed>) -> Result<ExitCode, Failure> {
     let Some(exit) = failures.iter().map(|failed| failed.exit).max() else {
         return Ok(ExitCode::SUCCESS);
     };
     let problems = failures.into_iter().map(|failed| failed.problem);
-    Err(Stop::Failed(Failure::several(exit, problems.collect())))
+    Err(Failure::several(exit, problems.collect()))
 }
 
 /// An app without an image.
@@ -147,6 +155,20 @@ impl Failed {
             problem: problem(plan, failure, mask),
             exit: outcome::exit(failure),
             ends_the_run: outcome::ends_the_run(failure),
+        }
+    }
+
+    // The daemon is gone for good, or the user did not want to wait for it.
+    fn unreached(plan: &Plan<'_>, lost: Failure) -> Self {
+        let exit = lost.exit;
+        let problem = lost.problems.into_iter().next();
+        match problem.filter(|_| exit != Exit::Interrupted) {
+            Some(problem) => Self {
+                problem,
+                exit,
+                ends_the_run: true,
+            },
+            None => Self::skipped(plan, exit),
         }
     }
 

@@ -40,7 +40,7 @@ async fn attempt(
     let tags = tags(&arguments.tag, &plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
-    let ready = start.prepare(&plans, Some(&output)).await?;
+    let mut ready = start.prepare(&plans, Some(&output)).await?;
     let packages = interrupt
         .cuts(setup::packages(source, &plans, mode))
         .await?;
@@ -49,21 +49,27 @@ async fn attempt(
     for plan in &plans {
         Files::new(&output, &plan.name).clear()?;
     }
-    let job = Job {
-        run: ready.run(source, &packages),
-        ready: &ready,
-        output: &output,
-        mode,
-        interrupt,
-        of: plans.len(),
-    };
     let mut exit = None;
     let mut is_over = false;
-    for (number, (plan, names)) in plans.iter().zip(&tags).enumerate() {
+    for (at, (plan, names)) in plans.iter().zip(&tags).enumerate() {
         is_over |= interrupt.is_raised() || (arguments.fail_fast && exit.is_some());
-        let tried = match is_over {
-            true => Tried::skipped(plan),
-            false => job.app(plan, names, number + 1).await?,
+        let lost = match is_over || at == 0 {
+            true => None,
+            false => interrupt.cuts(ready.renew()).await.err(),
+        };
+        is_over |= interrupt.is_raised();
+        let job = Job {
+            run: ready.run(source, &packages),
+            ready: &ready,
+            output: &output,
+            mode,
+            interrupt,
+            of: plans.len(),
+        };
+        let tried = match lost {
+            _ if is_over => Tried::skipped(plan),
+            Some(lost) => Tried::unreached(plan, &lost),
+            None => job.app(plan, names, at + 1).await?,
         };
         exit = exit.max(tried.exit);
         is_over |= tried.ends_the_run;
@@ -93,6 +99,17 @@ impl Tried {
             exit: None,
             ends_the_run: false,
         }
+    }
+
+    // The daemon is gone for good.
+    fn unreached(plan: &Plan<'_>, lost: &Failure) -> Self {
+        let mut app = outcome::app(plan, Outcome::Failed, Duration::ZERO);
+        app.error = lost.problems.first().map(|problem| report::Failure {
+            message: problem.message.clone(),
+            hint: problem.hints.first().cloned(),
+            ..report::Failure::default()
+        });
+        Self::failed(app, lost.exit, true)
     }
 
     fn failed(app: report::App, exit: Exit, ends_the_run: bool) -> Self {

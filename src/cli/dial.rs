@@ -10,18 +10,18 @@ use super::args::Connection;
 use super::discover;
 use super::environment::Environment;
 use super::failure::Failure;
+use super::say;
 
 /// Connects until either side ends.
 pub(super) async fn dial(
     connection: &Connection,
     environment: &Environment,
 ) -> Result<ExitCode, Failure> {
-    let (endpoint, docker) =
-        discover::endpoint(connection.buildkit.as_deref(), environment).await?;
-    let stream = buildkit::open(&endpoint, &docker)
+    let (endpoint, access) = discover::endpoint(connection, environment, say).await?;
+    let dialed = buildkit::open(&endpoint, &access)
         .await
         .map_err(|error| discover::unreachable(&error))?;
-    let (mut from_daemon, mut to_daemon) = tokio::io::split(stream);
+    let (mut from_daemon, mut to_daemon) = tokio::io::split(dialed.stream);
     let upstream = async {
         let copied = tokio::io::copy(&mut tokio::io::stdin(), &mut to_daemon).await;
         let _ = to_daemon.shutdown().await; // a daemon that is gone needs no end
@@ -39,7 +39,14 @@ pub(super) async fn dial(
         futures_util::future::Either::Left((ended, _)) => ended,
         futures_util::future::Either::Right((_, downstream)) => downstream.await,
     };
-    ended
-        .map(|_| ExitCode::SUCCESS)
-        .map_err(|error| Failure::environment(format!("the connection broke: {error}")))
+    let length =
+        ended.map_err(|error| Failure::environment(format!("the connection broke: {error}")))?;
+    // Every daemon has something to say, a program that cannot reach one only beside it.
+    if length == 0 {
+        let known = buildkit::explain(&endpoint, &access, &dialed.complaint).await;
+        if let Some(error) = known {
+            return Err(discover::unreachable(&error));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

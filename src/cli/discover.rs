@@ -4,11 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::buildkit::{
-    Client, ConnectError, Daemon, DockerApi, DockerHost, Endpoint, Engine, OldDaemon,
+    Access, Client, ConnectError, Daemon, DockerApi, DockerHost, Endpoint, Engine, OldDaemon,
+    TlsFault,
 };
+use crate::progress::escape;
 
+use super::args::Connection;
 use super::environment::Environment;
-use super::failure::Failure;
+use super::failure::{Failure, causes};
+use super::{builder, tls};
 
 /// The daemon of this run.
 pub(super) struct Found {
@@ -16,18 +20,31 @@ pub(super) struct Found {
     pub(super) daemon: Daemon,
     /// Why it was chosen.
     pub(super) reason: String,
+    /// What the user should know of the choice.
+    pub(super) notes: Vec<String>,
     pub(super) docker: DockerHost,
+    /// The Engine whose BuildKit it is.
+    pub(super) engine: Option<Engine>,
 }
 
-const CONTAINER: &str = "peelbox-buildkitd";
+/// What was chosen, before it is connected to.
+struct Choice {
+    endpoint: Endpoint,
+    access: Access,
+    reason: String,
+    notes: Vec<String>,
+}
+
 const SOCKET: &str = "/run/buildkit/buildkitd.sock";
 // How the reason begins where the user chose.
 const NAMED: &str = "named by ";
 // The variable of `--buildkit`.
 const BUILDKIT: &str = "PEELBOX_BUILDKIT";
 
+const FORMS: &str = "it is unix:///PATH, tcp://HOST:PORT, docker-container://NAME, podman-container://NAME, kube-pod://POD?context=&namespace=&container=, ssh://USER@HOST:PORT/SOCKET, docker:// or docker:///SOCKET";
 const NEEDED: &str = "BuildKit 0.11 or newer is needed, which Docker Engine 23 and Docker Desktop 4.17 have: update it, or name another daemon with `--buildkit` or BUILDKIT_HOST";
-const START: &str = "`docker run --detach --privileged --name peelbox-buildkitd moby/buildkit` starts one that is found";
+const MIRROR: &str =
+    "PEELBOX_BUILDKIT_IMAGE names a copy of moby/buildkit that the Engine has or can pull";
 const NAME: &str =
     "start a buildkitd or a Docker Engine, or name one with `--buildkit` or BUILDKIT_HOST";
 const STORE: &str = "turn on \"containerd-snapshotter\" under \"features\" in the Engine's daemon.json (in Docker Desktop: Settings, General, containerd) and restart it";
@@ -56,102 +73,146 @@ fn named(
         (None, Some(text)) => (text, "BUILDKIT_HOST"),
         (None, None) => return Ok(None),
     };
-    let endpoint = text.parse::<Endpoint>().map_err(|error| {
-        Failure::input(format!("{origin}: {error}"))
-            .hint("it is unix:///PATH, tcp://HOST:PORT, docker-container://NAME, docker:// or docker:///SOCKET")
-    })?;
+    let endpoint = text
+        .parse::<Endpoint>()
+        .map_err(|error| Failure::input(format!("{origin}: {error}")).hint(FORMS))?;
     Ok(Some((endpoint, format!("{NAMED}{origin}"))))
 }
 
 /// The daemon that is named, else the first that is there, in the order of the documentation; and why it is this one.
 async fn choose(
-    flag: Option<&str>,
+    connection: &Connection,
     environment: &Environment,
-) -> Result<(Endpoint, DockerHost, String), Failure> {
+    tell: impl Fn(&str),
+) -> Result<Choice, Failure> {
     let docker = docker_host(environment)?;
-    if let Some((endpoint, reason)) = named(flag, environment)? {
-        return Ok((endpoint, docker, reason));
+    let named = named(connection.buildkit.as_deref(), environment)?;
+    let tls = tls::of(connection, named.as_ref().map(|(endpoint, _)| endpoint))?;
+    let access = Access { docker, tls };
+    let choice = |endpoint, reason: &str, notes| Choice {
+        endpoint,
+        access: access.clone(),
+        reason: reason.to_owned(),
+        notes,
+    };
+    if let Some((endpoint, reason)) = named {
+        return Ok(choice(endpoint, &reason, Vec::new()));
     }
     let mut tried = Vec::new();
     let sockets = [Some(PathBuf::from(SOCKET)), environment.rootless_socket()];
     for socket in sockets.into_iter().flatten() {
         if socket.exists() {
-            return Ok((
-                Endpoint::Unix(socket),
-                docker,
-                "its socket exists".to_owned(),
-            ));
+            let endpoint = Endpoint::Unix(socket);
+            return Ok(choice(endpoint, "its socket exists", Vec::new()));
         }
         tried.push(format!("unix://{}: no such socket", socket.display()));
     }
-    match engine(&docker).await {
-        Ok(Candidate::Container) => {
-            let endpoint = Endpoint::DockerContainer(CONTAINER.to_owned());
-            Ok((endpoint, docker, "the container runs".to_owned()))
-        }
-        Ok(Candidate::Engine) => Ok((
-            Endpoint::Docker(None),
-            docker,
-            "the Engine has the containerd image store".to_owned(),
-        )),
-        Ok(Candidate::None(engine)) => {
-            tried.push(format!("docker://: {}", classic(&engine)));
-            Err(with_store(nothing_found(&tried), &engine))
-        }
+    let (api, engine) = match engine(&access.docker).await {
+        Ok(found) => found,
         Err(reason) => {
             tried.push(format!("docker://: {reason}"));
-            Err(nothing_found(&tried).hint(NAME))
+            return Err(nothing_found(&tried).hint(NAME));
         }
+    };
+    let container = Endpoint::DockerContainer(builder::NAME.to_owned());
+    let recipe = builder::recipe(environment)?;
+    let told = |step| tell(&format!("{}\n", builder::step(&recipe, step)));
+    let failed = match api.have_builder(&recipe, told).await {
+        Ok(found) => {
+            let notes = builder::difference(&recipe, &found).into_iter().collect();
+            return Ok(choice(container, "the container runs", notes));
+        }
+        Err(error) => format!("{container}: {}", causes(&error)),
+    };
+    if engine.has_containerd_store {
+        let reason = "the Engine has the containerd image store";
+        let note = format!("{failed}; the BuildKit of the Engine is used");
+        return Ok(choice(Endpoint::Docker(None), reason, vec![note]));
     }
+    tried.extend([failed, format!("docker://: {}", classic(&engine))]);
+    Err(with_store(nothing_found(&tried), &engine))
 }
 
-/// The endpoint of the daemon, and the Engine that some endpoints need.
+/// The endpoint of the daemon, and what it takes to reach it. What takes long is told, and what the user should know.
 pub(super) async fn endpoint(
-    flag: Option<&str>,
+    connection: &Connection,
     environment: &Environment,
-) -> Result<(Endpoint, DockerHost), Failure> {
-    let (endpoint, docker, _) = choose(flag, environment).await?;
-    Ok((endpoint, docker))
+    tell: impl Fn(&str),
+) -> Result<(Endpoint, Access), Failure> {
+    let choice = choose(connection, environment, &tell).await?;
+    for note in &choice.notes {
+        tell(&format!("note: {}\n", escape(note)));
+    }
+    Ok((choice.endpoint, choice.access))
 }
 
-/// Finds the daemon, connects to it, and asks what can be asked without a build.
+/// Finds the daemon, connects to it, and asks what can be asked without a build. What takes long is told.
 pub(super) async fn discover(
-    flag: Option<&str>,
+    connection: &Connection,
     environment: &Environment,
+    tell: impl Fn(&str),
 ) -> Result<Found, Failure> {
-    let (endpoint, docker, reason) = choose(flag, environment).await?;
+    let choice = choose(connection, environment, tell).await?;
+    let reason = &choice.reason;
     let failed = |error: ConnectError| match reason.strip_prefix(NAMED) {
         Some(_) => unreachable(&error),
         None => unreachable(&error).hint(format!(
             "it was chosen because {reason}: `--buildkit` or BUILDKIT_HOST names another one"
         )),
     };
-    let client = Client::connect(endpoint, &docker).await.map_err(failed)?;
-    let daemon = client.daemon().await.map_err(failed)?;
-    if let Endpoint::Docker(socket) = client.endpoint()
-        && daemon.check_version().is_ok()
-    {
-        let host = socket.clone().map(DockerHost::Unix);
-        let host = host.unwrap_or_else(|| docker.clone());
-        check_store(&host, client.endpoint()).await?;
+    let (client, daemon) = match connect(&choice).await {
+        Err(_) if has_just_started(&choice).await => connect(&choice).await,
+        connected => connected,
+    }
+    .map_err(failed)?;
+    let docker = choice.access.docker.clone();
+    let engine = match client.endpoint() {
+        Endpoint::Docker(socket) => {
+            let host = socket.clone().map(DockerHost::Unix);
+            engine(&host.unwrap_or_else(|| docker.clone())).await.ok()
+        }
+        _ => None,
+    };
+    if daemon.check_version().is_ok() {
+        check_store(engine.as_ref().map(|(_, engine)| engine), client.endpoint())?;
     }
     Ok(Found {
         client,
         daemon,
-        reason,
+        reason: choice.reason,
+        notes: choice.notes,
         docker,
+        engine: engine.map(|(_, engine)| engine),
     })
 }
 
-// Without it an Engine's BuildKit has neither the export of OCI archives nor attestations.
-async fn check_store(host: &DockerHost, endpoint: &Endpoint) -> Result<(), Failure> {
-    let Ok(api) = DockerApi::new(host) else {
-        return Ok(()); // connecting to it tells why
+async fn connect(choice: &Choice) -> Result<(Client, Daemon), ConnectError> {
+    let client = Client::connect(choice.endpoint.clone(), &choice.access).await?;
+    let daemon = client.daemon().await?;
+    Ok((client, daemon))
+}
+
+/// Whether the container was being started by somebody else, and answers by now.
+async fn has_just_started(choice: &Choice) -> bool {
+    if choice.endpoint != Endpoint::DockerContainer(builder::NAME.to_owned())
+        || choice.reason.starts_with(NAMED)
+    {
+        return false;
+    }
+    let Ok(api) = DockerApi::new(&choice.access.docker) else {
+        return false;
     };
-    match api.engine().await {
-        Ok(engine) if !engine.has_containerd_store => {
-            let message = format!("`{endpoint}`: {}", classic(&engine));
-            Err(with_store(Failure::environment(message), &engine))
+    let found = api.builder(builder::NAME).await;
+    let is_ours = matches!(found, Ok(Some(found)) if found.is_ours);
+    is_ours && api.await_builder(builder::NAME).await.is_ok()
+}
+
+// Without it an Engine's BuildKit has neither the export of OCI archives nor attestations.
+fn check_store(engine: Option<&Engine>, endpoint: &Endpoint) -> Result<(), Failure> {
+    match engine {
+        Some(engine) if !engine.has_containerd_store => {
+            let message = format!("`{endpoint}`: {}", classic(engine));
+            Err(with_store(Failure::environment(message), engine))
         }
         _ => Ok(()),
     }
@@ -163,8 +224,8 @@ fn with_store(failure: Failure, engine: &Engine) -> Failure {
     let major = engine.version.split('.').next();
     let major: Option<u64> = major.and_then(|major| major.parse().ok());
     match major.is_some_and(|major| major < FIRST) {
-        true => failure.hint(START),
-        false => failure.hint(STORE).hint(START),
+        true => failure.hint(MIRROR),
+        false => failure.hint(STORE).hint(MIRROR),
     }
 }
 
@@ -175,14 +236,8 @@ fn classic(engine: &Engine) -> String {
     )
 }
 
-enum Candidate {
-    Container,
-    Engine,
-    // An Engine that serves only to start a container.
-    None(Engine),
-}
-
-async fn engine(docker: &DockerHost) -> Result<Candidate, String> {
+/// The Engine, if it answers.
+async fn engine(docker: &DockerHost) -> Result<(DockerApi, Engine), String> {
     if let DockerHost::Unix(path) = docker
         && !Path::new(path).exists()
     {
@@ -190,15 +245,8 @@ async fn engine(docker: &DockerHost) -> Result<Candidate, String> {
     }
     let failed = |error: ConnectError| error.to_string();
     let api = DockerApi::new(docker).map_err(failed)?;
-    if api.is_running(CONTAINER).await.map_err(failed)? {
-        return Ok(Candidate::Container);
-    }
     let engine = api.engine().await.map_err(failed)?;
-    Ok(if engine.has_containerd_store {
-        Candidate::Engine
-    } else {
-        Candidate::None(engine)
-    })
+    Ok((api, engine))
 }
 
 fn nothing_found(tried: &[String]) -> Failure {
@@ -223,16 +271,53 @@ pub(super) fn unreachable(error: &ConnectError) -> Failure {
         ConnectError::Container { .. } => {
             "the container must run and have buildctl in it, as moby/buildkit does"
         }
+        ConnectError::NoProgram { .. } => "install it, and have it in PATH",
+        ConnectError::Program { program, .. } => match *program {
+            "ssh" => {
+                "ssh must log in there without asking anything, and find buildctl: `ssh HOST buildctl --version` shows it"
+            }
+            "kubectl" => {
+                "`kubectl exec` into that pod must work, and buildctl be in it, as in moby/buildkit"
+            }
+            _ => "the container must run and have buildctl in it, as moby/buildkit does",
+        },
+        ConnectError::Tls { fault, .. } => tls_hint(fault),
+        ConnectError::NeedsTls { .. } => {
+            "`--tls-ca FILE` names the certificate of the authority that signed its own; `--tls-dir DIR` has a client certificate too"
+        }
         ConnectError::Protocol { .. } => {
-            "it must be a buildkitd without TLS; the socket of a Docker Engine is written docker:///PATH"
+            "it must be a buildkitd; the socket of a Docker Engine is written docker:///PATH"
         }
     };
     Failure::environment(error.to_string()).hint(hint)
 }
 
+fn tls_hint(fault: &TlsFault) -> &'static str {
+    match fault {
+        TlsFault::UnknownIssuer => {
+            "`--tls-ca` (in `--tls-dir`: ca.pem) must be the certificate of the authority that signed the daemon's"
+        }
+        TlsFault::Expired => "the daemon needs a new one; or is this machine's clock wrong?",
+        TlsFault::NotYetValid => "is this machine's clock right?",
+        TlsFault::Name { .. } => "`--tls-server-name` says which name its certificate must have",
+        TlsFault::NoClientCertificate => {
+            "give one with `--tls-cert` and `--tls-key`, or with `--tls-dir`"
+        }
+        TlsFault::ClientCertificate(_) => {
+            "it must not be expired, and be signed by the authority that the daemon was given as `ca`"
+        }
+        TlsFault::Plain => "is this its port for TLS? without TLS flags it is spoken to without",
+        TlsFault::Other(_) => "is this the address of a buildkitd with TLS?",
+    }
+}
+
 /// The failure for a daemon that lacks what a build needs.
-pub(super) fn too_old(endpoint: &Endpoint, error: &OldDaemon) -> Failure {
-    Failure::environment(format!("`{endpoint}`: {error}")).hint(NEEDED)
+pub(super) fn too_old(found: &Found, error: &OldDaemon) -> Failure {
+    let endpoint = found.client.endpoint();
+    let engine = found.engine.as_ref();
+    let engine = engine.map(|engine| format!(" of Docker Engine {}", engine.version));
+    let engine = engine.unwrap_or_default();
+    Failure::environment(format!("`{endpoint}`{engine}: {error}")).hint(NEEDED)
 }
 
 #[cfg(test)]
@@ -240,8 +325,12 @@ mod tests {
     use super::*;
 
     async fn chosen(flag: Option<&str>, environment: Environment) -> Result<String, String> {
-        match choose(flag, &environment).await {
-            Ok((endpoint, _, reason)) => Ok(format!("{endpoint} {reason}")),
+        let connection = Connection {
+            buildkit: flag.map(str::to_owned),
+            ..Connection::default()
+        };
+        match choose(&connection, &environment, |_| {}).await {
+            Ok(choice) => Ok(format!("{} {}", choice.endpoint, choice.reason)),
             Err(failure) => Err(failure.problems[0].message.clone()),
         }
     }

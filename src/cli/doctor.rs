@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use crate::build::{Base, BaseError};
 use crate::buildkit::{BuildError, Capabilities, Error, Job, Services, Session};
 use crate::oci::Platform;
+use crate::progress::escape;
 use crate::wolfi::Freshness;
 
 use super::args::Doctor;
 use super::discover::{self, Found};
 use super::environment::Environment;
 use super::failure::{Failure, causes};
-use super::{index, outcome, print, setup};
+use super::{index, outcome, print, say, setup};
 
 /// Checks daemon, base image and package index, and tells each.
 pub(super) async fn run(
@@ -20,7 +21,7 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Failure> {
     let (platform, architecture) = setup::target()?;
     let mut failures = Vec::new();
-    match discover::discover(arguments.connection.buildkit.as_deref(), environment).await {
+    match discover::discover(&arguments.connection, environment, say).await {
         Ok(found) => daemon(&found, environment, &platform, &mut failures).await?,
         Err(failure) => failures.push(failure),
     }
@@ -51,9 +52,8 @@ async fn daemon(
     failures: &mut Vec<Failure>,
 ) -> Result<(), Failure> {
     describe(found)?;
-    let endpoint = found.client.endpoint();
     if let Err(error) = found.daemon.check_version() {
-        failures.push(discover::too_old(endpoint, &error));
+        failures.push(discover::too_old(found, &error));
         return Ok(());
     }
     let services = Services {
@@ -70,7 +70,7 @@ async fn daemon(
         }
     };
     if let Err(error) = capabilities.check(&found.daemon) {
-        failures.push(discover::too_old(endpoint, &error));
+        failures.push(discover::too_old(found, &error));
     }
     list(&capabilities)?;
     match base {
@@ -84,9 +84,10 @@ async fn daemon(
 
 fn describe(found: &Found) -> Result<(), Failure> {
     let daemon = &found.daemon;
-    let kind = match daemon.is_docker {
-        true => "the BuildKit of a Docker Engine",
-        false => "BuildKit",
+    let kind = match &found.engine {
+        Some(engine) => format!("the BuildKit of Docker Engine {}", engine.version),
+        None if daemon.is_docker => "the BuildKit of a Docker Engine".to_owned(),
+        None => "BuildKit".to_owned(),
     };
     let version = daemon.version.as_ref().map(|version| format!(" {version}"));
     print(&format!(
@@ -95,8 +96,11 @@ fn describe(found: &Found) -> Result<(), Failure> {
         found.reason,
         version.unwrap_or_else(|| ", version unknown".to_owned()),
         daemon.platforms.join(", ")
-    ))
-    .map(|_| ())
+    ))?;
+    for note in &found.notes {
+        print(&format!("note: {}\n", escape(note)))?;
+    }
+    Ok(())
 }
 
 fn list(capabilities: &Capabilities) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 mod args;
 mod build;
+mod builder;
 mod ci;
 mod detect;
 mod dial;
@@ -19,6 +20,7 @@ mod outputs;
 mod packages;
 mod setup;
 mod start;
+mod tls;
 mod usage;
 
 use std::borrow::Cow;
@@ -76,6 +78,7 @@ fn run(command: Command, environment: &Environment) -> Result<ExitCode, Failure>
             clap_complete::generate(shell, &mut Cli::command(), "peelbox", &mut script);
             print(&String::from_utf8_lossy(&script))
         }
+        Command::Builder(order) => runtime.block_on(builder::run(&order, environment)),
         Command::DialStdio(connection) => runtime.block_on(dial::dial(&connection, environment)),
         Command::Ci(arguments) => runtime.block_on(ci::run(&arguments, environment)),
         Command::Frontend { .. } => Err(Failure::input(

@@ -26,6 +26,7 @@ use super::{git, outcome, say};
 pub(super) struct Ready {
     pub(super) found: Found,
     pub(super) session: Session,
+    services: Services,
     pub(super) capabilities: Capabilities,
     pub(super) options: build::Options,
     pub(super) base: build::Base,
@@ -34,6 +35,14 @@ pub(super) struct Ready {
 }
 
 const CONTEXT: &str = "context";
+// Between the attempts to reach a daemon again: long enough for one that restarts.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 const CERTIFICATES: &str = "peelbox-ca-certificates";
 const SECRET_LIMIT: usize = 500 << 10;
 const BASE_IMAGE: &str = "cgr.dev/chainguard/wolfi-base";
@@ -158,9 +167,14 @@ pub(super) async fn prepare(
         auth: auth(environment)?,
         secrets: Secrets::new(secrets),
     };
-    let found = discover::discover(building.connection.buildkit.as_deref(), environment).await?;
-    let (session, capabilities) = open(&found, services).await?;
-    let mut warnings = Vec::new();
+    let tell = |text: &str| {
+        if !building.quiet {
+            say(text);
+        }
+    };
+    let found = discover::discover(&building.connection, environment, tell).await?;
+    let (session, capabilities) = open(&found, services.clone()).await?;
+    let mut warnings = found.notes.clone();
     if !capabilities.can_rewrite_timestamps() {
         warnings.push("this BuildKit is older than 0.13 and cannot rewrite the times of files: the same commit will not give the same digests".to_owned());
     }
@@ -179,6 +193,7 @@ pub(super) async fn prepare(
     Ok(Ready {
         found,
         session,
+        services,
         capabilities,
         options,
         base,
@@ -208,8 +223,7 @@ fn name(repository: &Path) -> String {
 }
 
 async fn open(found: &Found, services: Services) -> Result<(Session, Capabilities), Failure> {
-    let endpoint = found.client.endpoint();
-    let old = |error| discover::too_old(endpoint, &error);
+    let old = |error| discover::too_old(found, &error);
     found.daemon.check_version().map_err(old)?;
     let session = Session::start(&found.client, services)
         .await
@@ -276,6 +290,42 @@ impl Ready {
         for warning in &self.warnings {
             say(&format!("warning: {}\n", escape(warning)));
         }
+    }
+
+    /// Sees to it that the daemon answers before the next app is built: a connection that was lost since the last one is
+    /// made anew, with a new session. Nothing that was under way is repeated.
+    pub(super) async fn renew(&mut self) -> Result<(), Failure> {
+        if self.session.is_open() && self.found.client.is_alive().await {
+            return Ok(());
+        }
+        say(&format!(
+            "the connection to {} was lost: connecting again\n",
+            self.found.client.endpoint()
+        ));
+        let mut pauses = PAUSES.iter();
+        loop {
+            let failure = match self.reconnect().await {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            match pauses.next() {
+                Some(pause) => tokio::time::sleep(*pause).await,
+                None => return Err(failure),
+            }
+        }
+    }
+
+    async fn reconnect(&mut self) -> Result<(), Failure> {
+        let failed = |error| discover::unreachable(&error);
+        let client = self.found.client.reconnect().await.map_err(failed)?;
+        // The daemon may have been exchanged meanwhile.
+        self.found.daemon = client.daemon().await.map_err(failed)?;
+        self.found.client = client;
+        let (session, capabilities) = open(&self.found, self.services.clone()).await?;
+        session.id().clone_into(&mut self.options.context.session);
+        self.session = session;
+        self.capabilities = capabilities;
+        Ok(())
     }
 
     /// What all apps of the run share.
@@ -487,14 +537,19 @@ fn hide(proxy: &mut Proxy, secrets: &mut BTreeMap<String, Vec<u8>>) -> BTreeMap<
 
 /// The credentials of the Docker configuration.
 pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
+    let config = docker_config(environment)?;
+    Ok(config.map_or_else(Auth::default, |config| Auth::new(Arc::new(config))))
+}
+
+/// The Docker configuration.
+pub(super) fn docker_config(environment: &Environment) -> Result<Option<DockerConfig>, Failure> {
     let Some(directory) = environment.docker_config() else {
-        return Ok(Auth::default());
+        return Ok(None);
     };
-    let config = DockerConfig::load(&directory).map_err(|error| {
+    DockerConfig::load(&directory).map(Some).map_err(|error| {
         Failure::input(causes(&error))
             .hint("logins for registries are read from it; DOCKER_CONFIG names another directory")
-    })?;
-    Ok(Auth::new(Arc::new(config)))
+    })
 }
 
 // What earlier runs left is no source.

@@ -13,11 +13,11 @@ use super::apk::Package;
 use super::peelbox::{Peelbox, testbed};
 use super::repository::{Files, Repository};
 
-fn repository() -> Repository {
+pub(super) fn repository() -> Repository {
     Files::new([Package::new("busybox", "1.38.0-r1")]).serve()
 }
 
-fn user(served: &Repository) -> Peelbox {
+pub(super) fn user(served: &Repository) -> Peelbox {
     Peelbox::new().with(served).file("web.sh", "echo").spec(
         "
 version: '1.0'
@@ -133,7 +133,7 @@ fn a_peer_that_is_no_buildkit_is_told_from_one_that_is_not_there() {
     let http = http.buildkit(&format!("unix://{}", path.display()));
     assert_snapshot!(http.run(&["ci"]), @r#"
     error: `unix://[DAEMON]` does not answer as BuildKit: it does not speak gRPC, or has hung up
-    hint: it must be a buildkitd without TLS; the socket of a Docker Engine is written docker:///PATH
+    hint: it must be a buildkitd; the socket of a Docker Engine is written docker:///PATH
     exit: 3
     "#);
 
@@ -146,7 +146,7 @@ fn a_peer_that_is_no_buildkit_is_told_from_one_that_is_not_there() {
     let garbage = garbage.buildkit(&format!("unix://{}", path.display()));
     assert_snapshot!(garbage.run(&["ci"]), @r#"
     error: `unix://[DAEMON]` does not answer as BuildKit: it does not speak gRPC, or has hung up
-    hint: it must be a buildkitd without TLS; the socket of a Docker Engine is written docker:///PATH
+    hint: it must be a buildkitd; the socket of a Docker Engine is written docker:///PATH
     exit: 3
     "#);
 
@@ -156,7 +156,7 @@ fn a_peer_that_is_no_buildkit_is_told_from_one_that_is_not_there() {
     let closed = closed.buildkit(&format!("unix://{}", path.display()));
     assert_snapshot!(closed.run(&["ci"]), @r#"
     error: `unix://[DAEMON]` does not answer as BuildKit: it does not speak gRPC, or has hung up
-    hint: it must be a buildkitd without TLS; the socket of a Docker Engine is written docker:///PATH
+    hint: it must be a buildkitd; the socket of a Docker Engine is written docker:///PATH
     exit: 3
     "#);
 
@@ -165,7 +165,7 @@ fn a_peer_that_is_no_buildkit_is_told_from_one_that_is_not_there() {
     let engine = engine.buildkit(&docker);
     assert_snapshot!(engine.run(&["ci"]), @r#"
     error: `unix://[DAEMON]` does not answer as BuildKit: it does not speak gRPC, or has hung up
-    hint: it must be a buildkitd without TLS; the socket of a Docker Engine is written docker:///PATH
+    hint: it must be a buildkitd; the socket of a Docker Engine is written docker:///PATH
     exit: 3
     "#);
 }
@@ -187,19 +187,28 @@ fn a_peer_that_says_nothing_is_given_up() {
 #[test]
 fn a_daemon_that_is_too_old_says_which_version_is_needed() {
     let served = repository();
-    let user = user(&served).buildkit(&testbed("PEELBOX_TESTBED_ENGINE_20"));
+    let endpoint = testbed("PEELBOX_TESTBED_ENGINE_20");
+    let host = endpoint.replace("docker://", "unix://");
+    let version = docker(&[
+        "--host",
+        &host,
+        "version",
+        "--format",
+        "{{.Server.Version}}",
+    ]);
+    let user = user(&served).hide(&version, "[ENGINE]").buildkit(&endpoint);
     assert_snapshot!(user.run(&["ci"]), @r#"
-    error: `docker://[DAEMON]`: this BuildKit is older than 0.11.0
+    error: `docker://[DAEMON]` of Docker Engine [ENGINE]: this BuildKit is older than 0.11.0
     hint: BuildKit 0.11 or newer is needed, which Docker Engine 23 and Docker Desktop 4.17 have: update it, or name another daemon with `--buildkit` or BUILDKIT_HOST
     exit: 3
     "#);
     assert_snapshot!(user.run(&["doctor"]), @r#"
     stdout:
-    daemon: docker://[DAEMON] (named by BUILDKIT_HOST): BuildKit, version unknown
+    daemon: docker://[DAEMON] (named by BUILDKIT_HOST): the BuildKit of Docker Engine [ENGINE], version unknown
     platforms: linux/386, linux/amd64
     package index: 3 packages, http://[SERVER]/os
     stderr:
-    error: `docker://[DAEMON]`: this BuildKit is older than 0.11.0
+    error: `docker://[DAEMON]` of Docker Engine [ENGINE]: this BuildKit is older than 0.11.0
     hint: BuildKit 0.11 or newer is needed, which Docker Engine 23 and Docker Desktop 4.17 have: update it, or name another daemon with `--buildkit` or BUILDKIT_HOST
     exit: 3
     "#);
@@ -221,6 +230,11 @@ fn classic_engine(path: &Path) {
                     "200 OK",
                     r#"{"ID":"a","ServerVersion":"24.0.7","Driver":"overlay2","DriverStatus":[["Backing Filesystem","extfs"],["Supports d_type","true"]]}"#,
                 ),
+                _ if path.contains("/distribution/") => answer(
+                    &mut stream,
+                    "500 Internal Server Error",
+                    r#"{"message":"dial tcp: lookup registry-1.docker.io: no such host"}"#,
+                ),
                 _ => answer(
                     &mut stream,
                     "404 Not Found",
@@ -239,15 +253,16 @@ fn an_engine_without_the_containerd_store_says_how_to_turn_it_on() {
     assert_snapshot!(user.run(&["ci"]), @r#"
     error: no BuildKit was found
       tried unix:///run/buildkit/buildkitd.sock: no such socket
+      tried docker-container://peelbox-buildkitd: cannot pull `docker.io/moby/buildkit:v0.33.1`: dial tcp: lookup registry-1.docker.io: no such host
       tried docker://: Docker Engine 24.0.7 keeps its images outside of containerd
     hint: turn on "containerd-snapshotter" under "features" in the Engine's daemon.json (in Docker Desktop: Settings, General, containerd) and restart it
-    hint: `docker run --detach --privileged --name peelbox-buildkitd moby/buildkit` starts one that is found
+    hint: PEELBOX_BUILDKIT_IMAGE names a copy of moby/buildkit that the Engine has or can pull
     exit: 3
     "#);
     let user = user.buildkit("docker://");
     assert_snapshot!(user.run(&["ci"]), @r#"
     error: `docker://` does not answer as BuildKit: it does not speak gRPC, or has hung up
-    hint: it must be a buildkitd without TLS; the socket of a Docker Engine is written docker:///PATH
+    hint: it must be a buildkitd; the socket of a Docker Engine is written docker:///PATH
     exit: 3
     "#);
 }

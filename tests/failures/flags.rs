@@ -177,7 +177,7 @@ fn addresses_that_cannot_be_read_are_named_with_their_variable() {
     let user = Peelbox::new().set("BUILDKIT_HOST", "/run/buildkit/buildkitd.sock");
     assert_snapshot!(user.run(&["doctor"]), @r#"
     error: BUILDKIT_HOST: `/run/buildkit/buildkitd.sock` has no scheme
-    hint: it is unix:///PATH, tcp://HOST:PORT, docker-container://NAME, docker:// or docker:///SOCKET
+    hint: it is unix:///PATH, tcp://HOST:PORT, docker-container://NAME, podman-container://NAME, kube-pod://POD?context=&namespace=&container=, ssh://USER@HOST:PORT/SOCKET, docker:// or docker:///SOCKET
     error: cannot fetch `http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz`: Connection refused (os error 111)
     hint: is the network up? HTTPS_PROXY and HTTP_PROXY name a proxy, PEELBOX_APK_REPOSITORY a mirror
     exit: 3
@@ -185,7 +185,7 @@ fn addresses_that_cannot_be_read_are_named_with_their_variable() {
     let user = Peelbox::new().set("PEELBOX_BUILDKIT", "tcp://localhost");
     assert_snapshot!(user.run(&["doctor"]), @r#"
     error: PEELBOX_BUILDKIT: `tcp://localhost` needs host:port behind `tcp://`
-    hint: it is unix:///PATH, tcp://HOST:PORT, docker-container://NAME, docker:// or docker:///SOCKET
+    hint: it is unix:///PATH, tcp://HOST:PORT, docker-container://NAME, podman-container://NAME, kube-pod://POD?context=&namespace=&container=, ssh://USER@HOST:PORT/SOCKET, docker:// or docker:///SOCKET
     error: cannot fetch `http://127.0.0.1:1/os/x86_64/APKINDEX.tar.gz`: Connection refused (os error 111)
     hint: is the network up? HTTPS_PROXY and HTTP_PROXY name a proxy, PEELBOX_APK_REPOSITORY a mirror
     exit: 3

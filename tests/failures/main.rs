@@ -3,15 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod build;
+mod builder;
 mod daemon;
 mod flags;
 mod index;
 mod output;
 mod packages;
 mod peelbox;
+mod reconnect;
 mod repository;
 mod sources;
 mod spec;
+mod transport;
 
 #[path = "../support/apk.rs"]
 mod apk;

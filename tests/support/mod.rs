@@ -24,7 +24,9 @@ pub(crate) fn docker_host() -> DockerHost {
 
 /// A client of the daemon under test.
 pub(crate) async fn client() -> Client {
-    Client::connect(endpoint(), &docker_host()).await.unwrap()
+    Client::connect(endpoint(), &docker_host().into())
+        .await
+        .unwrap()
 }
 
 /// A session that offers nothing but exports.

@@ -36,7 +36,7 @@ use fsutil::{Listing, Sent};
 pub use secrets::Secrets;
 
 /// What a session offers to the daemon.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Services {
     /// The name shown in the daemon's logs.
     pub name: String,
@@ -112,6 +112,12 @@ impl Session {
     #[must_use]
     pub fn take_sent(&self) -> Sent {
         self.sender.take_sent()
+    }
+
+    /// Whether neither the daemon nor the connection has ended the session.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.ended.borrow().is_none()
     }
 
     /// Waits until the daemon or the connection ends the session, and says why.
