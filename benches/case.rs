@@ -148,10 +148,7 @@ impl Bench {
             pairs: pairs.unwrap_or(scale.pairs),
             endpoint: variable("PEELBOX_TESTBED_BUILDKIT_LATEST"),
             buildctl: variable("PEELBOX_TESTBED_BUILDCTL").into(),
-            folder: tempfile::Builder::new()
-                .prefix("bench-")
-                .tempdir()
-                .unwrap(),
+            folder: tempfile::Builder::new().prefix("bench-").tempdir().unwrap(),
         }
     }
 

@@ -33,8 +33,14 @@ pub(crate) fn measure(peelbox: &Path, bench: &Bench) -> Runs {
     let run = |endpoint: &str| {
         let command = [
             "env",
-            &format!("PEELBOX_BASE_IMAGE={}", variable("PEELBOX_TESTBED_BASE_IMAGE_REGISTRY")),
-            &format!("PEELBOX_CACHE_DIR={}", bench.folder.path().join("cache").display()),
+            &format!(
+                "PEELBOX_BASE_IMAGE={}",
+                variable("PEELBOX_TESTBED_BASE_IMAGE_REGISTRY")
+            ),
+            &format!(
+                "PEELBOX_CACHE_DIR={}",
+                bench.folder.path().join("cache").display()
+            ),
             &peelbox.display().to_string(),
             "ci",
             "--quiet",
@@ -45,7 +51,11 @@ pub(crate) fn measure(peelbox: &Path, bench: &Bench) -> Runs {
             &repository.display().to_string(),
         ]
         .map(str::to_owned);
-        cost(&command, "/dev/null".as_ref(), &bench.folder.path().join("log"))
+        cost(
+            &command,
+            "/dev/null".as_ref(),
+            &bench.folder.path().join("log"),
+        )
     };
     // The first run builds, the second has the daemon know every file.
     run(&bench.endpoint);
@@ -53,7 +63,10 @@ pub(crate) fn measure(peelbox: &Path, bench: &Bench) -> Runs {
     let load = load();
     let costs = (0..bench.pairs).map(|_| run(&bench.endpoint)).collect();
     let socket = bench.folder.path().join("counting.sock");
-    let sent = count(&socket, bench.endpoint.strip_prefix("unix://").unwrap().to_owned());
+    let sent = count(
+        &socket,
+        bench.endpoint.strip_prefix("unix://").unwrap().to_owned(),
+    );
     run(&format!("unix://{}", socket.display()));
     let listed: u64 = sent.load(Ordering::Relaxed) / (files as u64 * ENTRY);
     Runs {

@@ -133,8 +133,10 @@ impl Table {
             format!("{:.0} MiB", runs.median(|cost| mebibytes(cost.memory))),
             runs.load,
         );
-        self.json.push(json!({ "case": "ci", "apps": runs.apps, "files": runs.files, "transfers": transfers,
-            "peelbox": runs.costs, "load": runs.load }));
+        self.json.push(
+            json!({ "case": "ci", "apps": runs.apps, "files": runs.files, "transfers": transfers,
+            "peelbox": runs.costs, "load": runs.load }),
+        );
     }
 
     fn single(&mut self, title: String, wall: String, cpu: String, memory: String, load: f64) {

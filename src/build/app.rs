@@ -254,6 +254,7 @@ impl Run<'_> {
             attributes: self.attributes(),
             cache_imports: imports,
             cache_exports: caches.exports(),
+            entitlements: Vec::new(),
         };
         let _ = self.session.take_sent(); // what other apps sent is theirs
         let mut solved = loop {

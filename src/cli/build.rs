@@ -95,17 +95,17 @@ async fn attempt(
     let output = Output::parse(&arguments.output)?;
     let building = &arguments.building;
     let start = Start::open(&arguments.repo, building, environment, freshness).await?;
-    let (interrupt, source) = (&start.interrupt, &start.source);
+    let (interrupt, source, mode) = (&start.interrupt, &start.source, start.mode);
     let plans = start.plans()?;
     output.check(&plans)?;
     let tags = tags(&arguments.tag, &plans)?;
     let mut ready = start.prepare(&plans, None).await?;
-    if start.mode.is_for_people() {
+    if mode.is_for_people() {
         ready.warn();
     }
     let engine = engine(&output, &mut ready).await?;
     let packages = interrupt
-        .cuts(setup::packages(source, &plans, start.mode))
+        .cuts(setup::packages(source, &plans, mode))
         .await?;
     let mut failures: Vec<Failed> = Vec::new();
     for (at, (plan, names)) in plans.iter().zip(&tags).enumerate() {
@@ -121,7 +121,7 @@ async fn attempt(
             let job = Job {
                 run: &ready.run(source, &packages),
                 ready: &ready,
-                mode: start.mode,
+                mode,
                 title: title(plan, at + 1, plans.len()),
                 interrupt,
             };

@@ -35,21 +35,20 @@ async fn attempt(
 ) -> Result<ExitCode, Stop> {
     let building = &arguments.building;
     let start = Start::open(&arguments.path, building, environment, freshness).await?;
-    let (interrupt, source) = (&start.interrupt, &start.source);
+    let (interrupt, source, mode) = (&start.interrupt, &start.source, start.mode);
     let plans = start.plans()?;
     let tags = tags(&arguments.tag, &plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
     let mut ready = start.prepare(&plans, Some(&output)).await?;
     let packages = interrupt
-        .cuts(setup::packages(source, &plans, start.mode))
+        .cuts(setup::packages(source, &plans, mode))
         .await?;
     let mut report = begin(&ready, source);
     save(&report, &output)?; // in place of an earlier run's, should this one be killed
     for plan in &plans {
         Files::new(&output, &plan.name).clear()?;
     }
-    let mode = start.mode;
     let mut exit = None;
     let mut is_over = false;
     for (at, (plan, names)) in plans.iter().zip(&tags).enumerate() {

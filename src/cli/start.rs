@@ -19,7 +19,7 @@ use super::setup::{self, Ready, Sources};
 pub(super) struct Start<'a> {
     pub(super) interrupt: Interrupt,
     pub(super) source: Source,
-    /// How progress is shown.
+    /// How much is shown.
     pub(super) mode: Mode,
     building: &'a Building,
     environment: &'a Environment,

@@ -338,9 +338,8 @@ impl Steps {
             is_complete: false,
             untold: None,
         });
-        let is_due = completed.is_some()
-            || self.is_live
-            || at.saturating_sub(known.told) >= PROGRESS;
+        let is_due =
+            completed.is_some() || self.is_live || at.saturating_sub(known.told) >= PROGRESS;
         if known.is_complete {
             return;
         }

@@ -86,7 +86,10 @@ impl Outbound {
                 return Poll::Pending;
             }
             if state.filling.is_empty() {
-                let mut buffer = state.spare.pop().unwrap_or_else(|| Vec::with_capacity(HEAD + MESSAGE));
+                let mut buffer = state
+                    .spare
+                    .pop()
+                    .unwrap_or_else(|| Vec::with_capacity(HEAD + MESSAGE));
                 buffer.clear();
                 buffer.resize(HEAD, 0);
                 state.filling = buffer;
@@ -183,7 +186,10 @@ impl AsRef<[u8]> for Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        self.shared.state().spare.push(std::mem::take(&mut self.buffer));
+        self.shared
+            .state()
+            .spare
+            .push(std::mem::take(&mut self.buffer));
     }
 }
 

@@ -39,7 +39,9 @@ where
 {
     let mut response = http::Response::new(Body::new(body));
     let kind = http::HeaderValue::from_static("application/grpc");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, kind);
     response
 }
 
@@ -281,7 +283,10 @@ mod tests {
         compressed[0] = 1;
         let endless = [prefix(100).as_slice(), &[BYTES_FIELD], &[0xff; 12]].concat();
         for bytes in [other, longer, compressed, endless, vec![0, 0xff, 0, 0, 0]] {
-            assert!(contents(&mut Parser::default(), &bytes).is_err(), "{bytes:?}");
+            assert!(
+                contents(&mut Parser::default(), &bytes).is_err(),
+                "{bytes:?}"
+            );
         }
     }
 }
