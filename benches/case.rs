@@ -230,7 +230,11 @@ impl Bench {
                     if file % 100 == 0 {
                         fs::create_dir_all(&folder).unwrap();
                     }
-                    write(&folder.join(format!("file-{file:06}")), &mut random, 4 << 10);
+                    write(
+                        &folder.join(format!("file-{file:06}")),
+                        &mut random,
+                        4 << 10,
+                    );
                 }
             }
             Kind::First { is_large: true } => {
@@ -280,7 +284,12 @@ impl Bench {
 
     fn ours(&self, context: &str) -> Vec<String> {
         let program = std::env::current_exe().unwrap().display().to_string();
-        vec![program, "client".to_owned(), self.endpoint.clone(), context.to_owned()]
+        vec![
+            program,
+            "client".to_owned(),
+            self.endpoint.clone(),
+            context.to_owned(),
+        ]
     }
 
     fn theirs(&self, context: &str) -> Vec<String> {

@@ -95,11 +95,7 @@ impl Table {
     pub(crate) fn start(&mut self, start: &Start) {
         self.single(
             "start of the program to its first call".to_owned(),
-            format!(
-                "{:.1} ms (≤ 10{})",
-                start.wall,
-                missed(start.wall > 10.0)
-            ),
+            format!("{:.1} ms (≤ 10{})", start.wall, missed(start.wall > 10.0)),
             String::new(),
             String::new(),
             start.load,

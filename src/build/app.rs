@@ -1,12 +1,13 @@
 //! The two halves of an app's build: what is built, and the image that it becomes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::buildkit::fsutil::Sent;
-use crate::buildkit::llb::{FileOp, Mkfile, Proxy, State};
+use crate::buildkit::llb::{FileOp, Mkfile, Network, Proxy, State};
 use crate::buildkit::{
     Attestation, BuildError, BuildReference, Cache, Client, Export, Gateway, Job, Outcome,
     Received, Session, StatusResponse,
@@ -63,6 +64,10 @@ pub struct Options {
     pub agents: Vec<String>,
     /// Where the results of steps come from and go to, by app.
     pub caches: BTreeMap<String, Caches>,
+    /// The network of the build steps.
+    pub network: Network,
+    /// The hosts that build steps know besides, with their addresses.
+    pub hosts: Vec<(String, IpAddr)>,
     /// Whether steps run again although nothing changed.
     pub no_cache: bool,
     /// Whether an SBOM is attached.
@@ -73,6 +78,16 @@ pub struct Options {
     pub epoch: i64,
     /// Where the sources come from.
     pub origin: Origin,
+}
+
+impl Options {
+    // The daemon has to be asked for it, and may refuse.
+    fn entitlements(&self) -> Vec<String> {
+        match self.network {
+            Network::Host => vec!["network.host".to_owned()],
+            Network::Sandbox | Network::None => Vec::new(),
+        }
+    }
 }
 
 /// An app that was built.
@@ -254,7 +269,7 @@ impl Run<'_> {
             attributes: self.attributes(),
             cache_imports: imports,
             cache_exports: caches.exports(),
-            entitlements: Vec::new(),
+            entitlements: self.options.entitlements(),
         };
         let _ = self.session.take_sent(); // what other apps sent is theirs
         let mut solved = loop {
@@ -369,6 +384,8 @@ impl Run<'_> {
             proxy: &self.options.proxy,
             secret_env: &self.options.secret_env,
             agents: &self.options.agents,
+            network: self.options.network,
+            hosts: &self.options.hosts,
             no_cache: self.options.no_cache,
         };
         let output = lower_build(plan, &steps);

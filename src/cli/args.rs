@@ -149,6 +149,29 @@ pub(super) struct Building {
         value_delimiter = '\n'
     )]
     pub(super) secret: Vec<String>,
+    /// A variable of build steps: KEY=VALUE, or KEY for its value here. Provenance tells it: for what is secret there is
+    /// --secret (repeatable)
+    #[arg(
+        long,
+        value_name = "KEY=VALUE",
+        env = "PEELBOX_BUILD_ARG",
+        value_delimiter = '\n'
+    )]
+    pub(super) build_arg: Vec<String>,
+    /// The network of build steps
+    #[arg(long, value_enum, default_value_t = Network::Default, env = "PEELBOX_NETWORK")]
+    pub(super) network: Network,
+    /// A host that build steps know: NAME:ADDRESS (repeatable)
+    #[arg(
+        long,
+        value_name = "HOST",
+        env = "PEELBOX_ADD_HOST",
+        value_delimiter = ','
+    )]
+    pub(super) add_host: Vec<String>,
+    /// The command of the image, as words or as a JSON array, instead of that of the spec or of detection; for one app
+    #[arg(long, value_name = "COMMAND", env = "PEELBOX_ENTRYPOINT")]
+    pub(super) entrypoint: Option<String>,
     /// A label of every image: KEY=VALUE (repeatable)
     #[arg(
         long,
@@ -165,6 +188,38 @@ pub(super) struct Building {
     pub(super) source_date_epoch: Option<i64>,
 }
 
+/// Where images go.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Delivering {
+    /// Where images go, in buildx's words; `{app}` in dest and name stands for the app's name (repeatable):
+    /// type=docker, the Engine; type=docker,dest=FILE, a tarball for it, also as type=tar; type=oci,dest=FILE, or a
+    /// directory with tar=false; type=local,dest=DIR or a bare DIR, the image's files; type=rootfs,dest=FILE, its files as
+    /// a tarball, which buildx calls tar; type=image,push=true or type=registry, a registry. `-` as FILE is stdout
+    #[arg(
+        short,
+        long,
+        value_name = "OUTPUT",
+        env = "PEELBOX_OUTPUT",
+        value_delimiter = '\n'
+    )]
+    pub(super) output: Vec<String>,
+    /// Pushes every image under its names, with the logins of the Docker configuration
+    #[arg(long, env = "PEELBOX_PUSH", value_parser = BoolishValueParser::new())]
+    pub(super) push: bool,
+    /// Writes what became of the images to a file, in the form of `docker buildx build`; of several apps in that of `bake`
+    #[arg(long, value_name = "FILE", env = "PEELBOX_METADATA_FILE")]
+    pub(super) metadata_file: Option<PathBuf>,
+    /// An annotation of every image: KEY=VALUE, or LEVEL:KEY=VALUE with the level index, index-descriptor, manifest or
+    /// manifest-descriptor (repeatable)
+    #[arg(
+        long,
+        value_name = "KEY=VALUE",
+        env = "PEELBOX_ANNOTATION",
+        value_delimiter = '\n'
+    )]
+    pub(super) annotation: Vec<String>,
+}
+
 #[derive(Args, Debug)]
 pub(super) struct Ci {
     /// The repository
@@ -172,6 +227,8 @@ pub(super) struct Ci {
     pub(super) path: PathBuf,
     #[command(flatten)]
     pub(super) building: Building,
+    #[command(flatten)]
+    pub(super) delivering: Delivering,
     /// The name of the images; `{app}` stands for the app's name (repeatable)
     #[arg(
         long,
@@ -198,15 +255,14 @@ pub(super) struct Ci {
 pub(super) struct Build {
     #[command(flatten)]
     pub(super) building: Building,
+    #[command(flatten)]
+    pub(super) delivering: Delivering,
     /// The name of the image; `{app}` stands for the app's name, and must be there when several are built (repeatable)
     #[arg(long, visible_alias = "image", value_name = "NAME", required = true)]
     pub(super) tag: Vec<String>,
     /// The repository
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(super) repo: PathBuf,
-    /// Where the image goes: type=docker (the Engine), type=docker,dest=FILE, type=tar,dest=FILE or type=oci,dest=FILE
-    #[arg(long, value_name = "OUTPUT", default_value = "type=docker")]
-    pub(super) output: String,
     /// Removed
     #[arg(long, hide = true)]
     pub(super) context_name: Option<String>,
@@ -289,6 +345,16 @@ pub(super) enum Progress {
     Quiet,
     /// The status messages of BuildKit, a JSON object on each line
     Rawjson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Network {
+    /// One of their own, with a way out
+    Default,
+    /// The daemon's; it must allow it
+    Host,
+    /// None
+    None,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,14 +5,16 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::build::{Run, Solved};
+use crate::build::{self, Run, Solved};
+use crate::buildkit::StatusResponse;
 use crate::image::Plan;
 use crate::oci::Reference;
-use crate::progress::{Title, escape};
+use crate::progress::{Mask, Title, escape};
 use crate::report::{self, Outcome, Report};
 use crate::wolfi::Freshness;
 
 use super::args::Ci;
+use super::delivery::{Delivered, Delivery};
 use super::display::{Display, Mode};
 use super::environment::Environment;
 use super::failure::{Exit, Failure, causes};
@@ -33,14 +35,20 @@ async fn attempt(
     environment: &Environment,
     freshness: Freshness,
 ) -> Result<ExitCode, Stop> {
+    let mut delivery = Delivery::read(&arguments.delivering, None)?;
     let building = &arguments.building;
     let start = Start::open(&arguments.path, building, environment, freshness).await?;
     let (interrupt, source, mode) = (&start.interrupt, &start.source, start.mode);
     let plans = start.plans()?;
     let tags = tags(&arguments.tag, &plans)?;
+    delivery.check(&plans, &tags, !arguments.tag.is_empty())?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
-    let mut ready = start.prepare(&plans, Some(&output)).await?;
+    let mut own = delivery.files(&plans);
+    own.push(output.clone());
+    let mut ready = start.prepare(&plans, &own).await?;
+    let lacking = delivery.prepare(&ready, 1).await?;
+    ready.warnings.extend(lacking);
     let packages = interrupt
         .cuts(setup::packages(source, &plans, mode))
         .await?;
@@ -69,7 +77,7 @@ async fn attempt(
         let tried = match lost {
             _ if is_over => Tried::skipped(plan),
             Some(lost) => Tried::unreached(plan, &lost),
-            None => job.app(plan, names, at + 1).await?,
+            None => job.app(plan, names, at + 1, &mut delivery).await?,
         };
         exit = exit.max(tried.exit);
         is_over |= tried.ends_the_run;
@@ -77,6 +85,7 @@ async fn attempt(
         save(&report, &output)?;
     }
     ready.session.close().await;
+    delivery.write_metadata(plans.len() == 1)?;
     if interrupt.is_raised() {
         exit = Some(Exit::Interrupted);
     }
@@ -104,11 +113,7 @@ impl Tried {
     // The daemon is gone for good.
     fn unreached(plan: &Plan<'_>, lost: &Failure) -> Self {
         let mut app = outcome::app(plan, Outcome::Failed, Duration::ZERO);
-        app.error = lost.problems.first().map(|problem| report::Failure {
-            message: problem.message.clone(),
-            hint: problem.hints.first().cloned(),
-            ..report::Failure::default()
-        });
+        app.error = Some(told(lost));
         Self::failed(app, lost.exit, true)
     }
 
@@ -139,38 +144,26 @@ impl Job<'_> {
         plan: &Plan<'_>,
         names: &[String],
         number: usize,
+        delivery: &mut Delivery,
     ) -> Result<Tried, Failure> {
         let started = Instant::now();
         let files = Files::new(self.output, &plan.name);
         let title = title(plan, number, self.of);
         let display = Display::new(self.mode, title, Some(files.log()?), self.interrupt);
-        let rewrites = self.ready.capabilities.can_rewrite_timestamps();
-        let exports = vec![outputs::archive(
-            "oci",
-            names,
-            self.ready.options.epoch,
-            rewrites,
-            &files.partial(),
-        )];
-        let shown = display.clone();
-        let built = self
-            .run
-            .build(plan, exports, self.interrupt.raised(), move |event| {
-                shown.feed(event);
-            })
-            .await;
+        let built = self.build(plan, names, &files, delivery, &display).await;
         display.finish().await;
         let mut tried = match built {
-            Ok(solved) => taken(plan, started, &files, &solved)?,
-            Err(failure) => {
+            Ok((solved, delivered)) => {
+                let mut tried = taken(plan, started, &files, &solved)?;
+                if let Some(image) = &mut tried.app.image {
+                    image.pushed = pushed(&delivered);
+                }
+                tried
+            }
+            Err(fault) => {
                 let _ = std::fs::remove_file(files.partial()); // it may never have been made
-                let mut app = outcome::app(plan, Outcome::Failed, started.elapsed());
-                app.error = Some(outcome::failed(&failure, &self.ready.options.mask));
-                Tried::failed(
-                    app,
-                    outcome::exit(&failure),
-                    outcome::ends_the_run(&failure),
-                )
+                let app = outcome::app(plan, Outcome::Failed, started.elapsed());
+                fault.tried(app, &self.ready.options.mask)
             }
         };
         if let Some(image) = &mut tried.app.image {
@@ -179,6 +172,36 @@ impl Job<'_> {
         tried.app.artifacts = files.artifacts()?;
         self.tell(&tried.app)?;
         Ok(tried)
+    }
+
+    /// Makes the archive and all other outputs of an app.
+    async fn build(
+        &self,
+        plan: &Plan<'_>,
+        names: &[String],
+        files: &Files,
+        delivery: &mut Delivery,
+        display: &Display,
+    ) -> Result<(Solved, Vec<Delivered>), Fault> {
+        let ready = self.ready;
+        let own = delivery.archive(ready, names, &files.partial());
+        let rounds = delivery.rounds(ready, &plan.name, names, Some(own))?;
+        let mut first = None;
+        let mut delivered = Vec::new();
+        for round in rounds {
+            let options = round.options(&ready.options, first.is_none());
+            let run = Run {
+                options: &options,
+                ..self.run
+            };
+            let shown = display.clone();
+            let observe = move |event: &StatusResponse| shown.feed(event);
+            let built = run.build(plan, round.exports(), self.interrupt.raised(), observe);
+            let solved = built.await?;
+            delivered.extend(delivery.finish(round, &plan.name, &solved).await?);
+            first.get_or_insert(solved);
+        }
+        Ok((first.unwrap_or_default(), delivered))
     }
 
     // What failed and why is told at the end; among many apps it is also told where their logs end.
@@ -201,6 +224,65 @@ impl Job<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Why an app has no image, or not at all of its places.
+enum Fault {
+    Build(Box<build::Failure>),
+    Place(Failure),
+}
+
+impl From<build::Failure> for Fault {
+    fn from(failure: build::Failure) -> Self {
+        Self::Build(Box::new(failure))
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self::Place(failure)
+    }
+}
+
+impl Fault {
+    fn told(&self, mask: &Mask) -> report::Failure {
+        match self {
+            Self::Build(failure) => outcome::failed(failure, mask),
+            Self::Place(failure) => told(failure),
+        }
+    }
+
+    fn tried(&self, app: report::App, mask: &Mask) -> Tried {
+        let app = report::App {
+            error: Some(self.told(mask)),
+            ..app
+        };
+        match self {
+            Self::Build(failure) => {
+                Tried::failed(app, outcome::exit(failure), outcome::ends_the_run(failure))
+            }
+            Self::Place(failure) => Tried::failed(app, failure.exit, false),
+        }
+    }
+}
+
+fn told(failure: &Failure) -> report::Failure {
+    let problem = failure.problems.first();
+    report::Failure {
+        message: problem
+            .map(|problem| problem.message.clone())
+            .unwrap_or_default(),
+        hint: problem.and_then(|problem| problem.hints.first().cloned()),
+        ..report::Failure::default()
+    }
+}
+
+/// What was pushed, as references that a registry gives exactly this for.
+fn pushed(delivered: &[Delivered]) -> Vec<String> {
+    let pushed = delivered.iter().filter(|image| image.is_pushed);
+    pushed
+        .filter_map(|image| Some(format!("{}@{}", image.name, image.digest?)))
+        .collect()
 }
 
 /// The app whose archive has arrived.

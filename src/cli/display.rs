@@ -369,7 +369,11 @@ mod tests {
         let Command::Ci(ci) = Cli::try_parse_from(arguments).unwrap().command else {
             panic!("not ci");
         };
-        Mode::on(&ci.building, &variables.iter().copied().collect::<Environment>(), is_terminal)
+        Mode::on(
+            &ci.building,
+            &variables.iter().copied().collect::<Environment>(),
+            is_terminal,
+        )
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::detect;
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem};
 use super::setup::{self, Sources};
+use super::steps::{self, Arguments};
 
 /// The spec files that are looked for in a repository's root.
 pub(super) const SPEC_FILES: [&str; 3] = [
@@ -36,8 +37,8 @@ pub(super) fn spec_file(repository: &Path, named: Option<&Path>) -> Option<PathB
     }
 }
 
-/// The plans of a run: of the apps of the spec file, else of detection, those that `--app` names, with the labels of the
-/// command line.
+/// The plans of a run: of the apps of the spec file, else of detection, those that `--app` names, with what the command line
+/// adds to them.
 pub(super) fn plans<'a>(
     sources: &Sources,
     building: &Building,
@@ -49,10 +50,12 @@ pub(super) fn plans<'a>(
         Some(file) => load(&file)?,
         None => detect::specs(sources, index)?,
     };
-    let specs = select(specs, &building.app)?;
+    let mut specs = select(specs, &building.app)?;
+    steps::start(&mut specs, building.entrypoint.as_deref())?;
     let scope = setup::scope(&sources.path, building.cache_scope.as_deref(), environment);
     let mut plans = plan(&specs, index, platform, &scope)?;
     setup::label(&mut plans, &building.label)?;
+    Arguments::read(&building.build_arg, environment)?.apply(&mut plans);
     Ok(plans)
 }
 

@@ -65,6 +65,7 @@ pub(super) fn built(
                 .map(|layer| layer.size)
                 .sum::<u64>(),
         layers: image.manifest.layers.iter().map(layer).collect(),
+        pushed: Vec::new(),
         config: report::Config {
             user: config.user.clone(),
             workdir: config.working_dir.clone(),

@@ -84,19 +84,46 @@ const ABOUT_REGISTRIES: &[(&str, Rule)] = &[
 
 // Sorted by name.
 static TYPES: [Type; 7] = [
-    Type { name: "docker", keys: &[ABOUT_FILES, ABOUT_IMAGES], has_dest: true },
-    Type { name: "image", keys: &[ABOUT_IMAGES, ABOUT_REGISTRIES], has_dest: false },
-    Type { name: "local", keys: &[ABOUT_FILES, ABOUT_PLATFORMS], has_dest: true },
-    Type { name: "oci", keys: &[ABOUT_FILES, ABOUT_IMAGES, ABOUT_LAYOUTS], has_dest: true },
-    Type { name: "registry", keys: &[ABOUT_IMAGES, ABOUT_REGISTRIES], has_dest: false },
-    Type { name: "rootfs", keys: &[ABOUT_FILES], has_dest: true },
-    Type { name: "tar", keys: &[ABOUT_FILES, ABOUT_IMAGES], has_dest: true },
+    Type {
+        name: "docker",
+        keys: &[ABOUT_FILES, ABOUT_IMAGES],
+        has_dest: true,
+    },
+    Type {
+        name: "image",
+        keys: &[ABOUT_IMAGES, ABOUT_REGISTRIES],
+        has_dest: false,
+    },
+    Type {
+        name: "local",
+        keys: &[ABOUT_FILES, ABOUT_PLATFORMS],
+        has_dest: true,
+    },
+    Type {
+        name: "oci",
+        keys: &[ABOUT_FILES, ABOUT_IMAGES, ABOUT_LAYOUTS],
+        has_dest: true,
+    },
+    Type {
+        name: "registry",
+        keys: &[ABOUT_IMAGES, ABOUT_REGISTRIES],
+        has_dest: false,
+    },
+    Type {
+        name: "rootfs",
+        keys: &[ABOUT_FILES],
+        has_dest: true,
+    },
+    Type {
+        name: "tar",
+        keys: &[ABOUT_FILES, ABOUT_IMAGES],
+        has_dest: true,
+    },
 ];
 
 const COMPRESSIONS: [&str; 4] = ["estargz", "gzip", "uncompressed", "zstd"];
 const ANNOTATION: &str = "annotation";
-const FORMS: &str =
-    "write type=docker, type=docker,dest=FILE, type=oci,dest=FILE, type=local,dest=DIR or type=image,push=true";
+const FORMS: &str = "write type=docker, type=docker,dest=FILE, type=oci,dest=FILE, type=local,dest=DIR or type=image,push=true";
 
 impl Type {
     fn rule(&self, key: &str) -> Option<Rule> {
@@ -160,7 +187,11 @@ impl Output {
                 let hint = format!("`type={path}` names a type, `./{path}` a directory");
                 return Err(Wrong::new("it is a type and may be a directory", hint));
             }
-            return Ok(Self::bare(text, Form::Local, Some(Dest::Path(path.clone()))));
+            return Ok(Self::bare(
+                text,
+                Form::Local,
+                Some(Dest::Path(path.clone())),
+            ));
         }
         let mut values = BTreeMap::new();
         for field in &fields {
@@ -224,7 +255,9 @@ impl Output {
 
     /// Whether the attribute `key` is set.
     pub(super) fn is(&self, key: &str) -> bool {
-        self.attributes.get(key).is_some_and(|value| value == "true")
+        self.attributes
+            .get(key)
+            .is_some_and(|value| value == "true")
     }
 
     /// Whether a place for attestations is in it: neither file systems nor Docker's tarballs have one.
@@ -498,7 +531,10 @@ fn form(
 
 /// The names of an image, separated by commas, `{app}` in them.
 fn names(text: &str) -> Result<Vec<String>, Wrong> {
-    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let names = text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
     names
         .map(|name| {
             let example = name.replace("{app}", "app");
@@ -519,7 +555,12 @@ fn names(text: &str) -> Result<Vec<String>, Wrong> {
 }
 
 // https://github.com/moby/buildkit/blob/master/exporter/containerimage/exptypes/annotations.go
-const LEVELS: [&str; 4] = ["index", "index-descriptor", "manifest", "manifest-descriptor"];
+const LEVELS: [&str; 4] = [
+    "index",
+    "index-descriptor",
+    "manifest",
+    "manifest-descriptor",
+];
 
 fn annotation_key(key: &str) -> Result<(), Wrong> {
     let wrong = || {
@@ -528,9 +569,11 @@ fn annotation_key(key: &str) -> Result<(), Wrong> {
     };
     let rest = key.strip_prefix(ANNOTATION).ok_or_else(wrong)?;
     let (head, name) = rest.split_once('.').ok_or_else(wrong)?;
-    let level = head.split_once('[').map_or(Some(head), |(level, platform)| {
-        platform.ends_with(']').then_some(level)
-    });
+    let level = head
+        .split_once('[')
+        .map_or(Some(head), |(level, platform)| {
+            platform.ends_with(']').then_some(level)
+        });
     let level = level.ok_or_else(wrong)?;
     let is_known = level.is_empty()
         || level
@@ -565,7 +608,10 @@ pub(super) fn annotations(flags: &[String]) -> Result<BTreeMap<String, String>, 
             if level.contains('[') != level.ends_with(']') {
                 return Err(wrong("has a platform that does not end"));
             }
-            attributes.insert(format!("{ANNOTATION}-{level}.{}", key.trim()), value.to_owned());
+            attributes.insert(
+                format!("{ANNOTATION}-{level}.{}", key.trim()),
+                value.to_owned(),
+            );
         }
     }
     Ok(attributes)
@@ -594,7 +640,10 @@ mod tests {
     fn every_type_has_its_form() {
         assert_eq!(parsed("type=docker"), (Form::Engine, None));
         assert_eq!(parsed("type=docker,dest=a"), (Form::Docker, path("a")));
-        assert_eq!(parsed("dest={app}.tar,type=tar"), (Form::Docker, path("{app}.tar")));
+        assert_eq!(
+            parsed("dest={app}.tar,type=tar"),
+            (Form::Docker, path("{app}.tar"))
+        );
         assert_eq!(parsed("type=oci,dest=-"), (Form::Oci, Some(Dest::Stdout)));
         assert_eq!(parsed("type=oci,dest=a,tar=0"), (Form::Layout, path("a")));
         assert_eq!(parsed("type=local,dest=a"), (Form::Local, path("a")));
@@ -607,9 +656,16 @@ mod tests {
 
     #[test]
     fn a_quoted_field_may_have_commas() {
-        let output = Output::parse(r#"type=image,"name=a.example/{app}:1,b.example/{app}",push=true"#);
-        assert_eq!(output.unwrap().names, ["a.example/{app}:1", "b.example/{app}"]);
-        assert_eq!(csv(r#""say ""a,b""",c"#).ok(), Some(vec![r#"say "a,b""#.to_owned(), "c".to_owned()]));
+        let output =
+            Output::parse(r#"type=image,"name=a.example/{app}:1,b.example/{app}",push=true"#);
+        assert_eq!(
+            output.unwrap().names,
+            ["a.example/{app}:1", "b.example/{app}"]
+        );
+        assert_eq!(
+            csv(r#""say ""a,b""",c"#).ok(),
+            Some(vec![r#"say "a,b""#.to_owned(), "c".to_owned()])
+        );
         assert!(told(r#"type=image,"name=a"#).contains("its quotes do not match"));
     }
 
@@ -617,23 +673,65 @@ mod tests {
     fn what_is_wrong_is_told_with_what_is_right() {
         for (text, expected) in [
             ("type=oci", "it needs dest=FILE — write type=oci,dest=FILE"),
-            ("type=locla,dest=a", "there is no output of type `locla` — did you mean `type=local`?"),
-            ("type=zip,dest=a", "there is no output of type `zip` — the types are docker, image, local, oci, registry, rootfs, tar"),
-            ("oci", "it is a type and may be a directory — `type=oci` names a type, `./oci` a directory"),
+            (
+                "type=locla,dest=a",
+                "there is no output of type `locla` — did you mean `type=local`?",
+            ),
+            (
+                "type=zip,dest=a",
+                "there is no output of type `zip` — the types are docker, image, local, oci, registry, rootfs, tar",
+            ),
+            (
+                "oci",
+                "it is a type and may be a directory — `type=oci` names a type, `./oci` a directory",
+            ),
             ("dest=a", "it has no type — write type=docker"),
-            ("type=oci,dest=a,compresion=zstd", "type oci has no key `compresion` — did you mean `compression`?"),
-            ("type=oci,dest=a,compression=lzma", "`compression` cannot be `lzma` — it is `estargz`, `gzip`, `uncompressed` or `zstd`"),
-            ("type=oci,dest=a,compression-level=high", "`compression-level` cannot be `high`"),
-            ("type=oci,dest=a,compression-level=15", "gzip has no level above 9"),
-            ("type=oci,dest=a,compression=zstd,oci-mediatypes=false", "compression=zstd needs the media types of OCI"),
-            ("type=image,push=yes", "`push` cannot be `yes` — it is true or false"),
-            ("type=image,dest=a", "type image has no key `dest` — the image stays at the daemon"),
-            ("type=docker,push=true", "type docker has no key `push` — type=image,push=true pushes"),
+            (
+                "type=oci,dest=a,compresion=zstd",
+                "type oci has no key `compresion` — did you mean `compression`?",
+            ),
+            (
+                "type=oci,dest=a,compression=lzma",
+                "`compression` cannot be `lzma` — it is `estargz`, `gzip`, `uncompressed` or `zstd`",
+            ),
+            (
+                "type=oci,dest=a,compression-level=high",
+                "`compression-level` cannot be `high`",
+            ),
+            (
+                "type=oci,dest=a,compression-level=15",
+                "gzip has no level above 9",
+            ),
+            (
+                "type=oci,dest=a,compression=zstd,oci-mediatypes=false",
+                "compression=zstd needs the media types of OCI",
+            ),
+            (
+                "type=image,push=yes",
+                "`push` cannot be `yes` — it is true or false",
+            ),
+            (
+                "type=image,dest=a",
+                "type image has no key `dest` — the image stays at the daemon",
+            ),
+            (
+                "type=docker,push=true",
+                "type docker has no key `push` — type=image,push=true pushes",
+            ),
             ("type=local,dest=-", "a directory cannot go to stdout"),
             ("type=oci,dest=a,dest=b", "`dest` is given twice"),
-            ("type=oci,dest=a,name=A b", "`A b` is not an image reference"),
-            ("type=oci,dest=a,annotation-some.key=b", "`annotation-some.key` is no annotation"),
-            ("type=oci,dest=a,source-date-epoch=0", "set by `--source-date-epoch`"),
+            (
+                "type=oci,dest=a,name=A b",
+                "`A b` is not an image reference",
+            ),
+            (
+                "type=oci,dest=a,annotation-some.key=b",
+                "`annotation-some.key` is no annotation",
+            ),
+            (
+                "type=oci,dest=a,source-date-epoch=0",
+                "set by `--source-date-epoch`",
+            ),
         ] {
             let told = told(text);
             assert!(told.contains(expected), "{told}");
@@ -643,7 +741,10 @@ mod tests {
     #[test]
     fn two_images_never_go_to_one_place() {
         let outputs = |texts: &[&str]| -> Vec<Output> {
-            texts.iter().map(|text| Output::parse(text).unwrap()).collect()
+            texts
+                .iter()
+                .map(|text| Output::parse(text).unwrap())
+                .collect()
         };
         let told = |texts: &[&str], apps: &[&str]| {
             let failure = check_places(&outputs(texts), apps).unwrap_err();
@@ -665,7 +766,11 @@ mod tests {
             told(&["-"], &["a", "b"]),
             "`--output -`: stdout would hold the images of 2 apps"
         );
-        let fine = ["type=oci,dest={app}.tar", "type=docker", "type=local,dest={app}"];
+        let fine = [
+            "type=oci,dest={app}.tar",
+            "type=docker",
+            "type=local,dest={app}",
+        ];
         assert_eq!(check_places(&outputs(&fine), &["a", "b"]), Ok(()));
     }
 
@@ -677,8 +782,10 @@ mod tests {
             "manifest[linux/amd64],manifest-descriptor:org.example:c=4",
         ];
         let attributes = annotations(&flags.map(str::to_owned)).unwrap();
-        let attributes: Vec<(&str, &str)> =
-            attributes.iter().map(|(key, value)| (&**key, &**value)).collect();
+        let attributes: Vec<(&str, &str)> = attributes
+            .iter()
+            .map(|(key, value)| (&**key, &**value))
+            .collect();
         assert_eq!(
             attributes,
             [

@@ -5,7 +5,6 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::buildkit::{Export, Target};
 use crate::oci::{Archive, ArchivedImage, Digest, Hasher};
 use crate::report::{Artifact, Kind};
 
@@ -163,14 +162,12 @@ pub(super) fn image(archive: &Archive) -> Result<&ArchivedImage, String> {
         .ok_or_else(|| "the archive holds no image".to_owned())
 }
 
-/// An exporter of the image as an archive, with everything set that digests depend on.
-pub(super) fn archive(
-    kind: &str,
+/// The attributes of an exporter of images, with everything set that digests depend on.
+pub(super) fn attributes(
     names: &[String],
     epoch: i64,
     rewrites_times: bool,
-    file: &Path,
-) -> Export {
+) -> BTreeMap<String, String> {
     let mut attributes = BTreeMap::from(
         [
             ("name", names.join(",")),
@@ -184,11 +181,7 @@ pub(super) fn archive(
     if rewrites_times {
         attributes.insert("rewrite-timestamp".to_owned(), "true".to_owned());
     }
-    Export {
-        kind: kind.to_owned(),
-        attributes,
-        target: Target::File(file.to_owned()),
-    }
+    attributes
 }
 
 #[cfg(test)]

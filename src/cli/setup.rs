@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::build::{self, PackageError, Packages, Run};
 use crate::buildkit::fsutil::{Filter, Listing};
-use crate::buildkit::llb::Proxy;
+use crate::buildkit::llb::{Network, Proxy};
 use crate::buildkit::{
     Agents, Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session, Stores,
 };
@@ -16,12 +16,13 @@ use crate::oci::{Digest, Layout, LayoutError, Platform, Reference};
 use crate::progress::{Mask, escape};
 use crate::wolfi::Package;
 
-use super::args::{Building, Provenance};
+use super::args::{self, Building, Provenance};
 use super::discover::{self, Found};
 use super::display::Mode;
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem, causes, unreadable};
 use super::index::{Source, Stop};
+use super::steps::{self, Arguments};
 use super::{cache, git, outcome, say, ssh};
 
 /// A run that is ready to build.
@@ -150,7 +151,7 @@ pub(super) async fn prepare(
     environment: &Environment,
     sources: &Sources,
     plans: &[Plan<'_>],
-    output: Option<&Path>,
+    output: &[PathBuf],
 ) -> Result<Ready, Failure> {
     let repository = &sources.path;
     let (platform, _) = target()?;
@@ -160,7 +161,8 @@ pub(super) async fn prepare(
     let certificates = certificates(building, environment)?;
     let mut secrets = secrets(&building.secret, environment)?;
     check_secrets(plans, &secrets)?;
-    let mut proxy = environment.proxy();
+    let arguments = Arguments::read(&building.build_arg, environment)?;
+    let mut proxy = arguments.proxy(environment.proxy());
     let secret_env = hide(&mut proxy, &mut secrets);
     let hidden = secrets.values().map(Vec::as_slice);
     let mask = Mask::new(hidden.chain(caches.secrets.iter().map(String::as_bytes)));
@@ -193,6 +195,7 @@ pub(super) async fn prepare(
         warnings.push("this BuildKit is older than 0.13 and cannot rewrite the times of files: the same commit will not give the same digests".to_owned());
     }
     warnings.extend(caches.warnings);
+    warnings.extend(arguments.warnings);
     let certificates = certificates.map(|_| Certificates {
         secret: CERTIFICATES.to_owned(),
     });
@@ -203,6 +206,7 @@ pub(super) async fn prepare(
         secret_env,
         mask,
         agents: agents.into_keys().collect(),
+        hosts: steps::hosts(&building.add_host)?,
         caches: caches.caches,
         ..options(building, repository, &session)
     };
@@ -270,6 +274,12 @@ fn options(building: &Building, repository: &Path, session: &Session) -> build::
         mask: Mask::default(),
         agents: Vec::new(),
         caches: BTreeMap::new(),
+        network: match building.network {
+            args::Network::Default => Network::Sandbox,
+            args::Network::Host => Network::Host,
+            args::Network::None => Network::None,
+        },
+        hosts: Vec::new(),
         no_cache: building.no_cache,
         sbom: !building.no_sbom && !building.no_attestations,
         provenance: provenance(building),
@@ -597,19 +607,30 @@ pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
 
 /// The Docker configuration.
 pub(super) fn docker_config(environment: &Environment) -> Result<Option<DockerConfig>, Failure> {
-    let Some(directory) = environment.docker_config() else {
-        return Ok(None);
+    let config = match environment.docker_config() {
+        Some(directory) => Some(DockerConfig::load(&directory).map_err(|error| {
+            Failure::input(causes(&error)).hint(
+                "logins for registries are read from it; DOCKER_CONFIG names another directory",
+            )
+        })?),
+        None => None,
     };
-    DockerConfig::load(&directory).map(Some).map_err(|error| {
-        Failure::input(causes(&error))
-            .hint("logins for registries are read from it; DOCKER_CONFIG names another directory")
+    let Some(text) = environment.get("DOCKER_AUTH_CONFIG") else {
+        return Ok(config);
+    };
+    let config = config.unwrap_or_default().with_logins(text);
+    config.map(Some).map_err(|error| {
+        Failure::input(format!(
+            "DOCKER_AUTH_CONFIG is no Docker configuration: {error}"
+        ))
+        .hint(r#"it is what `docker login` writes: {"auths": {"HOST": {"auth": "…"}}}"#)
     })
 }
 
 // What earlier runs left is no source.
 fn listing(
     sources: &Sources,
-    output: Option<&Path>,
+    output: &[PathBuf],
     caches: &cache::Parsed,
 ) -> Result<Listing, Failure> {
     let repository = &*sources.path;
@@ -617,7 +638,9 @@ fn listing(
     let filter = filter.map_err(|error| Failure::input(causes(&error)))?;
     let mut filter = filter.keeping(sources.kept.iter().cloned());
     let directories = caches.directories.values();
-    let own = directories.map(|directory| directory.path()).chain(output);
+    let own = directories
+        .map(|directory| directory.path())
+        .chain(output.iter().map(PathBuf::as_path));
     for path in own.filter(|path| path.starts_with(repository) && *path != repository) {
         filter = filter.without(path);
     }

@@ -1,6 +1,6 @@
 //! What every run that builds starts with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::image::Plan;
 use crate::oci::Platform;
@@ -72,7 +72,7 @@ impl<'a> Start<'a> {
     pub(super) async fn prepare(
         &self,
         plans: &[Plan<'_>],
-        output: Option<&Path>,
+        output: &[PathBuf],
     ) -> Result<Ready, Failure> {
         let prepared = setup::prepare(
             self.building,

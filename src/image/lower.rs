@@ -1,10 +1,11 @@
 //! From a plan to BuildKit's graph.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::buildkit::llb::{
-    Copy, Exec, FileOp, Http, Local, Metadata, Mkdir, Mkfile, Mount, Owner, ProgressGroup, Proxy,
-    Rm, Sharing, State,
+    Copy, Exec, FileOp, Http, Local, Metadata, Mkdir, Mkfile, Mount, Network, Owner, ProgressGroup,
+    Proxy, Rm, Sharing, State,
 };
 use crate::oci::{Digest, Platform};
 
@@ -63,6 +64,10 @@ pub struct Steps<'a> {
     pub secret_env: &'a BTreeMap<String, String>,
     /// The SSH agents of the session that steps may use, by id.
     pub agents: &'a [String],
+    /// The network of the steps.
+    pub network: Network,
+    /// The hosts that the steps know besides, with their addresses.
+    pub hosts: &'a [(String, IpAddr)],
     /// Whether steps run again although nothing changed.
     pub no_cache: bool,
 }
@@ -326,6 +331,10 @@ fn prepared(plan: &Plan<'_>, steps: &Steps<'_>, mut exec: Exec) -> Step {
         for variable in CERTIFICATE_VARIABLES {
             exec = exec.env(variable, CERTIFICATES);
         }
+    }
+    exec = exec.network(steps.network);
+    for (name, address) in steps.hosts {
+        exec = exec.host(name, *address);
     }
     for (variable, id) in steps.secret_env {
         exec = exec.secret_env(variable, id);

@@ -147,6 +147,9 @@ pub struct Image {
     pub size: u64,
     /// Its layers, lowest first.
     pub layers: Vec<Layer>,
+    /// The references that it was pushed as, each with the digest that the registry has it under.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pushed: Vec<String>,
     /// How it runs.
     #[serde(default)]
     pub config: Config,

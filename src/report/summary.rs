@@ -510,6 +510,7 @@ pub(super) mod tests {
                 index: None,
                 size: 43_830_477,
                 layers: vec![layer(b"1", 40_000_000), layer(b"2", 3_000_000)],
+                pushed: Vec::new(),
                 config: Config::default(),
             }),
             artifacts: vec![

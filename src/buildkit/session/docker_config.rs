@@ -18,6 +18,9 @@ pub struct DockerConfig {
     auths: BTreeMap<String, Login>,
     cred_helpers: BTreeMap<String, String>,
     creds_store: String,
+    /// Logins that come before all others.
+    #[serde(skip)]
+    first: BTreeMap<String, Login>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -80,10 +83,40 @@ impl DockerConfig {
     }
 }
 
+impl DockerConfig {
+    /// The same with the `auths` of `text` before all other logins, as Docker reads its variable `DOCKER_AUTH_CONFIG`.
+    ///
+    /// # Errors
+    /// When the text is no configuration; the error does not repeat it.
+    pub fn with_logins(self, text: &str) -> Result<Self, serde_json::Error> {
+        let first: Self = serde_json::from_str(text)?;
+        Ok(Self {
+            first: first.auths,
+            ..self
+        })
+    }
+}
+
+fn login<'a>(logins: &'a BTreeMap<String, Login>, host: &str, key: &str) -> Option<&'a Login> {
+    let is_hub = key != host;
+    logins
+        .iter()
+        .find(|(name, _)| name.as_str() == key || (!is_hub && hostname(name) == host))
+        .map(|(_, login)| login)
+}
+
 impl Keychain for DockerConfig {
     fn credentials(&self, host: &str) -> Result<Option<(String, String)>, String> {
         let hub = DOCKER_HUB.contains(&host);
         let key = if hub { DOCKER_HUB_KEY } else { host };
+        let told = |login: &Login| {
+            login
+                .credentials()
+                .map_err(|reason| format!("login for {host}: {reason}"))
+        };
+        if let Some(login) = login(&self.first, host, key) {
+            return told(login);
+        }
         let helper = self
             .cred_helpers
             .get(host)
@@ -92,15 +125,7 @@ impl Keychain for DockerConfig {
         if !helper.is_empty() {
             return ask(helper, key);
         }
-        let login = self
-            .auths
-            .iter()
-            .find(|(name, _)| name.as_str() == key || (!hub && hostname(name) == host));
-        login.map_or(Ok(None), |(_, login)| {
-            login
-                .credentials()
-                .map_err(|reason| format!("login for {host}: {reason}"))
-        })
+        login(&self.auths, host, key).map_or(Ok(None), told)
     }
 }
 
@@ -216,6 +241,23 @@ mod tests {
             error.starts_with("cannot run `docker-credential-no-such-helper-here`: "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn logins_of_the_environment_come_before_helpers_and_files() {
+        let file = config(
+            r#"{"auths": {"b.example": {"auth": "ZjpwYg=="}}, "credsStore": "no-such-helper-here"}"#,
+        );
+        let config = file
+            .with_logins(r#"{"auths": {"a.example": {"auth": "ZTpwYQ=="}}}"#)
+            .unwrap();
+        assert_eq!(config.credentials("a.example"), Ok(pair("e", "pa")));
+        assert!(
+            config.credentials("b.example").is_err(),
+            "that is the store's"
+        );
+        let error = DockerConfig::default().with_logins("hunter2").unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
     }
 
     #[test]

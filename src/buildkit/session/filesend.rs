@@ -17,8 +17,8 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
 
-use super::Shared;
 use super::super::solve::Target;
+use super::Shared;
 use super::fsutil::{self, outbox};
 use super::wire::{Contents, Packets, answer, done};
 
@@ -75,10 +75,7 @@ impl Receiver {
     }
 
     // Archives and files come by the same method, as messages of different types: what was asked for tells which.
-    async fn diff_copy(
-        self,
-        request: http::Request<Body>,
-    ) -> Result<http::Response<Body>, Status> {
+    async fn diff_copy(self, request: http::Request<Body>) -> Result<http::Response<Body>, Status> {
         let (head, body) = request.into_parts();
         match self.target(&head.headers) {
             Some((index, Target::File(path))) => {

@@ -12,7 +12,7 @@ use tonic::body::Body;
 use tonic::transport::server::Router;
 use tower::ServiceExt as _;
 
-use super::super::client::Client;
+use super::super::client::{Client, answered};
 use super::super::error::Error;
 use super::pipe::{Outbound, Pipe, outbound};
 use super::wire::Contents;

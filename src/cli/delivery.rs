@@ -1,0 +1,601 @@
+//! The outputs of a run: what the daemon makes of each image, and what is told of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use crate::build::{Options, Solved};
+use crate::buildkit::{DockerApi, Export, Target};
+use crate::image::Plan;
+use crate::oci::{Archive, Descriptor, Digest, Reference};
+
+use super::args::Delivering;
+use super::discover;
+use super::failure::{Failure, causes};
+use super::output::{self, Dest, Form, Output};
+use super::outputs;
+use super::place::{self, Place};
+use super::setup::Ready;
+use super::write;
+
+/// What becomes of the images of a run.
+pub(super) struct Delivery {
+    outputs: Vec<Output>,
+    /// Attributes of exporters.
+    annotations: BTreeMap<String, String>,
+    engine: Option<Engine>,
+    metadata_file: Option<PathBuf>,
+    /// What the exporters said, by app.
+    metadata: BTreeMap<String, Value>,
+}
+
+/// The Engine that images are loaded into.
+struct Engine {
+    api: DockerApi,
+    has_containerd_store: bool,
+}
+
+/// Outputs that the daemon makes in one build.
+pub(super) struct Round {
+    /// Whether attestations go with them.
+    is_attested: bool,
+    parcels: Vec<Parcel>,
+}
+
+/// One output of one app.
+struct Parcel {
+    export: Export,
+    names: Vec<String>,
+    place: Place,
+}
+
+/// An image at its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Delivered {
+    pub(super) name: String,
+    /// The digest of its manifest, or of what was pushed; `None` where there is no manifest.
+    pub(super) digest: Option<Digest>,
+    pub(super) is_pushed: bool,
+}
+
+impl Delivery {
+    /// What the flags ask for; `fallback` if they ask for nothing.
+    pub(super) fn read(flags: &Delivering, fallback: Option<Output>) -> Result<Self, Failure> {
+        let texts = flags.output.iter().map(|text| text.trim());
+        let outputs = texts.filter(|text| !text.is_empty()).map(Output::parse);
+        let mut outputs: Vec<Output> = outputs.collect::<Result<_, _>>()?;
+        if flags.push
+            && !outputs
+                .iter()
+                .any(|output| output.pushes() && output.names.is_empty())
+        {
+            outputs.push(Output::push());
+        }
+        if outputs.is_empty() {
+            outputs.extend(fallback);
+        }
+        Ok(Self {
+            outputs,
+            annotations: output::annotations(&flags.annotation)?,
+            engine: None,
+            metadata_file: flags.metadata_file.clone(),
+            metadata: BTreeMap::new(),
+        })
+    }
+
+    /// Refuses outputs that cannot be, before anything is built; `is_named` says whether the user named the images.
+    pub(super) fn check(
+        &self,
+        plans: &[Plan<'_>],
+        tags: &[Vec<String>],
+        is_named: bool,
+    ) -> Result<(), Failure> {
+        let apps: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
+        output::check_places(&self.outputs, &apps)?;
+        let pushes = self.outputs.iter().filter(|output| output.pushes());
+        for output in pushes {
+            if output.names.is_empty() && !is_named {
+                return Err(Failure::input("an image that is pushed needs a name")
+                    .hint("`--tag registry.example/team/{app}:1.0` gives it one"));
+            }
+        }
+        if let Some(path) = &self.metadata_file {
+            drop(Place::file(path)?);
+        }
+        self.check_names(tags)
+    }
+
+    /// The files that outputs write, which are no sources.
+    pub(super) fn files(&self, plans: &[Plan<'_>]) -> Vec<PathBuf> {
+        let archives = self
+            .outputs
+            .iter()
+            .filter(|output| matches!(output.form, Form::Docker | Form::Oci | Form::Rootfs));
+        let archives = archives.flat_map(|output| {
+            let paths = plans.iter().filter_map(|plan| output.path(&plan.name));
+            paths.map(PathBuf::from)
+        });
+        let all = archives.chain(self.metadata_file.clone());
+        // A place that is not there is no source either.
+        all.filter_map(|path| path.canonicalize().ok()).collect()
+    }
+
+    // Nobody can push under such names.
+    fn check_names(&self, tags: &[Vec<String>]) -> Result<(), Failure> {
+        for output in self.outputs.iter().filter(|output| output.pushes()) {
+            let names = match output.names.is_empty() {
+                true => tags.iter().flatten().collect::<Vec<_>>(),
+                false => output.names.iter().collect(),
+            };
+            let nobodys = names.into_iter().find(|name| {
+                let reference: Result<Reference, _> = name.replace("{app}", "app").parse();
+                reference.is_ok_and(|reference| {
+                    reference.registry() == "docker.io"
+                        && reference.repository().starts_with("library/")
+                })
+            });
+            if let Some(name) = nobodys {
+                return Err(Failure::input(format!(
+                    "`{name}` cannot be pushed: it names no registry, and no account of Docker Hub"
+                ))
+                .hint("write REGISTRY/NAME:TAG, or ACCOUNT/NAME:TAG for Docker Hub"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds what the outputs need beside the daemon, and says what they will lack; there are `others` besides.
+    pub(super) async fn prepare(
+        &mut self,
+        ready: &Ready,
+        others: usize,
+    ) -> Result<Vec<String>, Failure> {
+        let mut warnings = Vec::new();
+        if self
+            .outputs
+            .iter()
+            .any(|output| output.form == Form::Engine)
+        {
+            let engine = engine(ready).await?;
+            if !engine.has_containerd_store && attests(ready) {
+                warnings.push("this Engine keeps its images outside of containerd and cannot hold attestations: they are left out".to_owned());
+            }
+            self.engine = Some(engine);
+        }
+        if self.outputs.len() + others > 1 && !ready.capabilities.has_several_exporters() {
+            warnings.push("this BuildKit is older than 0.13 and makes one output at a time: they follow one after the other".to_owned());
+        }
+        let is_known = |wanted: &str| {
+            let mut keys = self.annotations.keys();
+            keys.any(|key| key.starts_with(wanted))
+        };
+        let is_attested = |output| self.is_attested(output, ready);
+        let has_index = self.outputs.iter().any(is_attested) || (others > 0 && attests(ready));
+        if is_known("annotation-index") && !has_index {
+            return Err(Failure::input(
+                "`--annotation`: there is no index to annotate, since the image has no attestations",
+            )
+            .hint("annotate the manifest: `--annotation manifest:KEY=VALUE`"));
+        }
+        Ok(warnings)
+    }
+
+    fn is_attested(&self, output: &Output, ready: &Ready) -> bool {
+        let has_store = self
+            .engine
+            .as_ref()
+            .is_some_and(|engine| engine.has_containerd_store);
+        let has_types = output
+            .attributes
+            .get("oci-mediatypes")
+            .is_none_or(|value| value == "true");
+        attests(ready) && has_types && output.holds_attestations(has_store)
+    }
+
+    /// The archive that a run keeps of every app.
+    pub(super) fn archive(&self, ready: &Ready, names: &[String], file: &Path) -> Export {
+        let rewrites = ready.capabilities.can_rewrite_timestamps();
+        let mut attributes = outputs::attributes(names, ready.options.epoch, rewrites);
+        attributes.extend(self.annotations(attests(ready)));
+        Export {
+            kind: "oci".to_owned(),
+            attributes,
+            target: Target::File(file.to_owned()),
+        }
+    }
+
+    /// The builds that make the outputs of `app`, and `own` besides.
+    pub(super) fn rounds(
+        &self,
+        ready: &Ready,
+        app: &str,
+        tags: &[String],
+        own: Option<Export>,
+    ) -> Result<Vec<Round>, Failure> {
+        let mut rounds: Vec<Round> = Vec::new();
+        let several = ready.capabilities.has_several_exporters();
+        if let Some(export) = own {
+            rounds.push(Round {
+                is_attested: attests(ready),
+                parcels: vec![Parcel {
+                    export,
+                    names: Vec::new(),
+                    place: Place::Own,
+                }],
+            });
+        }
+        for output in &self.outputs {
+            let is_attested = self.is_attested(output, ready);
+            for parcel in self.parcels(output, ready, app, tags)? {
+                let fits = |round: &&mut Round| {
+                    several && round.is_attested == is_attested && !(parcel.asks() && round.asks())
+                };
+                match rounds.iter_mut().find(fits) {
+                    Some(round) => round.parcels.push(parcel),
+                    None => rounds.push(Round {
+                        is_attested,
+                        parcels: vec![parcel],
+                    }),
+                }
+            }
+        }
+        for round in &mut rounds {
+            // Of several exporters the last one's answer counts.
+            round.parcels.sort_by_key(Parcel::asks);
+        }
+        Ok(rounds)
+    }
+
+    fn parcels(
+        &self,
+        output: &Output,
+        ready: &Ready,
+        app: &str,
+        tags: &[String],
+    ) -> Result<Vec<Parcel>, Failure> {
+        let own = output.names.iter().map(|name| name.replace("{app}", app));
+        let names = match output.names.is_empty() {
+            true => tags.to_vec(),
+            false => own.collect(),
+        };
+        let path = output.path(app).map(PathBuf::from);
+        let place = match (output.form, &output.dest, &path) {
+            (Form::Engine, ..) => Place::engine()?,
+            (Form::Image, ..) => return Ok(self.images(output, ready, &names)),
+            (_, Some(Dest::Stdout), _) => Place::stdout()?,
+            (Form::Local, _, Some(path)) => Place::files(path)?,
+            (Form::Layout, _, Some(path)) => Place::layout(path)?,
+            (_, _, Some(path)) => Place::file(path)?,
+            (_, _, None) => Place::Daemon,
+        };
+        Ok(vec![Parcel {
+            export: self.export(output, ready, &names, place.target()),
+            names,
+            place,
+        }])
+    }
+
+    // Registries on this machine have no certificates: the others are not asked without.
+    fn images(&self, output: &Output, ready: &Ready, names: &[String]) -> Vec<Parcel> {
+        let (near, far): (Vec<String>, Vec<String>) =
+            names.iter().cloned().partition(|name| is_loopback(name));
+        let both = [(near, true), (far, false)].into_iter();
+        let parcels = both.filter(|(names, _)| !names.is_empty());
+        parcels
+            .map(|(names, is_near)| {
+                let mut export = self.export(output, ready, &names, Target::Daemon);
+                let attributes = &mut export.attributes;
+                if is_near && output.pushes() {
+                    attributes
+                        .entry("registry.insecure".to_owned())
+                        .or_insert_with(|| "true".to_owned());
+                }
+                if output.pushes() {
+                    // What is pushed is not kept besides, as long as nobody asks for it.
+                    attributes
+                        .entry("store".to_owned())
+                        .or_insert_with(|| "false".to_owned());
+                }
+                Parcel {
+                    export,
+                    names,
+                    place: Place::Daemon,
+                }
+            })
+            .collect()
+    }
+
+    fn export(&self, output: &Output, ready: &Ready, names: &[String], target: Target) -> Export {
+        let is_attested = self.is_attested(output, ready);
+        let kind = match output.form {
+            // Only with the store of containerd does an Engine read the layout that has a place for attestations.
+            Form::Engine if is_attested => "oci",
+            Form::Engine | Form::Docker => "docker",
+            Form::Oci | Form::Layout => "oci",
+            Form::Local => "local",
+            Form::Rootfs => "tar",
+            Form::Image => "image",
+        };
+        let epoch = ready.options.epoch;
+        let mut attributes = match output.form {
+            Form::Local | Form::Rootfs => {
+                BTreeMap::from([("source-date-epoch".to_owned(), epoch.to_string())])
+            }
+            _ => {
+                let rewrites = ready.capabilities.can_rewrite_timestamps();
+                let mut attributes = outputs::attributes(names, epoch, rewrites);
+                attributes.extend(self.annotations(is_attested));
+                attributes
+            }
+        };
+        attributes.extend(output.attributes.clone());
+        if output.form == Form::Layout {
+            attributes.insert("tar".to_owned(), "false".to_owned());
+        }
+        Export {
+            kind: kind.to_owned(),
+            attributes,
+            target,
+        }
+    }
+
+    /// The annotations of an image; without attestations there is no index.
+    fn annotations(&self, is_attested: bool) -> BTreeMap<String, String> {
+        let all = self.annotations.clone().into_iter();
+        all.filter(|(key, _)| is_attested || !key.starts_with("annotation-index"))
+            .collect()
+    }
+
+    /// Brings the outputs of `round` to their places.
+    pub(super) async fn finish(
+        &mut self,
+        round: Round,
+        app: &str,
+        solved: &Solved,
+    ) -> Result<Vec<Delivered>, Failure> {
+        self.note(app, solved);
+        let mut delivered = Vec::new();
+        for parcel in round.parcels {
+            delivered.extend(self.deliver(parcel, solved).await?);
+        }
+        Ok(delivered)
+    }
+
+    async fn deliver(&self, parcel: Parcel, solved: &Solved) -> Result<Vec<Delivered>, Failure> {
+        let pushes = parcel.pushes();
+        let is_layout = parcel.export.kind == "oci";
+        let names = parcel.names;
+        let digest = match parcel.place {
+            Place::Own => return Ok(Vec::new()),
+            Place::Daemon => digest(&solved.response),
+            Place::Engine(partial) => {
+                let digest = archived(partial.path(), is_layout)?;
+                if let Some(engine) = &self.engine {
+                    let loaded = engine.api.load(partial.path()).await;
+                    loaded.map_err(|error| discover::unreachable(&error))?;
+                }
+                digest
+            }
+            Place::Stdout(partial) => {
+                place::pour(&partial)?;
+                return Ok(Vec::new());
+            }
+            Place::File {
+                partial,
+                path,
+                is_ordinary,
+            } => {
+                let digest = archived(partial.path(), is_layout)?;
+                place::keep(partial, &path, is_ordinary)?;
+                digest
+            }
+            Place::Files { partial, path } => {
+                place::settle(partial, &path)?;
+                None
+            }
+            Place::Layout { partial, path } => {
+                let root = descriptor(&solved.response).ok_or_else(|| {
+                    Failure::environment("the daemon does not say what it wrote into the layout")
+                })?;
+                place::publish(partial, &path, &root, &tagged(&names))?;
+                Some(root.digest)
+            }
+        };
+        let told = names.into_iter().map(|name| Delivered {
+            name,
+            digest,
+            is_pushed: pushes,
+        });
+        Ok(told.collect())
+    }
+
+    /// Whether stdout has an image, and place for nothing else.
+    pub(super) fn has_stdout(&self) -> bool {
+        self.outputs
+            .iter()
+            .any(|output| output.dest == Some(Dest::Stdout))
+    }
+
+    /// Notes what the exporters said, in the words of `docker buildx build --metadata-file`.
+    pub(super) fn note(&mut self, app: &str, solved: &Solved) {
+        let said = solved.received.values().map(|received| &received.metadata);
+        let said = said.chain([&solved.response]).flatten();
+        let mut metadata = BTreeMap::new();
+        for (key, value) in said {
+            let value = match key.as_str() {
+                "containerimage.descriptor" => match decoded(value) {
+                    Some(value) => value,
+                    None => continue,
+                },
+                key if key.starts_with("containerimage.") || key == "image.name" => json!(value),
+                _ => continue,
+            };
+            metadata.insert(key.clone(), value);
+        }
+        let known = self
+            .metadata
+            .entry(app.to_owned())
+            .or_insert_with(|| json!({}));
+        if let Value::Object(known) = known {
+            known.extend(metadata);
+        }
+    }
+
+    /// Writes the file that `--metadata-file` names: an object for one app, objects by name for several.
+    pub(super) fn write_metadata(&self, is_one: bool) -> Result<(), Failure> {
+        let Some(path) = &self.metadata_file else {
+            return Ok(());
+        };
+        let value = match (is_one, self.metadata.values().next()) {
+            (true, Some(only)) => only.clone(),
+            _ => json!(self.metadata),
+        };
+        let mut text = format!("{value:#}");
+        text.push('\n');
+        write(path, text.as_bytes())
+    }
+}
+
+impl Round {
+    /// The options of the build that makes these outputs; caches are written by the first.
+    pub(super) fn options(&self, options: &Options, is_first: bool) -> Options {
+        let mut options = options.clone();
+        if !self.is_attested {
+            options.sbom = false;
+            options.provenance = None;
+        }
+        if !is_first {
+            options.caches.clear();
+            // What the first one ran again is new.
+            options.no_cache = false;
+        }
+        options
+    }
+
+    pub(super) fn exports(&self) -> Vec<Export> {
+        let parcels = self.parcels.iter();
+        parcels.map(|parcel| parcel.export.clone()).collect()
+    }
+
+    fn asks(&self) -> bool {
+        self.parcels.iter().any(Parcel::asks)
+    }
+}
+
+impl Parcel {
+    /// Whether only the answer to the build tells what became of it; there is one answer for all outputs of a build.
+    fn asks(&self) -> bool {
+        matches!(self.place, Place::Daemon | Place::Layout { .. })
+    }
+
+    fn pushes(&self) -> bool {
+        self.export.kind == "image"
+            && self
+                .export
+                .attributes
+                .get("push")
+                .is_some_and(|push| push == "true")
+    }
+}
+
+fn attests(ready: &Ready) -> bool {
+    ready.options.sbom || ready.options.provenance.is_some()
+}
+
+async fn engine(ready: &Ready) -> Result<Engine, Failure> {
+    let failed =
+        |error| discover::unreachable(&error).hint("`--output type=oci,dest=FILE` needs no Engine");
+    let api = DockerApi::new(&ready.found.docker).map_err(failed)?;
+    let engine = api.engine().await.map_err(failed)?;
+    Ok(Engine {
+        api,
+        has_containerd_store: engine.has_containerd_store,
+    })
+}
+
+/// The digest of the image in an archive; Docker's has none.
+fn archived(path: &Path, is_layout: bool) -> Result<Option<Digest>, Failure> {
+    if !is_layout {
+        return Ok(None);
+    }
+    let archive = Archive::read(path).map_err(|error| Failure::environment(causes(&error)))?;
+    let image = outputs::image(&archive).map_err(Failure::environment)?;
+    Ok(Some(image.descriptor.digest))
+}
+
+fn decoded(text: &str) -> Option<Value> {
+    let bytes = BASE64_STANDARD.decode(text).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+fn descriptor(response: &BTreeMap<String, String>) -> Option<Descriptor> {
+    let value = decoded(response.get("containerimage.descriptor")?)?;
+    serde_json::from_value(value).ok()
+}
+
+/// The digest of what the last exporter made.
+pub(super) fn digest(response: &BTreeMap<String, String>) -> Option<Digest> {
+    response.get("containerimage.digest")?.parse().ok()
+}
+
+/// Names as containerd knows them, each with its tag.
+fn tagged(names: &[String]) -> Vec<(String, String)> {
+    let references = names
+        .iter()
+        .filter_map(|name| name.parse::<Reference>().ok());
+    references
+        .map(|reference| {
+            let reference = reference.or_latest();
+            let tag = reference.tag().unwrap_or("latest").to_owned();
+            (reference.to_string(), tag)
+        })
+        .collect()
+}
+
+/// Whether the registry of an image is on this machine.
+fn is_loopback(name: &str) -> bool {
+    let Ok(reference) = name.parse::<Reference>() else {
+        return false;
+    };
+    let registry = reference.registry();
+    let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_on_this_machine_needs_no_certificate() {
+        for name in [
+            "localhost/a",
+            "localhost:5000/a",
+            "127.0.0.1:5000/a:1",
+            "127.1.2.3/a",
+        ] {
+            assert!(is_loopback(name), "{name}");
+        }
+        for name in ["a", "docker.io/a", "localhost.example/a", "10.0.0.1:5000/a"] {
+            assert!(!is_loopback(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_in_a_layout_have_tags() {
+        assert_eq!(
+            tagged(&["a.example/b:1".to_owned(), "c".to_owned()]),
+            [
+                ("a.example/b:1".to_owned(), "1".to_owned()),
+                ("docker.io/library/c:latest".to_owned(), "latest".to_owned()),
+            ]
+        );
+    }
+}
