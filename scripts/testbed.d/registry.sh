@@ -53,4 +53,5 @@ random_letters() { head -c 512 /dev/urandom | base64 -w 0 | tr -dc 'A-Za-z0-9' |
 registry_environment() {
   print_variable DOCKER_CONFIG "$RUN/registry/docker-config"
   print_variable PEELBOX_TESTBED_REGISTRY "127.0.0.1:$(port_of registry)"
+  print_variable PEELBOX_TESTBED_REGISTRY_PROGRAM "$CACHE/$ENGINE_SUITE/usr/bin/docker-registry"
 }

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::build::{Options, Solved};
 use crate::buildkit::{DockerApi, Export, Target};
 use crate::image::Plan;
-use crate::oci::{Archive, Descriptor, Digest, Reference};
+use crate::oci::{Archive, Descriptor, Digest, Index, Reference, media_type};
 
 use super::args::Delivering;
 use super::discover;
-use super::failure::{Failure, causes};
+use super::failure::{Failure, causes, unreadable};
 use super::output::{self, Dest, Form, Output};
 use super::outputs;
 use super::place::{self, Place};
@@ -28,8 +28,8 @@ pub(super) struct Delivery {
     annotations: BTreeMap<String, String>,
     engine: Option<Engine>,
     metadata_file: Option<PathBuf>,
-    /// What the exporters said, by app.
-    metadata: BTreeMap<String, Value>,
+    /// What the exporters said, by app, and whether it is of what was pushed.
+    metadata: BTreeMap<String, (Value, bool)>,
 }
 
 /// The Engine that images are loaded into.
@@ -227,11 +227,14 @@ impl Delivery {
                 }],
             });
         }
-        for output in &self.outputs {
+        // What is pushed comes first, so that it goes with the archive: it is the same image then, provenance and all.
+        let (pushed, other): (Vec<&Output>, Vec<&Output>) =
+            self.outputs.iter().partition(|output| output.pushes());
+        for output in pushed.into_iter().chain(other) {
             let is_attested = self.is_attested(output, ready);
             for parcel in self.parcels(output, ready, app, tags)? {
                 let fits = |round: &&mut Round| {
-                    several && round.is_attested == is_attested && !(parcel.asks() && round.asks())
+                    several && round.is_attested == is_attested && round.agrees(&parcel)
                 };
                 match rounds.iter_mut().find(fits) {
                     Some(round) => round.parcels.push(parcel),
@@ -332,6 +335,14 @@ impl Delivery {
             }
         };
         attributes.extend(output.attributes.clone());
+        if output.attributes.contains_key("compression")
+            && !ready.capabilities.can_rewrite_timestamps()
+        {
+            // Layers that are not made anew are taken as they were compressed before.
+            attributes
+                .entry("force-compression".to_owned())
+                .or_insert_with(|| "true".to_owned());
+        }
         if output.form == Form::Layout {
             attributes.insert("tar".to_owned(), "false".to_owned());
         }
@@ -356,7 +367,7 @@ impl Delivery {
         app: &str,
         solved: &Solved,
     ) -> Result<Vec<Delivered>, Failure> {
-        self.note(app, solved);
+        self.note(app, solved, round.parcels.iter().any(Parcel::pushes));
         let mut delivered = Vec::new();
         for parcel in round.parcels {
             delivered.extend(self.deliver(parcel, solved).await?);
@@ -401,7 +412,7 @@ impl Delivery {
                     Failure::environment("the daemon does not say what it wrote into the layout")
                 })?;
                 place::publish(partial, &path, &root, &tagged(&names))?;
-                Some(root.digest)
+                listed(&path, &root)?
             }
         };
         let told = names.into_iter().map(|name| Delivered {
@@ -419,29 +430,27 @@ impl Delivery {
             .any(|output| output.dest == Some(Dest::Stdout))
     }
 
-    /// Notes what the exporters said, in the words of `docker buildx build --metadata-file`.
-    pub(super) fn note(&mut self, app: &str, solved: &Solved) {
+    /// Notes what the exporters said, in the words of `docker buildx build --metadata-file`: of what was pushed, else of the
+    /// first outputs.
+    fn note(&mut self, app: &str, solved: &Solved, is_pushed: bool) {
+        let known = self.metadata.get(app);
+        if known.is_some_and(|(_, was_pushed)| *was_pushed || !is_pushed) {
+            return;
+        }
         let said = solved.received.values().map(|received| &received.metadata);
-        let said = said.chain([&solved.response]).flatten();
         let mut metadata = BTreeMap::new();
-        for (key, value) in said {
+        for (key, value) in said.chain([&solved.response]).flatten() {
             let value = match key.as_str() {
-                "containerimage.descriptor" => match decoded(value) {
-                    Some(value) => value,
-                    None => continue,
-                },
-                key if key.starts_with("containerimage.") || key == "image.name" => json!(value),
+                "containerimage.descriptor" => decoded(value).unwrap_or_default(),
+                "containerimage.config.digest" | "containerimage.digest" | "image.name" => {
+                    json!(value)
+                }
                 _ => continue,
             };
             metadata.insert(key.clone(), value);
         }
-        let known = self
-            .metadata
-            .entry(app.to_owned())
-            .or_insert_with(|| json!({}));
-        if let Value::Object(known) = known {
-            known.extend(metadata);
-        }
+        let noted = (json!(metadata), is_pushed);
+        self.metadata.insert(app.to_owned(), noted);
     }
 
     /// Writes the file that `--metadata-file` names: an object for one app, objects by name for several.
@@ -449,9 +458,11 @@ impl Delivery {
         let Some(path) = &self.metadata_file else {
             return Ok(());
         };
-        let value = match (is_one, self.metadata.values().next()) {
-            (true, Some(only)) => only.clone(),
-            _ => json!(self.metadata),
+        let apps = self.metadata.iter().map(|(app, (said, _))| (app, said));
+        let apps: BTreeMap<&String, &Value> = apps.collect();
+        let value = match (is_one, apps.values().next()) {
+            (true, Some(only)) => (*only).clone(),
+            _ => json!(apps),
         };
         let mut text = format!("{value:#}");
         text.push('\n');
@@ -480,15 +491,24 @@ impl Round {
         parcels.map(|parcel| parcel.export.clone()).collect()
     }
 
-    fn asks(&self) -> bool {
-        self.parcels.iter().any(Parcel::asks)
+    // There is one answer for all outputs of a build: those that need it must be of one image.
+    fn agrees(&self, parcel: &Parcel) -> bool {
+        let mut asking = self.parcels.iter().filter(|known| known.asks());
+        !parcel.asks() || asking.all(|known| known.image() == parcel.image())
     }
 }
 
 impl Parcel {
-    /// Whether only the answer to the build tells what became of it; there is one answer for all outputs of a build.
+    /// Whether only the answer to the build tells what became of it.
     fn asks(&self) -> bool {
         matches!(self.place, Place::Daemon | Place::Layout { .. })
+    }
+
+    /// What the digest of the image depends on.
+    fn image(&self) -> BTreeMap<&str, &str> {
+        let attributes = self.export.attributes.iter();
+        let about = attributes.filter(|(key, _)| !ABOUT_PLACES.contains(&key.as_str()));
+        about.map(|(key, value)| (&**key, &**value)).collect()
     }
 
     fn pushes(&self) -> bool {
@@ -500,6 +520,16 @@ impl Parcel {
                 .is_some_and(|push| push == "true")
     }
 }
+
+// The attributes that say only where an image goes.
+const ABOUT_PLACES: [&str; 6] = [
+    "name-canonical",
+    "push",
+    "push-by-digest",
+    "registry.insecure",
+    "store",
+    "tar",
+];
 
 fn attests(ready: &Ready) -> bool {
     ready.options.sbom || ready.options.provenance.is_some()
@@ -524,6 +554,28 @@ fn archived(path: &Path, is_layout: bool) -> Result<Option<Digest>, Failure> {
     let archive = Archive::read(path).map_err(|error| Failure::environment(causes(&error)))?;
     let image = outputs::image(&archive).map_err(Failure::environment)?;
     Ok(Some(image.descriptor.digest))
+}
+
+/// The digest of the image that `root` describes in the layout at `path`.
+fn listed(path: &Path, root: &Descriptor) -> Result<Option<Digest>, Failure> {
+    if root.media_type != media_type::INDEX {
+        return Ok(Some(root.digest));
+    }
+    let blob = path.join("blobs/sha256").join(root.digest.hex());
+    let bytes = std::fs::read(&blob).map_err(|error| unreadable("the layout", &blob, &error))?;
+    let index: Index = serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::environment(format!("the index of the image is none: {error}"))
+    })?;
+    let is_image = |listed: &&Descriptor| {
+        let platform = listed.platform.as_ref();
+        platform.is_none_or(|platform| platform.os != "unknown")
+    };
+    let mut images = index.manifests.iter().filter(is_image);
+    let first = images.next().map(|image| image.digest);
+    // Several are known by their index.
+    Ok(first
+        .filter(|_| images.next().is_none())
+        .or(Some(root.digest)))
 }
 
 fn decoded(text: &str) -> Option<Value> {

@@ -136,7 +136,11 @@ pub(super) fn exit(failure: &build::Failure) -> Exit {
         Cause::Daemon(Error::Transport(_) | Error::Session(_) | Error::Silent { .. })
         | Cause::Base(_)
         | Cause::Package(_) => Exit::Environment,
-        Cause::Daemon(Error::Remote(error)) if ours(&error.message).is_some() => Exit::Environment,
+        Cause::Daemon(Error::Remote(error))
+            if ours(&error.message).is_some() || refused(&error.message).is_some() =>
+        {
+            Exit::Environment
+        }
         _ => Exit::App,
     }
 }
@@ -282,6 +286,9 @@ fn remote_hint(failure: &build::Failure, message: &str) -> Option<&'static str> 
             }
         });
     }
+    if let Some(hint) = refused(message) {
+        return Some(hint);
+    }
     match failure.exit_code? {
         126 => Some("the program is not executable, or for another system"),
         127 => Some("a program was not found: add its package to build.packages"),
@@ -292,12 +299,41 @@ fn remote_hint(failure: &build::Failure, message: &str) -> Option<&'static str> 
     }
 }
 
+// What the environment has to allow.
+fn refused(message: &str) -> Option<&'static str> {
+    if message.contains("granting entitlement network.host") {
+        return Some(
+            "start buildkitd with `--allow-insecure-entitlement network.host`, or leave out `--network host`",
+        );
+    }
+    if !message.contains("failed to push ") {
+        return None;
+    }
+    Some(match denies(message) {
+        true => {
+            "log in to the registry with `docker login`; DOCKER_CONFIG names the directory with the login, DOCKER_AUTH_CONFIG can hold it"
+        }
+        false => {
+            "the daemon must reach the registry; one without a certificate that is not on this machine needs `--output type=registry,registry.insecure=true`"
+        }
+    })
+}
+
+fn denies(text: &str) -> bool {
+    [
+        "401",
+        "403",
+        "denied",
+        "authorization failed",
+        "failed to authorize",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
+}
+
 /// What to do about a base image that cannot be used.
 pub(super) fn base_hint(error: &BaseError) -> &'static str {
-    let text = causes(error);
-    let is_refused = ["401", "403", "denied", "authorization failed"]
-        .iter()
-        .any(|word| text.contains(word));
+    let is_refused = denies(&causes(error));
     match error {
         BaseError::Foreign { .. } => {
             "PEELBOX_BASE_IMAGE must be a copy of cgr.dev/chainguard/wolfi-base"

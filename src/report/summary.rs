@@ -338,7 +338,11 @@ fn digests(report: &Report) -> String {
         .into_iter()
         .filter_map(|app| {
             let image = app.image.as_ref()?;
-            let tags: Vec<String> = image.tags.iter().take(10).map(|tag| code(tag)).collect();
+            let names = match image.pushed.is_empty() {
+                true => &image.tags,
+                false => &image.pushed,
+            };
+            let tags: Vec<String> = names.iter().take(10).map(|tag| code(tag)).collect();
             let (title, file) = (title(app), file(app, Kind::Image));
             Some(row([
                 title,
