@@ -139,7 +139,7 @@ async fn ours(root: &Path, hint: &str, tar: PathBuf) -> Result<(), String> {
     let endpoint = support::variable("PEELBOX_TESTBED_BUILDKIT_LATEST")
         .parse()
         .unwrap();
-    let client = Client::connect(endpoint, &DockerHost::default())
+    let client = Client::connect(endpoint, &DockerHost::default().into())
         .await
         .unwrap();
     let listing = Listing::read(root, &Filter::everything()).unwrap();
@@ -213,7 +213,7 @@ async fn a_file_that_vanishes_before_it_is_sent_ends_the_build_with_its_name() {
     let endpoint = support::variable("PEELBOX_TESTBED_BUILDKIT_LATEST")
         .parse()
         .unwrap();
-    let client = Client::connect(endpoint, &DockerHost::default())
+    let client = Client::connect(endpoint, &DockerHost::default().into())
         .await
         .unwrap();
     let built = built(&client, listing, &hint(), folder.path().join("tar")).await;
