@@ -18,7 +18,7 @@ use crate::measure::{Cost, cost, median};
 pub(crate) struct Runs {
     pub(crate) apps: usize,
     pub(crate) files: usize,
-    /// How often the list of the repository's files fits into what was sent.
+    /// How often the repository's files were listed to the daemon.
     pub(crate) transfers: u64,
     pub(crate) costs: Vec<Cost>,
     pub(crate) load: f64,
@@ -68,18 +68,24 @@ pub(crate) fn measure(peelbox: &Path, bench: &Bench) -> Runs {
         bench.endpoint.strip_prefix("unix://").unwrap().to_owned(),
     );
     run(&format!("unix://{}", socket.display()));
-    let listed: u64 = sent.load(Ordering::Relaxed) / (files as u64 * ENTRY);
+    let listed = sent.iter().map(|count| count.load(Ordering::Relaxed)).max();
     Runs {
         apps: bench.apps(),
         files,
-        transfers: listed,
+        transfers: listed.unwrap_or_default(),
         costs,
         load,
     }
 }
 
-/// What the entry of a file takes in a list: its path, of more than half of this, with mode, size and time.
-const ENTRY: u64 = 80;
+/// Files whose paths are looked for in what is sent: several, since one may be cut in two by a frame of HTTP/2.
+const SOUGHT: [&str; 3] = [
+    "number-000/source-000042.txt",
+    "number-050/source-005042.txt",
+    "number-099/source-009942.txt",
+];
+
+type Counts = [AtomicU64; SOUGHT.len()];
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run scripts/bench"))
@@ -112,32 +118,49 @@ fn fill(repository: &Path, apps: usize) -> usize {
     apps + 1 + SHARED
 }
 
-/// Passes one connection on to the daemon's socket and counts what goes there.
-fn count(socket: &Path, daemon: String) -> Arc<AtomicU64> {
+/// Passes connections on to the daemon's socket and counts how often the paths that are looked for go there.
+fn count(socket: &Path, daemon: String) -> Arc<Counts> {
     let listener = UnixListener::bind(socket).unwrap();
-    let sent = Arc::new(AtomicU64::new(0));
+    let sent = Arc::new(Counts::default());
     let counter = Arc::clone(&sent);
     thread::spawn(move || {
         for stream in listener.incoming() {
             let (client, counter) = (stream.unwrap(), Arc::clone(&counter));
             let there = UnixStream::connect(&daemon).unwrap();
             let back = (there.try_clone().unwrap(), client.try_clone().unwrap());
-            thread::spawn(move || pass(client, there, &counter));
-            thread::spawn(move || pass(back.0, back.1, &AtomicU64::new(0)));
+            thread::spawn(move || pass(client, there, Some(&counter)));
+            thread::spawn(move || pass(back.0, back.1, None));
         }
     });
     sent
 }
 
-fn pass(mut from: UnixStream, mut to: UnixStream, counter: &AtomicU64) {
+fn pass(mut from: UnixStream, mut to: UnixStream, counts: Option<&Counts>) {
     let mut buffer = vec![0; 64 << 10];
+    let mut seen = Vec::new();
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        counter.fetch_add(length as u64, Ordering::Relaxed);
+        if let Some(counts) = counts {
+            look(&mut seen, &buffer[..length], counts);
+        }
         if to.write_all(&buffer[..length]).is_err() {
             break;
         }
     }
     let _ = to.shutdown(Shutdown::Write); // it may be gone
+}
+
+/// Counts what ends in `bytes`; `seen` is the end of what came before.
+fn look(seen: &mut Vec<u8>, bytes: &[u8], counts: &Counts) {
+    seen.extend_from_slice(bytes);
+    for (path, count) in SOUGHT.iter().zip(counts) {
+        let found = seen
+            .windows(path.len())
+            .filter(|window| *window == path.as_bytes());
+        count.fetch_add(found.count() as u64, Ordering::Relaxed);
+    }
+    // All that are looked for are of one length, and this is less than one of them.
+    let kept = seen.len().min(SOUGHT[0].len() - 1);
+    seen.drain(..seen.len() - kept);
 }
 
 impl Runs {

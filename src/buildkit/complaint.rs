@@ -18,6 +18,8 @@ pub struct Complaint(Arc<watch::Sender<Words>>);
 #[derive(Debug, Default)]
 struct Words {
     text: String,
+    // What is told where nothing was said.
+    otherwise: String,
     fault: Option<TlsFault>,
     // Whether a speaker is left.
     is_open: bool,
@@ -58,9 +60,7 @@ impl Complaint {
     /// Ends it; `otherwise` is what is told where nothing was said.
     pub(super) fn close(&self, otherwise: &str) {
         self.0.send_modify(|words| {
-            if words.text.trim().is_empty() {
-                otherwise.clone_into(&mut words.text);
-            }
+            otherwise.clone_into(&mut words.otherwise);
             words.is_open = false;
         });
     }
@@ -86,8 +86,12 @@ impl Complaint {
         let over = words.wait_for(|words| !words.is_open);
         let _ = tokio::time::timeout(PATIENCE, over).await; // what was said until then will do
         let words = self.0.borrow();
-        let lines: Vec<String> = words
-            .text
+        // A program that has ended may have said something that is read only now.
+        let text = match words.text.trim().is_empty() {
+            true => &words.otherwise,
+            false => &words.text,
+        };
+        let lines: Vec<String> = text
             .lines()
             .map(safe)
             .filter(|line| !line.is_empty())
@@ -201,5 +205,7 @@ mod tests {
         let silent = Complaint::open();
         silent.close("it ended");
         assert_eq!(silent.told().await, "it ended");
+        silent.say(b"what was on its way\n");
+        assert_eq!(silent.told().await, "what was on its way");
     }
 }

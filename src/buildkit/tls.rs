@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -10,6 +11,8 @@ use rustls::{
     AlertDescription, CertificateError, ClientConfig, Error as Fault, InconsistentKeys,
     InvalidMessage, RootCertStore,
 };
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::complaint::{Complaint, Overheard};
@@ -117,6 +120,8 @@ pub enum TlsFault {
 }
 
 // It holds certificates of a few kilobytes each; bundles of a whole system have some hundred.
+// Of daemons that wait for the client's first word.
+const FIRST_WORD: Duration = Duration::from_millis(300);
 const MAX_FILE: u64 = 4 << 20;
 
 impl Tls {
@@ -174,7 +179,12 @@ impl Tls {
         let connected = TlsConnector::from(Arc::clone(&self.config))
             .connect(name, stream)
             .await;
-        let stream = connected.map_err(|error| self.fault(&error))?;
+        let mut stream = BufReader::new(connected.map_err(|error| self.fault(&error))?);
+        // In TLS 1.3 the daemon judges the client after the handshake. Writing to a connection that it has closed by then
+        // would lose its reason; gRPC's servers in Go speak first, so that waiting for them costs nothing.
+        if let Ok(Err(error)) = timeout(FIRST_WORD, stream.fill_buf()).await {
+            return Err(self.fault(&error));
+        }
         let (this, complaint) = (self.clone(), complaint.clone());
         let overhear = move |error: &io::Error| complaint.fault(this.fault(error));
         Ok(Box::new(Overheard::new(stream, overhear)))

@@ -206,11 +206,12 @@ fn log(failure: &build::Failure) -> Vec<String> {
     failure.log[..failure.log.len() - is_told].to_vec()
 }
 
-// What this side of the session answered comes back as an error of the daemon.
+// What this side of the session answered comes back as an error of the daemon, with what it was doing before it.
 fn ours(message: &str) -> Option<&str> {
-    let text = plain(message);
-    let is_ours = message.len() > text.len() && text.starts_with("cannot write `");
-    is_ours.then_some(text)
+    let (_, text) = message
+        .rsplit_once("rpc error: code = ")
+        .and_then(|(_, rest)| rest.split_once(" desc = "))?;
+    text.starts_with("cannot write `").then_some(text)
 }
 
 // Errors that passed several hands name gRPC's code first.
@@ -385,6 +386,7 @@ mod tests {
             ours(full),
             Some("cannot write `/out/a`: No space left on device")
         );
+        assert_eq!(ours(&format!("failed to copy to tar: {full}")), ours(full));
         assert_eq!(ours("cannot write `/out/a`: no"), None);
         assert_eq!(ours("rpc error: code = Unknown desc = no such image"), None);
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs::File;
-use std::io::{self, IoSlice, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,8 +45,11 @@ struct State {
     received: BTreeMap<usize, Received>,
 }
 
-/// How many pieces wait for the disk; HTTP/2 has them of 16 KiB.
-const PIECES: usize = 64;
+/// How much is written at once.
+const BUFFER: usize = 256 << 10;
+
+/// One buffer is being filled, one written, one waits.
+const BUFFERS: usize = 3;
 
 impl Receiver {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -117,60 +120,62 @@ fn metadata(headers: &HeaderMap) -> BTreeMap<String, String> {
 }
 
 /// Writes all of `contents` to the file at `path`, on a thread of its own.
+///
+/// They are copied, since what HTTP/2 reads into can be used again only when nothing of it is left.
 async fn take(mut contents: Contents, path: PathBuf) -> Result<u64, Status> {
-    let (queue, pieces) = mpsc::channel(PIECES);
+    let (full, filled) = mpsc::channel(BUFFERS);
+    let (emptied, mut empty) = mpsc::channel(BUFFERS);
+    for _ in 1..BUFFERS {
+        let _ = emptied.try_send(Vec::with_capacity(BUFFER)); // there is room for all
+    }
     let writing = tokio::task::spawn_blocking(move || {
-        write(&path, pieces).map_err(|error| {
+        write(&path, filled, &emptied).map_err(|error| {
             Status::internal(format!("cannot write `{}`: {error}", path.display()))
         })
     });
-    let mut broken = None;
-    while let Some(piece) = contents.next().await {
-        match piece {
-            Ok(piece) => {
-                // The writer says why it has ended.
-                if queue.send(piece).await.is_err() {
-                    break;
-                }
-            }
-            Err(status) => {
-                broken = Some(status);
+    let mut buffer = Vec::with_capacity(BUFFER);
+    let ended = 'contents: loop {
+        let mut piece = match contents.next().await {
+            None => break Ok(()),
+            Some(Err(status)) => break Err(status),
+            Some(Ok(piece)) => piece,
+        };
+        while !piece.is_empty() {
+            let room = BUFFER - buffer.len();
+            buffer.extend_from_slice(&piece.split_to(room.min(piece.len())));
+            if buffer.len() < BUFFER {
                 break;
             }
+            // When the writer has ended, it says why.
+            let Ok(()) = full.send(buffer).await else {
+                buffer = Vec::new();
+                break 'contents Ok(());
+            };
+            buffer = empty.recv().await.unwrap_or_default();
         }
-    }
-    drop(queue);
+    };
+    let _ = full.send(buffer).await; // as above
+    drop(full);
     let written = writing
         .await
         .map_err(|error| Status::internal(error.to_string()))??;
-    broken.map_or(Ok(written), Err)
+    ended.map(|()| written)
 }
 
-fn write(path: &Path, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<u64> {
+fn write(
+    path: &Path,
+    mut filled: mpsc::Receiver<Vec<u8>>,
+    emptied: &mpsc::Sender<Vec<u8>>,
+) -> io::Result<u64> {
     let mut file = File::create(path)?;
     let mut bytes = 0;
-    let mut batch = Vec::with_capacity(PIECES);
-    while pieces.blocking_recv_many(&mut batch, PIECES) > 0 {
-        bytes += batch.iter().map(|piece| piece.len() as u64).sum::<u64>();
-        write_all(&mut file, &batch)?;
-        batch.clear();
+    while let Some(mut buffer) = filled.blocking_recv() {
+        file.write_all(&buffer)?;
+        bytes += buffer.len() as u64;
+        buffer.clear();
+        let _ = emptied.blocking_send(buffer); // nothing more comes
     }
     Ok(bytes)
-}
-
-/// Writes all pieces at once, as far as the system takes them at once.
-fn write_all(file: &mut File, pieces: &[Bytes]) -> io::Result<()> {
-    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-    let mut left = &mut slices[..];
-    while !left.is_empty() {
-        match file.write_vectored(left) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut left, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 impl NamedService for Receiver {

@@ -8,7 +8,12 @@
 //! * Owners are root and extended attributes are left out: both belong to the machine, not to the sources.
 //! * Sockets are left out ([`Listing::skipped`]); Go sends an empty file in their place.
 //! * A name or link target that is not UTF-8 is an error unless ignored: the protocol cannot carry it.
-//! * A requested file that cannot be read ends the transfer with its name; Go sends an empty file.
+//! * A requested file that cannot be read, has vanished or is none any more ends the transfer with its name; Go sends an
+//!   empty file, or follows the link that took its place.
+//! * A file that changes meanwhile is sent as it is then, but never longer than it was listed: its entry has the old time
+//!   and size, by which the next transfer finds out.
+//!
+//! Holes, hard links, links that lead nowhere or around, pipes, names with any character: as Go's client sends them.
 
 mod filter;
 mod follow;

@@ -453,3 +453,68 @@ fn what_git_keeps_is_sent_although_a_gitignore_names_it() {
     ];
     assert_eq!(paths, expected);
 }
+
+#[tokio::test]
+async fn a_file_that_changes_its_size_is_sent_as_it_is_then_but_never_longer_than_it_was_listed() {
+    let root = directory(&[("grown", "1234"), ("shrunk", "1234"), ("emptied", "1234")]);
+    let listing = listing(root.path());
+    for (path, content) in [("grown", "123456"), ("shrunk", "12"), ("emptied", "")] {
+        fs::write(root.path().join(path), content).unwrap();
+    }
+    let (sent, arrived) = transfer(&listing, Selection::default(), is_wanted).await;
+    assert_eq!(sent.unwrap().bytes, 6);
+    assert_eq!(arrived.paths(), ["emptied", "grown", "shrunk"]);
+    assert_eq!(arrived.content[&0], b"");
+    assert_eq!(arrived.content[&1], b"1234");
+    assert_eq!(arrived.content[&2], b"12");
+}
+
+#[tokio::test]
+async fn a_large_file_that_shrinks_ends_where_it_ends() {
+    let root = directory(&[("large", &"0123456789abcdef".repeat(60_000))]);
+    let listing = listing(root.path());
+    let now = "fedcba9876543210".repeat(25_000);
+    fs::write(root.path().join("large"), &now).unwrap();
+    let (_, arrived) = transfer(&listing, Selection::default(), is_wanted).await;
+    assert!(arrived.content[&0] == now.as_bytes());
+}
+
+#[tokio::test]
+async fn a_pipe_or_socket_in_the_place_of_a_file_is_not_waited_for() {
+    let root = directory(&[("file", "x")]);
+    let listing = listing(root.path());
+    fs::remove_file(root.path().join("file")).unwrap();
+    let socket = std::os::unix::net::UnixListener::bind(root.path().join("file")).unwrap();
+    let (sent, _) = transfer(&listing, Selection::default(), is_wanted).await;
+    assert!(matches!(sent, Err(SendError::Changed { .. })));
+    drop(socket);
+    fs::remove_file(root.path().join("file")).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(root.path().join("file"))
+        .status();
+    assert!(made.unwrap().success());
+    let (sent, _) = transfer(&listing, Selection::default(), is_wanted).await;
+    assert!(matches!(sent, Err(SendError::Changed { .. })));
+}
+
+#[tokio::test]
+async fn a_receiver_that_goes_away_ends_the_threads_that_wait_for_it() {
+    let root = directory(&[("large", &"x".repeat(8 << 20))]);
+    let listing = listing(root.path());
+    let (requests, requested) = mpsc::channel(1);
+    let (out, outgoing) = outbox();
+    let requested = ReceiverStream::new(requested);
+    let sending = tokio::spawn(send(listing, Selection::default(), requested, out));
+    let request = Packet {
+        id: 0,
+        ..packet(PacketType::PacketReq)
+    };
+    requests.send(Ok(request)).await.unwrap();
+    // All buffers are full by the time that nobody wants them any more.
+    let mut outgoing = packets(outgoing);
+    for _ in 0..3 {
+        outgoing.next().await.unwrap().unwrap();
+    }
+    drop(outgoing);
+    assert!(matches!(sending.await.unwrap(), Err(SendError::Ended)));
+}
