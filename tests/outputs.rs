@@ -109,7 +109,12 @@ fn name(address: &str, app: &str) -> String {
 
 fn skopeo(arguments: &[&str]) -> String {
     let program = variable("PEELBOX_TESTBED_SKOPEO");
-    made(Command::new(program).args(arguments)).0
+    made(
+        Command::new(program)
+            .arg("--insecure-policy")
+            .args(arguments),
+    )
+    .0
 }
 
 /// Pulls `name` with all that belongs to it.
@@ -193,12 +198,18 @@ fn one_call_makes_every_kind_of_output() {
     assert!(files.contains("app/index.html") && !files.contains("provenance.json"));
     let docker = entries(&out.join("docker.tar"));
     assert!(docker.contains("manifest.json"), "{docker:?}");
-    let zstd = Image::read(&out.join("page.zstd.tar"));
-    assert_ne!(zstd.manifest, image.manifest);
+    let zstd = out.join("page.zstd.tar").display().to_string();
+    let config = skopeo(&[
+        "inspect",
+        "--format",
+        "{{json .LayersData}}",
+        &format!("oci-archive:{zstd}"),
+    ]);
     assert!(
-        stdout.contains(&format!("other.test/page {}\n", zstd.manifest)),
-        "{stdout}"
+        config.contains("tar+zstd") && !config.contains("tar+gzip"),
+        "{config}"
     );
+    assert!(stdout.contains("other.test/page sha256:"), "{stdout}");
     // Nothing half made is left.
     let left = fs::read_dir(&out)
         .unwrap()
