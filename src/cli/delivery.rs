@@ -335,10 +335,8 @@ impl Delivery {
             }
         };
         attributes.extend(output.attributes.clone());
-        if output.attributes.contains_key("compression")
-            && !ready.capabilities.can_rewrite_timestamps()
-        {
-            // Layers that are not made anew are taken as they were compressed before.
+        if output.attributes.contains_key("compression") {
+            // Layers that the daemon has already are taken as they are compressed.
             attributes
                 .entry("force-compression".to_owned())
                 .or_insert_with(|| "true".to_owned());
