@@ -78,7 +78,7 @@ impl Content {
             .strip_prefix(CACHE)
             .and_then(|name| self.stores.caches.get(name));
         layout
-            .or(cache.map(|directory| Store::Cache(directory)))
+            .or(cache.map(Store::Cache))
             .ok_or_else(|| Status::not_found(format!("there is no content store `{id}`")))
     }
 
