@@ -317,3 +317,66 @@ async fn blocking<T: Send + 'static>(
         WriteError::Digest { .. } => Status::failed_precondition(error.to_string()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(path: &std::path::Path) -> Content {
+        let directory = Arc::new(Directory::new(path.to_owned()));
+        Content::new(Stores {
+            caches: [("web".to_owned(), directory)].into(),
+            ..Stores::default()
+        })
+    }
+
+    fn request(offset: i64, data: &[u8]) -> WriteRequest {
+        WriteRequest {
+            action: Action::Write.into(),
+            offset,
+            data: data.to_vec(),
+            ..WriteRequest::default()
+        }
+    }
+
+    #[test]
+    fn a_store_is_found_by_its_kind_and_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = content(folder.path());
+        assert!(matches!(content.store("local:web"), Ok(Store::Cache(_))));
+        for id in ["web", "oci:web", "local:", "local:../web", "local:/etc"] {
+            assert!(content.store(id).is_err(), "{id}");
+        }
+        let digest = Digest::of(b"").to_string();
+        assert_eq!(
+            content.find("local:web", &digest).unwrap_err().code(),
+            tonic::Code::NotFound
+        );
+        let error = content.find("local:web", "../../etc/passwd").unwrap_err();
+        assert_eq!(error.code(), tonic::Code::InvalidArgument);
+    }
+
+    #[test]
+    fn data_is_taken_at_the_end_or_from_the_start_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Directory::new(folder.path().to_owned()).create().unwrap();
+        let writer = write(writer, &request(0, b"abc")).unwrap();
+        let writer = write(writer, &request(3, b"d")).unwrap();
+        assert_eq!(writer.digest(), Digest::of(b"abcd"));
+        let writer = write(writer, &request(0, b"xy")).unwrap();
+        assert_eq!(writer.digest(), Digest::of(b"xy"));
+        let error = write(writer, &request(7, b"z")).err().unwrap();
+        assert_eq!(error.to_string(), "the blob has 2 bytes instead of 7");
+    }
+
+    #[test]
+    fn one_at_a_time_writes_under_a_reference() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = content(folder.path());
+        let lock = |name: &str| content.lock("local:web".to_owned(), name.to_owned());
+        let first = lock("a").unwrap();
+        assert!(lock("a").is_err() && lock("b").is_ok());
+        drop(first);
+        assert!(lock("a").is_ok());
+    }
+}
