@@ -54,6 +54,7 @@ async fn a_gateway_build_reads_its_files_and_exports_an_attested_image() {
             file: Some(tar.clone()),
         }],
         attributes: [("attest:provenance".to_owned(), "mode=max".to_owned())].into(),
+        ..Job::default()
     };
     let state = FileOp::on(&State::scratch())
         .mkfile(Mkfile::new("/hello", "world"))

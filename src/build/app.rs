@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::buildkit::fsutil::Sent;
 use crate::buildkit::llb::{FileOp, Mkfile, Proxy, State};
 use crate::buildkit::{
-    Attestation, BuildError, BuildReference, Client, Export, Gateway, Job, Outcome, Received,
-    Session, StatusResponse,
+    Attestation, BuildError, BuildReference, Cache, Client, Export, Gateway, Job, Outcome,
+    Received, Session, StatusResponse,
 };
 use crate::image::{
     Certificates, Context, Origin, PinnedPackage, Plan, RootFiles, Steps, config, lower_build,
@@ -19,6 +20,7 @@ use crate::progress::{Mask, MaskedStatus, Tail};
 use crate::wolfi::{Atom, Closure, Index, resolve};
 
 use super::base::Base;
+use super::cache::{Caches, Failed};
 use super::document::document;
 use super::failure::{Cause, Failure};
 use super::inspect::{Files, inspect};
@@ -57,6 +59,10 @@ pub struct Options {
     pub secret_env: BTreeMap<String, String>,
     /// What no text may tell.
     pub mask: Mask,
+    /// The SSH agents of the session that build steps may use, by id.
+    pub agents: Vec<String>,
+    /// Where the results of steps come from and go to, by app.
+    pub caches: BTreeMap<String, Caches>,
     /// Whether steps run again although nothing changed.
     pub no_cache: bool,
     /// Whether an SBOM is attached.
@@ -107,6 +113,18 @@ const SBOM_PATH: &str = "/sbom.spdx.json";
 const TAIL: usize = 20;
 const ACCOUNTS_LIMIT: u64 = 1 << 20;
 
+type Observer = Box<dyn FnMut(&StatusResponse) + Send>;
+
+/// Why an attempt at a build failed.
+enum Fault {
+    Build(Box<Failure>),
+    /// Only because of a cache that it should write.
+    Cache {
+        warning: String,
+        left: Vec<Cache>,
+    },
+}
+
 /// What a build gathers on its way, for error messages.
 struct Journal {
     names: Mutex<BTreeMap<Digest, String>>,
@@ -114,16 +132,33 @@ struct Journal {
     seen: Arc<Mutex<Seen>>,
 }
 
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            names: Mutex::default(),
+            steps: Mutex::default(),
+            seen: Arc::new(Mutex::new(Seen {
+                tail: Tail::new(TAIL),
+                ended: BTreeMap::new(),
+                caches: Failed::default(),
+            })),
+        }
+    }
+}
+
 /// What the daemon said.
 struct Seen {
     tail: Tail,
     /// The operations that ended, and whether their result was there already.
     ended: BTreeMap<String, bool>,
+    /// What failed with caches.
+    caches: Failed,
 }
 
 impl Seen {
     fn feed(&mut self, event: &StatusResponse) {
         self.tail.feed(event);
+        self.caches.feed(event);
         for vertex in event
             .vertexes
             .iter()
@@ -197,7 +232,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Run<'_> {
     /// Builds `plan` and makes `exports` of it.
     ///
-    /// Status events go to `observe` as they arrive, without the values of secrets. When `interrupt` completes, the build is cancelled.
+    /// Status events go to `observe` as they arrive, without the values of secrets. When `interrupt` completes, the build is
+    /// cancelled. A cache that cannot be read or written is a warning.
     ///
     /// # Errors
     /// With the step that failed, in the user's words.
@@ -208,23 +244,36 @@ impl Run<'_> {
         interrupt: impl Future<Output = ()>,
         observe: impl FnMut(&StatusResponse) + Send + 'static,
     ) -> Result<Solved, Failure> {
-        let _ = self.session.take_sent(); // what other apps sent is theirs
-        let seen = Arc::new(Mutex::new(Seen {
-            tail: Tail::new(TAIL),
-            ended: BTreeMap::new(),
-        }));
-        let journal = Journal {
-            names: Mutex::default(),
-            steps: Mutex::default(),
-            seen: Arc::clone(&seen),
+        let mut interrupt = pin!(interrupt);
+        let observe: Arc<Mutex<Observer>> = Arc::new(Mutex::new(Box::new(observe)));
+        let none = Caches::default();
+        let caches = self.options.caches.get(&plan.name).unwrap_or(&none);
+        let (imports, mut warnings) = caches.imports();
+        let mut job = Job {
+            exports,
+            attributes: self.attributes(),
+            cache_imports: imports,
+            cache_exports: caches.exports(),
         };
-        let watch = Arc::new(Mutex::new(Watch {
-            masked: MaskedStatus::new(self.options.mask.clone()),
-            seen,
-            observe,
-        }));
-        let watching = Arc::clone(&watch);
-        let status = move |event: StatusResponse| lock(&watching).feed(event);
+        let _ = self.session.take_sent(); // what other apps sent is theirs
+        let mut solved = loop {
+            let attempt = self.attempt(plan, job.clone(), &mut interrupt, &observe);
+            match attempt.await {
+                Ok(solved) => break solved,
+                Err(Fault::Build(failure)) => return Err(*failure),
+                // Each time fewer are left, and to begin again costs little: steps that ran are cached by now.
+                Err(Fault::Cache { warning, left }) => {
+                    warnings.push(warning);
+                    job.cache_exports = left;
+                }
+            }
+        };
+        warnings.extend(caches.finish(&solved.response));
+        warnings.append(&mut solved.warnings);
+        Ok(Solved { warnings, ..solved })
+    }
+
+    fn attributes(&self) -> BTreeMap<String, String> {
         let mut attributes = BTreeMap::from([(
             "build-arg:SOURCE_DATE_EPOCH".to_owned(),
             self.options.epoch.to_string(),
@@ -232,10 +281,26 @@ impl Run<'_> {
         if let Some(provenance) = &self.options.provenance {
             attributes.insert("attest:provenance".to_owned(), provenance.clone());
         }
-        let job = Job {
-            exports,
-            attributes,
-        };
+        attributes
+    }
+
+    async fn attempt(
+        &self,
+        plan: &Plan<'_>,
+        job: Job,
+        interrupt: impl Future<Output = ()>,
+        observe: &Arc<Mutex<Observer>>,
+    ) -> Result<Solved, Fault> {
+        let journal = Journal::default();
+        let shown = Arc::clone(observe);
+        let watch = Arc::new(Mutex::new(Watch {
+            masked: MaskedStatus::new(self.options.mask.clone()),
+            seen: Arc::clone(&journal.seen),
+            observe: move |event: &StatusResponse| lock(&shown)(event),
+        }));
+        let watching = Arc::clone(&watch);
+        let status = move |event: StatusResponse| lock(&watching).feed(event);
+        let mut left = job.cache_exports.clone();
         let built = self
             .client
             .build(self.session, job, interrupt, status, async |gateway| {
@@ -243,17 +308,30 @@ impl Run<'_> {
             })
             .await;
         lock(&watch).finish();
-        match built {
-            Ok((response, solved)) => Ok(Solved {
-                received: self.session.received(),
-                response: response.exporter,
-                sent: self.session.take_sent(),
-                steps: journal.count(),
-                ..solved
-            }),
-            Err(BuildError::Drive(cause)) => Err(journal.failure(cause)),
-            Err(BuildError::Daemon(error)) => Err(journal.failure(Cause::Daemon(error))),
-        }
+        let failed = |cause| Err(Fault::Build(Box::new(journal.failure(cause))));
+        let (response, mut solved) = match built {
+            Ok(built) => built,
+            Err(BuildError::Drive(cause)) => return failed(cause),
+            Err(BuildError::Daemon(error)) => {
+                let failures = lock(&journal.seen).caches.warnings().clone();
+                return match Caches::blame(&error, &failures, &mut left) {
+                    Some(warning) => Err(Fault::Cache {
+                        warning: self.options.mask.text(&warning).into_owned(),
+                        left,
+                    }),
+                    None => failed(Cause::Daemon(error)),
+                };
+            }
+        };
+        let warnings = lock(&journal.seen).caches.warnings().clone();
+        solved.warnings.extend(warnings.into_values());
+        Ok(Solved {
+            received: self.session.received(),
+            response: response.exporter,
+            sent: self.session.take_sent(),
+            steps: journal.count(),
+            ..solved
+        })
     }
 
     async fn drive(
@@ -289,6 +367,7 @@ impl Run<'_> {
             certificates: self.options.certificates.as_ref(),
             proxy: &self.options.proxy,
             secret_env: &self.options.secret_env,
+            agents: &self.options.agents,
             no_cache: self.options.no_cache,
         };
         let output = lower_build(plan, &steps);

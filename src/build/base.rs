@@ -1,16 +1,24 @@
 //! The base image of build stages: Wolfi, resolved once and pinned.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use tokio::sync::OnceCell;
 
-use crate::buildkit::llb::{Image, State};
 use crate::buildkit::{BuildReference, Error, Gateway};
-use crate::oci::{Platform, Reference};
+use crate::image::BaseImage;
+use crate::oci::{Digest, Layout, LayoutError, Platform, Reference};
 
 /// The base image of a run.
 pub struct Base {
-    reference: Reference,
+    place: Place,
     platform: Platform,
-    pinned: OnceCell<Reference>,
+    pinned: OnceCell<BaseImage>,
+}
+
+enum Place {
+    Registry(Reference),
+    Layout { layout: Arc<Layout>, digest: Digest },
 }
 
 /// A base image that cannot be used.
@@ -37,48 +45,95 @@ pub enum BaseError {
 const OS_RELEASE: &str = "/etc/os-release";
 const OS_RELEASE_LIMIT: u64 = 64 << 10;
 
+/// The name of the base image's content store in the session.
+const STORE: &str = "base-image";
+
 impl Base {
     /// The base image `reference` for `platform`.
     #[must_use]
     pub fn new(reference: Reference, platform: Platform) -> Self {
         Self {
-            reference: reference.or_latest(),
+            place: Place::Registry(reference.or_latest()),
             platform,
             pinned: OnceCell::new(),
         }
     }
 
+    /// The base image of an image layout: the one tagged `tag`, or the only one there is.
+    ///
+    /// # Errors
+    /// When the layout has no such image for `platform`.
+    pub fn of_layout(
+        layout: Layout,
+        tag: Option<&str>,
+        platform: Platform,
+    ) -> Result<Self, LayoutError> {
+        let digest = layout.find(tag, &platform)?.digest;
+        Ok(Self {
+            place: Place::Layout {
+                layout: Arc::new(layout),
+                digest,
+            },
+            platform,
+            pinned: OnceCell::new(),
+        })
+    }
+
+    /// The image layouts that the session must offer for it, by the names of their stores.
+    #[must_use]
+    pub fn layouts(&self) -> BTreeMap<String, Arc<Layout>> {
+        match &self.place {
+            Place::Registry(_) => BTreeMap::new(),
+            Place::Layout { layout, .. } => {
+                BTreeMap::from([(STORE.to_owned(), Arc::clone(layout))])
+            }
+        }
+    }
+
     /// The image with its digest, if a build has resolved it.
     #[must_use]
-    pub fn pinned(&self) -> Option<&Reference> {
+    pub fn pinned(&self) -> Option<&BaseImage> {
         self.pinned.get()
+    }
+
+    fn name(&self) -> String {
+        match &self.place {
+            Place::Registry(reference) => reference.to_string(),
+            Place::Layout { layout, .. } => format!("oci-layout://{}", layout.path().display()),
+        }
     }
 
     /// Resolves the image to its digest, once per run, and checks that it is Wolfi.
     ///
     /// # Errors
     /// When it cannot be had, or is another system.
-    pub async fn resolve(&self, gateway: &Gateway) -> Result<&Reference, BaseError> {
+    pub async fn resolve(&self, gateway: &Gateway) -> Result<&BaseImage, BaseError> {
         self.pinned
             .get_or_try_init(async || self.pin(gateway).await)
             .await
     }
 
-    async fn pin(&self, gateway: &Gateway) -> Result<Reference, BaseError> {
+    async fn pin(&self, gateway: &Gateway) -> Result<BaseImage, BaseError> {
         let unresolved = |source| BaseError::Unresolved {
-            reference: self.reference.to_string(),
+            reference: self.name(),
             source,
         };
-        let image = gateway
-            .resolve_image(&self.reference, &self.platform, "base image")
-            .await
-            .map_err(unresolved)?;
-        let pinned = self.reference.clone().pinned(image.digest);
-        let state = State::from(
-            Image::new(&pinned)
-                .platform(&self.platform)
-                .with("base image"),
-        );
+        let pinned = match &self.place {
+            Place::Registry(reference) => BaseImage::Registry {
+                digest: gateway
+                    .resolve_image(reference, &self.platform, "base image")
+                    .await
+                    .map_err(unresolved)?
+                    .digest,
+                reference: reference.clone(),
+            },
+            Place::Layout { layout, digest } => BaseImage::Layout {
+                store: STORE.to_owned(),
+                path: layout.path().display().to_string(),
+                digest: *digest,
+            },
+        };
+        let state = pinned.state(&self.platform, "base image");
         let missing = || {
             unresolved(Error::Incomplete {
                 call: "Solve",
@@ -97,7 +152,7 @@ impl Base {
             Ok(pinned)
         } else {
             Err(BaseError::Foreign {
-                reference: self.reference.to_string(),
+                reference: self.name(),
                 id: system.id,
             })
         }

@@ -2,6 +2,7 @@
 
 mod app;
 mod base;
+mod cache;
 mod document;
 mod failure;
 mod inspect;
@@ -12,6 +13,7 @@ mod programs;
 
 pub use app::{Options, Run, Solved, StepCount};
 pub use base::{Base, BaseError};
+pub use cache::{Caches, Local, Name, Place};
 pub use failure::{Cause, Failure};
 pub use inventory::EvidenceCount;
 pub use packages::{PackageError, Packages};

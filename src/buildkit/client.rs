@@ -370,7 +370,7 @@ mod tests {
         let mut client = connected.unwrap();
         client.patience = Duration::from_millis(10);
         let told = |error: Error| error.to_string();
-        let gateway = Gateway::new(&client, "0".parse().unwrap());
+        let gateway = Gateway::new(&client, "0".parse().unwrap(), &[]);
         assert_eq!(
             gateway.ping().await.err().map(told),
             Some("the daemon has not answered Ping for 0 s".to_owned())

@@ -16,6 +16,7 @@ use tonic::{Code, Request};
 use super::client::{Capabilities, Client, MAX_MESSAGE, answered};
 use super::error::Error;
 use super::names::Names;
+use super::solve::Cache;
 use crate::oci::{Digest, Platform, Reference};
 
 /// One build as its frontend sees it.
@@ -26,6 +27,8 @@ pub struct Gateway {
     client: LlbBridgeClient<Channel>,
     build_id: AsciiMetadataValue,
     patience: Duration,
+    /// Goes with every solve: the daemon reads the imports of the whole build only where it is the frontend.
+    imports: Vec<frontend::CacheOptionsEntry>,
 }
 
 /// A solved definition: a file system that can be read, exported, or attached.
@@ -100,14 +103,19 @@ const READ_PAGE: i64 = 8 << 20;
 const MOST_NAMES: usize = 2_000_000;
 
 impl Gateway {
-    pub(super) fn new(client: &Client, build_id: AsciiMetadataValue) -> Self {
+    pub(super) fn new(client: &Client, build_id: AsciiMetadataValue, imports: &[Cache]) -> Self {
         let bridge = LlbBridgeClient::new(client.channel.clone())
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
+        let imports = imports.iter().map(|cache| frontend::CacheOptionsEntry {
+            r#type: cache.kind.clone(),
+            attrs: cache.attributes.clone().into_iter().collect(),
+        });
         Self {
             client: bridge,
             build_id,
             patience: client.patience,
+            imports: imports.collect(),
         }
     }
 
@@ -150,6 +158,7 @@ impl Gateway {
             allow_result_return: true,
             allow_result_array_ref: true,
             evaluate: true,
+            cache_imports: self.imports.clone(),
             ..Default::default()
         };
         let answer = self

@@ -30,9 +30,10 @@ pub use error::{Error, RemoteError};
 pub use gateway::{Attestation, BuildReference, FileStat, Gateway, ImageConfigBytes, Outcome};
 pub use session::fsutil;
 pub use session::{
-    Auth, DockerConfig, DockerConfigError, Keychain, Received, Secrets, Services, Session,
+    Agents, Auth, Directory, DockerConfig, DockerConfigError, Keychain, Received, Secrets,
+    Services, Session, Stores,
 };
-pub use solve::{AsError, BuildError, Export, Job, Response};
+pub use solve::{AsError, BuildError, Cache, Export, Job, Response};
 pub use tls::{Tls, TlsError, TlsFault, TlsFiles};
 
 pub use buildkit_proto::moby::buildkit::v1::{

@@ -1,6 +1,7 @@
 //! A build from its first call to the end of its exports.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
@@ -21,6 +22,32 @@ pub struct Job {
     pub exports: Vec<Export>,
     /// Attributes that the daemon itself reads: `attest:provenance`, `build-arg:SOURCE_DATE_EPOCH`.
     pub attributes: BTreeMap<String, String>,
+    /// Where the daemon looks for steps that it has not run itself.
+    pub cache_imports: Vec<Cache>,
+    /// Where the daemon writes the steps of this build.
+    pub cache_exports: Vec<Cache>,
+}
+
+/// A place outside of the daemon where it finds or puts the results of steps.
+///
+/// See <https://github.com/moby/buildkit#export-cache> for the kinds and their attributes. The attributes `src` and
+/// `dest` of a local cache are the name of one of the session's [`Stores::caches`](super::Stores::caches).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Cache {
+    /// The kind: `registry`, `local`, `inline`, `gha`, `s3`, `azblob`.
+    pub kind: String,
+    /// Its attributes.
+    pub attributes: BTreeMap<String, String>,
+}
+
+// Some attributes are passwords.
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("kind", &self.kind)
+            .field("attributes", &self.attributes.keys())
+            .finish()
+    }
 }
 
 /// One output of a build.
@@ -72,14 +99,17 @@ impl Client {
         drive: impl AsyncFnOnce(&Gateway) -> Result<(Outcome, T), E>,
     ) -> Result<(Response, T), BuildError<E>> {
         let id = uuid::Uuid::new_v4().simple().to_string();
-        let gateway = Gateway::new(self, build_id(&id).map_err(BuildError::Daemon)?);
+        let gateway = Gateway::new(
+            self,
+            build_id(&id).map_err(BuildError::Daemon)?,
+            &job.cache_imports,
+        );
         let status = self.follow(id.clone(), on_status);
         session.expect(&job.exports);
         let ended = {
             let solved = pin!(self.solve(&id, session, job));
-            let driven = pin!(steer(&gateway, drive));
             let interrupt = pin!(interrupt);
-            run(solved, driven, interrupt, session).await
+            run(&gateway, solved, drive, interrupt, session).await
         };
         // Everything is dropped but the session: the daemon ends the job, and Status with it.
         status.finish().await;
@@ -112,6 +142,12 @@ impl Client {
                 attrs: export.attributes.into_iter().collect(),
             })
             .collect();
+        let exports = job.cache_exports.into_iter();
+        let exports = exports.map(|cache| control::CacheOptionsEntry {
+            r#type: cache.kind,
+            attrs: cache.attributes.into_iter().collect(),
+        });
+        let exports = exports.collect();
         let first = exporters.first().cloned().unwrap_or_default();
         let request = control::SolveRequest {
             r#ref: id.to_owned(),
@@ -123,7 +159,10 @@ impl Client {
             exporter_attrs_deprecated: first.attrs,
             exporters,
             frontend_attrs: job.attributes.into_iter().collect(),
-            cache: Some(control::CacheOptions::default()),
+            cache: Some(control::CacheOptions {
+                exports,
+                ..Default::default()
+            }),
             ..Default::default()
         };
         let answer = self.control().solve(request).await?.into_inner();
@@ -153,34 +192,16 @@ fn build_id(id: &str) -> Result<AsciiMetadataValue, Error> {
 }
 
 // Every path ends in exactly one Return, or drops the solve: otherwise Control.Solve hangs.
-async fn steer<T, E: From<Error> + AsError>(
+async fn run<T, E: From<Error> + AsError>(
     gateway: &Gateway,
-    drive: impl AsyncFnOnce(&Gateway) -> Result<(Outcome, T), E>,
-) -> Result<T, E> {
-    match drive(gateway).await {
-        Ok((outcome, value)) => {
-            gateway.return_outcome(outcome).await?;
-            Ok(value)
-        }
-        // There is nobody to tell it to.
-        Err(error) if matches!(error.as_error(), Some(Error::Silent { .. })) => Err(error),
-        Err(error) => {
-            let status = error.as_error().unwrap_or(&Error::Interrupted).to_status();
-            let _ = gateway.return_error(status).await; // the first error is the one that counts
-            Err(error)
-        }
-    }
-}
-
-async fn run<T, E>(
     mut solved: impl Future<Output = Result<Response, Error>> + Unpin,
-    driven: impl Future<Output = Result<T, E>> + Unpin,
+    drive: impl AsyncFnOnce(&Gateway) -> Result<(Outcome, T), E>,
     mut interrupt: impl Future<Output = ()> + Unpin,
     session: &Session,
 ) -> Result<(Response, T), BuildError<E>> {
     let interrupted = || BuildError::Daemon(Error::Interrupted);
-    let value = tokio::select! {
-        value = driven => value.map_err(BuildError::Drive)?,
+    let driven = tokio::select! {
+        driven = drive(gateway) => driven,
         answer = &mut solved => {
             // The job ended under our hands: the daemon or the session went away.
             let error = answer.err().unwrap_or(Error::Incomplete { call: "Solve", missing: "returned result" });
@@ -189,6 +210,31 @@ async fn run<T, E>(
         reason = session.ended() => return Err(BuildError::Daemon(Error::Session(reason))),
         () = &mut interrupt => return Err(interrupted()),
     };
+    let (outcome, value) = match driven {
+        Ok(driven) => driven,
+        // There is nobody to tell it to.
+        Err(error) if matches!(error.as_error(), Some(Error::Silent { .. })) => {
+            return Err(BuildError::Drive(error));
+        }
+        Err(error) => {
+            let status = error.as_error().unwrap_or(&Error::Interrupted).to_status();
+            // The first error is the one that counts; the daemon repeats it as the answer to the solve.
+            tokio::select! {
+                _ = gateway.return_error(status) => {}
+                () = interrupt => {}
+            }
+            return Err(BuildError::Drive(error));
+        }
+    };
+    tokio::select! {
+        returned = gateway.return_outcome(outcome) => {
+            returned.map_err(|error| BuildError::Drive(error.into()))?;
+        }
+        // It may answer both at once.
+        answer = &mut solved => return Ok((answer.map_err(BuildError::Daemon)?, value)),
+        reason = session.ended() => return Err(BuildError::Daemon(Error::Session(reason))),
+        () = &mut interrupt => return Err(interrupted()),
+    }
     tokio::select! {
         answer = solved => Ok((answer.map_err(BuildError::Daemon)?, value)),
         reason = session.ended() => Err(BuildError::Daemon(Error::Session(reason))),

@@ -117,6 +117,30 @@ pub(super) struct Building {
     /// by default the runs of a branch, or of a pull request; elsewhere all
     #[arg(long, value_name = "NAME", env = "PEELBOX_CACHE_SCOPE")]
     pub(super) cache_scope: Option<String>,
+    /// Where results of build steps come from, in buildx's words: type=registry,ref=NAME, type=local,src=DIR, type=gha, type=s3,… or type=azblob,… (repeatable)
+    #[arg(
+        long,
+        value_name = "CACHE",
+        env = "PEELBOX_CACHE_FROM",
+        value_delimiter = '\n'
+    )]
+    pub(super) cache_from: Vec<String>,
+    /// Where results of build steps go: as --cache-from, but type=local,dest=DIR, and type=inline; `{app}` stands for the app's name (repeatable)
+    #[arg(
+        long,
+        value_name = "CACHE",
+        env = "PEELBOX_CACHE_TO",
+        value_delimiter = '\n'
+    )]
+    pub(super) cache_to: Vec<String>,
+    /// An SSH agent for build steps: default, which is the one of SSH_AUTH_SOCK, or ID=SOCKET (repeatable)
+    #[arg(
+        long,
+        value_name = "AGENT",
+        env = "PEELBOX_SSH",
+        value_delimiter = '\n'
+    )]
+    pub(super) ssh: Vec<String>,
     /// A secret for build steps: id=NAME,src=FILE or id=NAME,env=VARIABLE (repeatable)
     #[arg(
         long,

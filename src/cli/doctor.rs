@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::build::{Base, BaseError};
-use crate::buildkit::{BuildError, Capabilities, Error, Job, Services, Session};
+use crate::buildkit::{BuildError, Capabilities, Error, Job, Services, Session, Stores};
 use crate::oci::Platform;
 use crate::progress::escape;
 use crate::wolfi::Freshness;
@@ -56,12 +56,16 @@ async fn daemon(
         failures.push(discover::too_old(found, &error));
         return Ok(());
     }
+    let base = setup::base(environment, platform)?;
     let services = Services {
         name: "doctor".to_owned(),
         auth: setup::auth(environment)?,
+        stores: Stores {
+            layouts: base.layouts(),
+            ..Stores::default()
+        },
         ..Services::default()
     };
-    let base = setup::base(environment, platform)?;
     let (capabilities, base) = match ask(found, services, &base).await {
         Ok(answers) => answers,
         Err(failure) => {

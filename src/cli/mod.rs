@@ -3,6 +3,7 @@
 mod args;
 mod build;
 mod builder;
+mod cache;
 mod ci;
 mod detect;
 mod dial;
@@ -19,6 +20,7 @@ mod outcome;
 mod outputs;
 mod packages;
 mod setup;
+mod ssh;
 mod start;
 mod tls;
 mod usage;

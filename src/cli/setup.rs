@@ -8,9 +8,11 @@ use std::time::{Duration, SystemTime};
 use crate::build::{self, PackageError, Packages, Run};
 use crate::buildkit::fsutil::{Filter, Listing};
 use crate::buildkit::llb::Proxy;
-use crate::buildkit::{Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session};
+use crate::buildkit::{
+    Agents, Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session, Stores,
+};
 use crate::image::{Certificates, Context, Origin, Plan, Scope};
-use crate::oci::{Digest, Platform, Reference};
+use crate::oci::{Digest, Layout, LayoutError, Platform, Reference};
 use crate::progress::{Mask, escape};
 use crate::wolfi::Package;
 
@@ -20,7 +22,7 @@ use super::display::Mode;
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem, causes, unreadable};
 use super::index::{Source, Stop};
-use super::{git, outcome, say};
+use super::{cache, git, outcome, say, ssh};
 
 /// A run that is ready to build.
 pub(super) struct Ready {
@@ -45,6 +47,7 @@ const PAUSES: [Duration; 5] = [
 ];
 const CERTIFICATES: &str = "peelbox-ca-certificates";
 const SECRET_LIMIT: usize = 500 << 10;
+const LAYOUT: &str = "oci-layout://";
 const BASE_IMAGE: &str = "cgr.dev/chainguard/wolfi-base";
 
 /// The platform of this machine, which is the one that images are built for, and its architecture in apk's words.
@@ -152,20 +155,26 @@ pub(super) async fn prepare(
     let repository = &sources.path;
     let (platform, _) = target()?;
     let base = base(environment, &platform)?;
+    let caches = cache::parse(&building.cache_from, &building.cache_to, environment, plans)?;
+    let agents = ssh::agents(&building.ssh, environment)?;
     let certificates = certificates(building, environment)?;
     let mut secrets = secrets(&building.secret, environment)?;
     check_secrets(plans, &secrets)?;
     let mut proxy = environment.proxy();
     let secret_env = hide(&mut proxy, &mut secrets);
-    let mask = Mask::new(secrets.values().map(Vec::as_slice));
+    let hidden = secrets.values().map(Vec::as_slice);
+    let mask = Mask::new(hidden.chain(caches.secrets.iter().map(String::as_bytes)));
     if let Some(bytes) = &certificates {
         secrets.insert(CERTIFICATES.to_owned(), bytes.clone());
     }
+    let context = Arc::new(listing(sources, output, &caches)?);
     let services = Services {
         name: name(repository),
-        locals: BTreeMap::from([(CONTEXT.to_owned(), Arc::new(listing(sources, output)?))]),
+        locals: BTreeMap::from([(CONTEXT.to_owned(), context)]),
         auth: auth(environment)?,
         secrets: Secrets::new(secrets),
+        agents: Agents::new(agents.clone()),
+        stores: stores(&base, &caches),
     };
     let tell = |text: &str| {
         if !building.quiet {
@@ -175,9 +184,8 @@ pub(super) async fn prepare(
     let found = discover::discover(&building.connection, environment, tell).await?;
     let (session, capabilities) = open(&found, services.clone()).await?;
     let mut warnings = found.notes.clone();
-    if !capabilities.can_rewrite_timestamps() {
-        warnings.push("this BuildKit is older than 0.13 and cannot rewrite the times of files: the same commit will not give the same digests".to_owned());
-    }
+    warnings.extend(outdated(&capabilities));
+    warnings.extend(caches.warnings);
     let certificates = certificates.map(|_| Certificates {
         secret: CERTIFICATES.to_owned(),
     });
@@ -187,6 +195,8 @@ pub(super) async fn prepare(
         proxy,
         secret_env,
         mask,
+        agents: agents.into_keys().collect(),
+        caches: caches.caches,
         ..options(building, repository, &session)
     };
     warnings.extend(ahead(options.epoch, SystemTime::now()));
@@ -211,6 +221,18 @@ fn ahead(epoch: i64, now: SystemTime) -> Option<String> {
     (epoch > limit.as_secs()).then(|| {
         format!("the source date epoch {epoch} is in the future: everything in the images gets that time")
     })
+}
+
+fn stores(base: &build::Base, caches: &cache::Parsed) -> Stores {
+    Stores {
+        layouts: base.layouts(),
+        caches: caches.directories.clone(),
+    }
+}
+
+fn outdated(capabilities: &Capabilities) -> Option<String> {
+    let text = "this BuildKit is older than 0.13 and cannot rewrite the times of files: the same commit will not give the same digests";
+    (!capabilities.can_rewrite_timestamps()).then(|| text.to_owned())
 }
 
 // The name of a session is shown in logs of the daemon, which take ASCII only.
@@ -251,6 +273,8 @@ fn options(building: &Building, repository: &Path, session: &Session) -> build::
         proxy: Proxy::default(),
         secret_env: BTreeMap::new(),
         mask: Mask::default(),
+        agents: Vec::new(),
+        caches: BTreeMap::new(),
         no_cache: building.no_cache,
         sbom: !building.no_sbom && !building.no_attestations,
         provenance: provenance(building),
@@ -433,11 +457,46 @@ fn provenance(building: &Building) -> Option<String> {
 /// The base image that the environment names, or Wolfi's.
 pub(super) fn base(environment: &Environment, platform: &Platform) -> Result<build::Base, Failure> {
     let text = environment.get("PEELBOX_BASE_IMAGE").unwrap_or(BASE_IMAGE);
+    if let Some(path) = text.strip_prefix(LAYOUT) {
+        return layout(path, platform.clone()).map_err(|error| {
+            let hint = layout_hint(&error);
+            Failure::input(format!("PEELBOX_BASE_IMAGE: {}", causes(&error))).hint(hint)
+        });
+    }
     let reference: Reference = text.parse().map_err(|error| {
         Failure::input(format!("PEELBOX_BASE_IMAGE: {error}"))
             .hint(format!("it names a copy of {BASE_IMAGE}"))
     })?;
     Ok(build::Base::new(reference, platform.clone()))
+}
+
+/// The base image of the image layout at `path`, behind which a tag may stand.
+fn layout(path: &str, platform: Platform) -> Result<build::Base, LayoutError> {
+    let (path, tag) = match path.rsplit_once(':') {
+        Some((directory, tag)) if !tag.contains('/') && !Path::new(path).exists() => {
+            (directory, Some(tag))
+        }
+        _ => (path, None),
+    };
+    build::Base::of_layout(Layout::open(Path::new(path))?, tag, platform)
+}
+
+fn layout_hint(error: &LayoutError) -> String {
+    let form = "write oci-layout://PATH:TAG, where PATH is an image layout or the tarball of one";
+    match error {
+        LayoutError::Read { .. } | LayoutError::Unknown { .. } | LayoutError::Several { .. } => {
+            form.to_owned()
+        }
+        LayoutError::Compressed { .. } => {
+            "decompress it: its blobs are read where they lie".to_owned()
+        }
+        LayoutError::Unsound { .. } => {
+            format!("`skopeo copy docker://{BASE_IMAGE} oci:DIR` makes an image layout")
+        }
+        LayoutError::Platform { .. } => {
+            "`skopeo copy --all` copies an image with all its platforms".to_owned()
+        }
+    }
 }
 
 fn certificates(
@@ -553,15 +612,19 @@ pub(super) fn docker_config(environment: &Environment) -> Result<Option<DockerCo
 }
 
 // What earlier runs left is no source.
-fn listing(sources: &Sources, output: Option<&Path>) -> Result<Listing, Failure> {
+fn listing(
+    sources: &Sources,
+    output: Option<&Path>,
+    caches: &cache::Parsed,
+) -> Result<Listing, Failure> {
     let repository = &*sources.path;
     let filter = Filter::for_context(repository);
     let filter = filter.map_err(|error| Failure::input(causes(&error)))?;
     let mut filter = filter.keeping(sources.kept.iter().cloned());
-    if let Some(output) =
-        output.filter(|output| output.starts_with(repository) && *output != repository)
-    {
-        filter = filter.without(output);
+    let directories = caches.directories.values();
+    let own = directories.map(|directory| directory.path()).chain(output);
+    for path in own.filter(|path| path.starts_with(repository) && *path != repository) {
+        filter = filter.without(path);
     }
     Listing::read(repository, &filter).map_err(|error| {
         Failure::input(causes(&error))

@@ -1,7 +1,8 @@
 //! The configuration of an image.
 
-use crate::oci::{Empty, Execution, History, ImageConfig, Reference};
+use crate::oci::{Empty, Execution, History, ImageConfig};
 
+use super::base::BaseImage;
 use super::plan::Plan;
 
 /// What an image says of where it comes from.
@@ -11,8 +12,8 @@ pub struct Origin {
     pub revision: Option<String>,
     /// The address of the repository.
     pub source: Option<String>,
-    /// The base image of the build stage, pinned.
-    pub base: Option<Reference>,
+    /// The base image of the build stage.
+    pub base: Option<BaseImage>,
 }
 
 /// The configuration of the image of `plan`, with every time at `epoch`, seconds since 1970.
@@ -62,7 +63,7 @@ pub fn config(plan: &Plan<'_>, origin: &Origin, epoch: i64) -> ImageConfig {
     label("revision", origin.revision.clone());
     label("source", origin.source.clone());
     // Not `…image.base.digest`, which means the image whose layers this one has: ours has none of another.
-    let base = origin.base.as_ref().and_then(Reference::digest);
+    let base = origin.base.as_ref().map(BaseImage::digest);
     let own = [
         (
             "peelbox.build.base.digest",

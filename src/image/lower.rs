@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::buildkit::llb::{
-    Copy, Exec, FileOp, Http, Image, Local, Metadata, Mkdir, Mkfile, Mount, Owner, ProgressGroup,
-    Proxy, ResolveMode, Rm, Sharing, State,
+    Copy, Exec, FileOp, Http, Local, Metadata, Mkdir, Mkfile, Mount, Owner, ProgressGroup, Proxy,
+    Rm, Sharing, State,
 };
-use crate::oci::{Digest, Platform, Reference};
+use crate::oci::{Digest, Platform};
 
+use super::base::BaseImage;
 use super::crates::list_crates;
 use super::layout::{ASIDE, CRATES, OUTPUT, ROOT, SBOMS, SOURCE, links};
 use super::plan::Plan;
@@ -48,8 +49,8 @@ pub struct Certificates {
 /// What the steps of a build need beside the plan.
 #[derive(Clone, Debug)]
 pub struct Steps<'a> {
-    /// The base image, pinned; `None` where nothing runs.
-    pub base: Option<&'a Reference>,
+    /// The base image; `None` where nothing runs.
+    pub base: Option<&'a BaseImage>,
     /// The packages of the build stage, in the order of unpacking.
     pub packages: &'a [PinnedPackage],
     /// The repository.
@@ -60,11 +61,15 @@ pub struct Steps<'a> {
     pub proxy: &'a Proxy,
     /// Variables of the steps whose values are secrets, by the ids of those.
     pub secret_env: &'a BTreeMap<String, String>,
+    /// The SSH agents of the session that steps may use, by id.
+    pub agents: &'a [String],
     /// Whether steps run again although nothing changed.
     pub no_cache: bool,
 }
 
 const TRUST: &str = "PEELBOX_CACHE_SCOPE";
+// Of several agents, the one of this id is the one that programs find by themselves.
+const AGENT: &str = "default";
 const CERTIFICATES: &str = "/run/peelbox/ca-certificates.crt";
 // What curl, OpenSSL, Python, Node, git, cargo and the Go and Rust TLS stacks read.
 const CERTIFICATE_VARIABLES: [&str; 7] = [
@@ -166,11 +171,7 @@ pub fn lower_build(plan: &Plan<'_>, steps: &Steps<'_>) -> State {
     let Some(base) = steps.base.filter(|_| plan.needs_base()) else {
         return copy_from_context(plan, &context);
     };
-    let base = Image::new(base)
-        .platform(&plan.platform)
-        .resolve(ResolveMode::Default);
-    let mut state =
-        State::from(base.with(format!("[{}] base image", plan.name))).platform(&plan.platform);
+    let mut state = base.state(&plan.platform, &format!("[{}] base image", plan.name));
     state = unpack(
         &state,
         steps.packages,
@@ -330,10 +331,24 @@ fn prepared(plan: &Plan<'_>, steps: &Steps<'_>, mut exec: Exec) -> Step {
         exec = exec.secret_env(variable, id);
     }
     exec = exec.proxy(steps.proxy.clone());
+    exec = with_agents(exec, steps.agents);
     Step {
         exec,
         name: String::new(),
         no_cache: steps.no_cache,
+    }
+}
+
+/// Mounts the agents as sockets, which are there while the command runs and in no layer.
+fn with_agents(mut exec: Exec, agents: &[String]) -> Exec {
+    let socket = |id: &str| format!("/run/peelbox/ssh-agent/{id}.sock");
+    for id in agents {
+        exec = exec.mount(Mount::ssh(socket(id), id));
+    }
+    let found = agents.iter().find(|id| *id == AGENT);
+    match found.or(agents.first()) {
+        Some(id) => exec.env("SSH_AUTH_SOCK", socket(id)),
+        None => exec,
     }
 }
 

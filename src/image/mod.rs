@@ -1,5 +1,6 @@
 //! From a spec to an image: a plan that can be built, its graph, and its configuration.
 
+mod base;
 mod calls;
 mod config;
 mod crates;
@@ -10,6 +11,7 @@ mod plan;
 mod script;
 mod site;
 
+pub use base::BaseImage;
 pub use calls::{Call, calls};
 pub use config::{Origin, config};
 pub use layout::{CRATES, MANIFESTS, link};

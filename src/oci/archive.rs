@@ -13,13 +13,13 @@ use super::manifest::media_type;
 use super::{Descriptor, Digest, Hasher, ImageConfig, Index, Manifest};
 
 /// The largest index, manifest or config, in bytes: that of registries.
-const LARGEST_JSON: u64 = 4 << 20;
+pub(super) const LARGEST_JSON: u64 = 4 << 20;
 /// The largest attestation, in bytes: a statement around the 40 MiB predicate that BuildKit takes.
 const LARGEST_STATEMENT: u64 = 48 << 20;
 /// The largest sum of all attestations of an archive, in bytes.
 const MOST_STATEMENTS: u64 = 256 << 20;
 /// The most entries of a tarball.
-const MOST_ENTRIES: usize = 100_000;
+pub(super) const MOST_ENTRIES: usize = 100_000;
 /// The most manifests of an archive, and the deepest nesting of indexes.
 const MOST_MANIFESTS: usize = 1000;
 const DEEPEST: usize = 4;
@@ -224,7 +224,7 @@ impl Attestation {
     }
 }
 
-enum Failure {
+pub(super) enum Failure {
     Io(io::Error),
     Flaw(Flaw),
 }
@@ -329,7 +329,7 @@ fn scan<F: Read + Seek>(file: &mut F) -> Result<(BTreeMap<Digest, Blob>, Index),
     Ok((blobs, parse(&index, "index.json")?))
 }
 
-fn blob_name(path: &[u8]) -> Option<Digest> {
+pub(super) fn blob_name(path: &[u8]) -> Option<Digest> {
     let hex = str::from_utf8(path).ok()?.strip_prefix("blobs/sha256/")?;
     format!("sha256:{hex}").parse().ok()
 }
@@ -355,7 +355,11 @@ fn verify(
     Ok(())
 }
 
-fn small(reader: &mut impl Read, limit: u64, unit: &'static str) -> Result<Vec<u8>, Failure> {
+pub(super) fn small(
+    reader: &mut impl Read,
+    limit: u64,
+    unit: &'static str,
+) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     reader.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
@@ -364,11 +368,11 @@ fn small(reader: &mut impl Read, limit: u64, unit: &'static str) -> Result<Vec<u
     Ok(bytes)
 }
 
-fn too_much(limit: u64, unit: &'static str) -> Flaw {
+pub(super) fn too_much(limit: u64, unit: &'static str) -> Flaw {
     Flaw::TooMuch { limit, unit }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, Flaw> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8], name: &str) -> Result<T, Flaw> {
     serde_json::from_slice(bytes).map_err(|source| Flaw::Json {
         name: name.to_owned(),
         source,

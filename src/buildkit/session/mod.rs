@@ -1,12 +1,15 @@
-//! What the daemon may ask of the client while it builds: local files, a place for exports, credentials, secrets.
+//! What the daemon may ask of the client while it builds: local files, a place for exports, credentials, secrets, SSH
+//! agents, content stores.
 
 mod auth;
+mod content;
 mod docker_config;
 mod filesend;
 mod filesync;
 pub mod fsutil;
 mod pipe;
 mod secrets;
+mod ssh;
 mod tunnel;
 mod wire;
 
@@ -20,6 +23,7 @@ use buildkit_proto::health::{
 };
 use buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
 use buildkit_proto::moby::filesync::v1::auth_server::AuthServer;
+use buildkit_proto::moby::sshforward::v1::ssh_server::SshServer;
 use tokio::sync::watch;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
@@ -28,12 +32,15 @@ use super::client::Client;
 use super::error::Error;
 use super::solve::Export;
 pub use auth::{Auth, Keychain};
+use content::{Content, ContentServer};
+pub use content::{Directory, Stores};
 pub use docker_config::{DockerConfig, DockerConfigError};
 pub use filesend::Received;
 use filesend::Receiver;
 use filesync::Sender;
 use fsutil::{Listing, Sent};
 pub use secrets::Secrets;
+pub use ssh::Agents;
 
 /// What a session offers to the daemon.
 #[derive(Clone, Default)]
@@ -46,6 +53,10 @@ pub struct Services {
     pub auth: Auth,
     /// The secrets for build steps.
     pub secrets: Secrets,
+    /// The SSH agents for build steps.
+    pub agents: Agents,
+    /// The content stores of images and caches.
+    pub stores: Stores,
 }
 
 /// A session: the daemon's way back to the client. One serves all builds of a run, so that the daemon reads a local
@@ -79,7 +90,9 @@ impl Session {
             .add_service(sender.clone())
             .add_service(receiver.clone())
             .add_service(AuthServer::new(services.auth))
-            .add_service(SecretsServer::new(services.secrets));
+            .add_service(SecretsServer::new(services.secrets))
+            .add_service(SshServer::new(services.agents))
+            .add_service(ContentServer::new(Content::new(services.stores)));
         let (tunnel, ended) = tunnel::open(client, &id, &services.name, router).await?;
         Ok(Self {
             id,
