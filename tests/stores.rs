@@ -546,6 +546,18 @@ fn several_apps_have_a_cache_each() {
     }
 }
 
+#[test]
+fn a_cache_in_the_repository_is_no_source() {
+    let site = Site::new(&["page"]);
+    let path = site.path("repository/kept");
+    let cache = format!("type=local,dest={}", path.display());
+    let first = site.run(&["--cache-to", &cache], &[]).ended(0);
+    assert_ne!(first.app("page")["sent"]["files"], 0);
+    assert!(path.join("index.json").is_file());
+    let second = site.run(&["--cache-to", &cache], &[]).ended(0);
+    assert_eq!(second.app("page")["sent"]["files"], 0);
+}
+
 /// An agent with a key; it ends with the value.
 struct Agent {
     folder: TempDir,

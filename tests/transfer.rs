@@ -17,7 +17,9 @@ use std::time::{Duration, SystemTime};
 use buildkit_proto::pb;
 use peelbox::buildkit::fsutil::{Filter, Listing};
 use peelbox::buildkit::llb::{Local, State};
-use peelbox::buildkit::{Client, DockerHost, Error, Export, Job, Outcome, Services, Session};
+use peelbox::buildkit::{
+    Client, DockerHost, Error, Export, Job, Outcome, Services, Session, Target,
+};
 use peelbox::oci::Platform;
 use prost::Message as _;
 
@@ -157,7 +159,7 @@ async fn built(client: &Client, listing: Listing, hint: &str, tar: PathBuf) -> R
         exports: vec![Export {
             kind: "tar".to_owned(),
             attributes: BTreeMap::new(),
-            file: Some(tar),
+            target: Target::File(tar),
         }],
         ..Job::default()
     };

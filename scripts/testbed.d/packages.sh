@@ -2,7 +2,8 @@
 # Packages: a few prerequisites installed, everything else unpacked from newer Debian suites.
 
 # Command and the package that has it.
-PREREQUISITES=(runc:runc iptables:iptables ip:iproute2 curl:curl flock:util-linux perl:perl-base)
+PREREQUISITES=(runc:runc iptables:iptables ip:iproute2 curl:curl flock:util-linux perl:perl-base
+  ssh-add:openssh-client)
 
 install_prerequisites() {
   install_missing "${PREREQUISITES[@]}"

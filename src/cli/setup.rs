@@ -169,19 +169,14 @@ pub(super) async fn prepare(
     if let Some(bytes) = &certificates {
         secrets.insert(CERTIFICATES.to_owned(), bytes.clone());
     }
+    let context = Arc::new(listing(sources, output, &caches)?);
     let services = Services {
         name: name(repository),
-        locals: BTreeMap::from([(
-            CONTEXT.to_owned(),
-            Arc::new(listing(sources, output, &caches)?),
-        )]),
+        locals: BTreeMap::from([(CONTEXT.to_owned(), context)]),
         auth: auth(environment)?,
         secrets: Secrets::new(secrets),
         agents: Agents::new(agents.clone()),
-        stores: Stores {
-            layouts: base.layouts(),
-            caches: caches.directories.clone(),
-        },
+        stores: stores(&base, &caches),
     };
     let tell = |text: &str| {
         if !building.quiet {
@@ -191,9 +186,7 @@ pub(super) async fn prepare(
     let found = discover::discover(&building.connection, environment, tell).await?;
     let (session, capabilities) = open(&found, services.clone()).await?;
     let mut warnings = found.notes.clone();
-    if !capabilities.can_rewrite_timestamps() {
-        warnings.push("this BuildKit is older than 0.13 and cannot rewrite the times of files: the same commit will not give the same digests".to_owned());
-    }
+    warnings.extend(outdated(&capabilities));
     warnings.extend(caches.warnings);
     warnings.extend(arguments.warnings);
     let certificates = certificates.map(|_| Certificates {
@@ -232,6 +225,18 @@ fn ahead(epoch: i64, now: SystemTime) -> Option<String> {
     (epoch > limit.as_secs()).then(|| {
         format!("the source date epoch {epoch} is in the future: everything in the images gets that time")
     })
+}
+
+fn stores(base: &build::Base, caches: &cache::Parsed) -> Stores {
+    Stores {
+        layouts: base.layouts(),
+        caches: caches.directories.clone(),
+    }
+}
+
+fn outdated(capabilities: &Capabilities) -> Option<String> {
+    let text = "this BuildKit is older than 0.13 and cannot rewrite the times of files: the same commit will not give the same digests";
+    (!capabilities.can_rewrite_timestamps()).then(|| text.to_owned())
 }
 
 // The name of a session is shown in logs of the daemon, which take ASCII only.

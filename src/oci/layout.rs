@@ -99,11 +99,11 @@ fn listed(known: &[String]) -> String {
 #[derive(Debug)]
 enum Place {
     Directory,
-    Archive {
-        file: Arc<File>,
-        blobs: BTreeMap<Digest, (u64, u64)>,
-    },
+    Archive { file: Arc<File>, blobs: Extents },
 }
+
+/// Where blobs lie in a tarball: offset and length of each, in bytes.
+type Extents = BTreeMap<Digest, (u64, u64)>;
 
 // https://github.com/opencontainers/image-spec/blob/main/annotations.md
 const NAME: &str = "org.opencontainers.image.ref.name";
@@ -424,7 +424,7 @@ fn directory(path: &Path) -> Result<Index, Failure> {
 }
 
 /// Where every blob lies, and `index.json`.
-fn scan(file: &mut File) -> Result<(BTreeMap<Digest, (u64, u64)>, Index), Failure> {
+fn scan(file: &mut File) -> Result<(Extents, Index), Failure> {
     let end = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(0))?;
     let mut blobs = BTreeMap::new();

@@ -255,7 +255,7 @@ fn configure_apt(apt: &Path) -> Result<PathBuf> {
         "Dir::Etc::SourceList \"{root}/sources.list\";\nDir::Etc::SourceParts \"/dev/null\";\n\
          Dir::State \"{root}/state\";\nDir::State::Lists \"{root}/lists\";\n\
          Dir::State::status \"{root}/state/status\";\nDir::Cache \"{root}/cache\";\n\
-         Acquire::Retries \"3\";\nAPT::Architecture \"amd64\";\nAPT::Sandbox::User \"root\";\n\
+         Acquire::Retries \"3\";\nAcquire::Check-Valid-Until \"false\";\nAPT::Architecture \"amd64\";\nAPT::Sandbox::User \"root\";\n\
          Acquire::Languages \"none\";\n\
          Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n\
          #clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n"
