@@ -686,6 +686,15 @@ mod tests {
                 "it is a type and may be a directory — `type=oci` names a type, `./oci` a directory",
             ),
             ("dest=a", "it has no type — write type=docker"),
+        ] {
+            let told = told(text);
+            assert!(told.contains(expected), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_key_or_value_that_cannot_be_is_told_with_one_that_can() {
+        for (text, expected) in [
             (
                 "type=oci,dest=a,compresion=zstd",
                 "type oci has no key `compresion` — did you mean `compression`?",

@@ -187,8 +187,7 @@ pub(super) async fn prepare(
     let (session, capabilities) = open(&found, services.clone()).await?;
     let mut warnings = found.notes.clone();
     warnings.extend(outdated(&capabilities));
-    warnings.extend(caches.warnings);
-    warnings.extend(arguments.warnings);
+    warnings.extend(caches.warnings.into_iter().chain(arguments.warnings));
     let certificates = certificates.map(|_| Certificates {
         secret: CERTIFICATES.to_owned(),
     });
@@ -199,9 +198,8 @@ pub(super) async fn prepare(
         secret_env,
         mask,
         agents: agents.into_keys().collect(),
-        hosts: steps::hosts(&building.add_host)?,
         caches: caches.caches,
-        ..options(building, repository, &session)
+        ..options(building, repository, &session)?
     };
     warnings.extend(ahead(options.epoch, SystemTime::now()));
     Ok(Ready {
@@ -260,13 +258,17 @@ async fn open(found: &Found, services: Services) -> Result<(Session, Capabilitie
     Ok((session, capabilities))
 }
 
-fn options(building: &Building, repository: &Path, session: &Session) -> build::Options {
+fn options(
+    building: &Building,
+    repository: &Path,
+    session: &Session,
+) -> Result<build::Options, Failure> {
     let commit = git::commit(repository);
     let epoch = building
         .source_date_epoch
         .or(commit.as_ref().map(|commit| commit.time))
         .unwrap_or_default();
-    build::Options {
+    Ok(build::Options {
         context: Context {
             name: CONTEXT.to_owned(),
             shared_key_hint: checkout(repository),
@@ -284,7 +286,7 @@ fn options(building: &Building, repository: &Path, session: &Session) -> build::
             args::Network::Host => Network::Host,
             args::Network::None => Network::None,
         },
-        hosts: Vec::new(),
+        hosts: steps::hosts(&building.add_host)?,
         no_cache: building.no_cache,
         sbom: !building.no_sbom && !building.no_attestations,
         provenance: provenance(building),
@@ -294,7 +296,7 @@ fn options(building: &Building, repository: &Path, session: &Session) -> build::
             source: commit.and_then(|commit| commit.source),
             base: None,
         },
-    }
+    })
 }
 
 /// Refuses a run whose apps need secrets that were not given; all of them are told.
