@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use buildkit_proto::pb;
 use peelbox::buildkit::fsutil::{Filter, Listing};
-use peelbox::buildkit::{Access, Client, Error, Export, Job, Outcome, Services, Session, Target};
+use peelbox::buildkit::{
+    Access, BuiltImage, Client, Error, Export, Job, Outcome, Services, Session, Target,
+};
 use peelbox::oci::Platform;
 use prost::Message as _;
 
@@ -69,12 +71,13 @@ async fn build(
         pending(),
         |_| {},
         async |gateway| {
-            let outcome = Outcome {
+            let outcome = BuiltImage {
                 reference: gateway.solve(definition).await?,
                 config: CONFIG.into(),
                 attestations: Vec::new(),
                 platform: Platform::linux("amd64"),
             };
+            let outcome = Outcome::from(outcome);
             Ok((outcome, ()))
         },
     );

@@ -14,8 +14,8 @@ use peelbox::buildkit::llb::{
     State, diff, merge,
 };
 use peelbox::buildkit::{
-    Attestation, Auth, BuildError, Client, DockerConfig, Endpoint, Error, Export, Job, Outcome,
-    Services, Session, StatusResponse, Target,
+    Attestation, Auth, BuildError, BuiltImage, Client, DockerConfig, Endpoint, Error, Export, Job,
+    Outcome, Services, Session, StatusResponse, Target,
 };
 use peelbox::oci::{Platform, Reference};
 
@@ -98,12 +98,13 @@ async fn a_gateway_build_reads_its_files_and_exports_an_attested_image() {
                     path: "/sbom.json".to_owned(),
                     predicate_type: "https://spdx.dev/Document".to_owned(),
                 };
-                let outcome = Outcome {
+                let outcome = BuiltImage {
                     reference,
                     config: config(),
                     attestations: vec![attestation],
                     platform: Platform::linux("amd64"),
                 };
+                let outcome = Outcome::from(outcome);
                 Ok((outcome, text))
             },
         )

@@ -18,7 +18,7 @@ use buildkit_proto::pb;
 use peelbox::buildkit::fsutil::{Filter, Listing};
 use peelbox::buildkit::llb::{Local, State};
 use peelbox::buildkit::{
-    Client, DockerHost, Error, Export, Job, Outcome, Services, Session, Target,
+    BuiltImage, Client, DockerHost, Error, Export, Job, Outcome, Services, Session, Target,
 };
 use peelbox::oci::Platform;
 use prost::Message as _;
@@ -169,12 +169,13 @@ async fn built(client: &Client, listing: Listing, hint: &str, tar: PathBuf) -> R
         pending(),
         |_| {},
         async |gateway| {
-            let outcome = Outcome {
+            let outcome = BuiltImage {
                 reference: gateway.solve(definition(hint)).await?,
                 config: br#"{"os":"linux","architecture":"amd64"}"#.to_vec(),
                 attestations: Vec::new(),
                 platform: Platform::linux("amd64"),
             };
+            let outcome = Outcome::from(outcome);
             Ok((outcome, ()))
         },
     );

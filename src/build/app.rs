@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::buildkit::fsutil::Sent;
 use crate::buildkit::llb::{FileOp, Mkfile, Network, Proxy, State};
 use crate::buildkit::{
-    Attestation, BuildError, BuildReference, Cache, Client, Export, Gateway, Job, Outcome,
-    Received, Session, StatusResponse,
+    Attestation, BuildError, BuildReference, BuiltImage, Cache, Client, Export, Gateway, Job,
+    Outcome, Received, Session, StatusResponse,
 };
 use crate::image::{
     Certificates, Context, Origin, PinnedPackage, Plan, RootFiles, Steps, config, lower_build,
@@ -43,6 +43,18 @@ pub struct Run<'a> {
     pub base: &'a Base,
     /// What the user chose.
     pub options: &'a Options,
+}
+
+/// The same app for another platform.
+pub struct Variant<'a> {
+    /// Its plan for that platform.
+    pub plan: &'a Plan<'a>,
+    /// The package index of that architecture.
+    pub index: &'a Index,
+    /// The packages, verified.
+    pub packages: &'a Packages<'a>,
+    /// The base image for that platform.
+    pub base: &'a Base,
 }
 
 /// What the user chose for all apps of a run.
@@ -245,7 +257,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Run<'_> {
-    /// Builds `plan` and makes `exports` of it.
+    /// Builds `plan`, and the same for the other platforms that `variants` has, and makes `exports` of it.
     ///
     /// Status events go to `observe` as they arrive, without the values of secrets. When `interrupt` completes, the build is
     /// cancelled. A cache that cannot be read or written is a warning.
@@ -255,6 +267,7 @@ impl Run<'_> {
     pub async fn build(
         &self,
         plan: &Plan<'_>,
+        variants: &[Variant<'_>],
         exports: Vec<Export>,
         interrupt: impl Future<Output = ()>,
         observe: impl FnMut(&StatusResponse) + Send + 'static,
@@ -273,7 +286,7 @@ impl Run<'_> {
         };
         let _ = self.session.take_sent(); // what other apps sent is theirs
         let mut solved = loop {
-            let attempt = self.attempt(plan, job.clone(), &mut interrupt, &observe);
+            let attempt = self.attempt(plan, variants, job.clone(), &mut interrupt, &observe);
             match attempt.await {
                 Ok(solved) => break solved,
                 Err(Fault::Build(failure)) => return Err(*failure),
@@ -303,6 +316,7 @@ impl Run<'_> {
     async fn attempt(
         &self,
         plan: &Plan<'_>,
+        variants: &[Variant<'_>],
         job: Job,
         interrupt: impl Future<Output = ()>,
         observe: &Arc<Mutex<Observer>>,
@@ -320,7 +334,7 @@ impl Run<'_> {
         let built = self
             .client
             .build(self.session, job, interrupt, status, async |gateway| {
-                self.drive(plan, gateway, &journal).await
+                self.drive(plan, variants, gateway, &journal).await
             })
             .await;
         lock(&watch).finish();
@@ -353,9 +367,32 @@ impl Run<'_> {
     async fn drive(
         &self,
         plan: &Plan<'_>,
+        variants: &[Variant<'_>],
         gateway: &Gateway,
         journal: &Journal,
     ) -> Result<(Outcome, Solved), Cause> {
+        let (image, mut solved) = self.image(plan, gateway, journal).await?;
+        let mut outcome = Outcome::from(image);
+        for variant in variants {
+            let run = Run {
+                index: variant.index,
+                packages: variant.packages,
+                base: variant.base,
+                ..*self
+            };
+            let (image, more) = run.image(variant.plan, gateway, journal).await?;
+            outcome.others.push(image);
+            solved.warnings.extend(more.warnings);
+        }
+        Ok((outcome, solved))
+    }
+
+    async fn image(
+        &self,
+        plan: &Plan<'_>,
+        gateway: &Gateway,
+        journal: &Journal,
+    ) -> Result<(BuiltImage, Solved), Cause> {
         let built = self.first_half(plan, gateway, journal).await?;
         self.second_half(plan, gateway, journal, built).await
     }
@@ -407,7 +444,7 @@ impl Run<'_> {
         gateway: &Gateway,
         journal: &Journal,
         built: Built,
-    ) -> Result<(Outcome, Solved), Cause> {
+    ) -> Result<(BuiltImage, Solved), Cause> {
         let closure = self.closure(plan, &built.files)?;
         let verified = self.packages.verified(closure.packages()).await?;
         let sources: Vec<PinnedPackage> = verified.iter().map(VerifiedPackage::source).collect();
@@ -442,7 +479,7 @@ impl Run<'_> {
         };
         let mut origin = self.options.origin.clone();
         origin.base = self.base.pinned().filter(|_| plan.needs_base()).cloned();
-        let outcome = Outcome {
+        let image = BuiltImage {
             reference: image,
             config: config(plan, &origin, self.options.epoch).to_json(),
             attestations,
@@ -460,7 +497,7 @@ impl Run<'_> {
             warnings: warnings.chain(built.inventory.warnings).collect(),
             ..Solved::default()
         };
-        Ok((outcome, solved))
+        Ok((image, solved))
     }
 
     /// The packages of the image: what the plan asks for, and what the built files need.

@@ -11,7 +11,7 @@ mod loading;
 mod packages;
 mod programs;
 
-pub use app::{Options, Run, Solved, StepCount};
+pub use app::{Options, Run, Solved, StepCount, Variant};
 pub use base::{Base, BaseError};
 pub use cache::{Caches, Local, Name, Place};
 pub use failure::{Cause, Failure};

@@ -9,6 +9,7 @@ use buildkit_proto::moby::buildkit::v1::apicaps::ApiCap;
 use buildkit_proto::moby::buildkit::v1::frontend::llb_bridge_client::LlbBridgeClient;
 use buildkit_proto::moby::buildkit::v1::frontend::{self, result};
 use buildkit_proto::pb;
+use serde_json::json;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request};
@@ -68,6 +69,24 @@ pub struct ImageConfigBytes {
 /// It cannot be empty: a `Return` with neither result nor error takes the daemon down.
 #[derive(Debug)]
 pub struct Outcome {
+    /// The image.
+    pub first: BuiltImage,
+    /// The same for other platforms: with them the result is an index.
+    pub others: Vec<BuiltImage>,
+}
+
+impl From<BuiltImage> for Outcome {
+    fn from(first: BuiltImage) -> Self {
+        Self {
+            first,
+            others: Vec::new(),
+        }
+    }
+}
+
+/// An image for one platform.
+#[derive(Debug)]
+pub struct BuiltImage {
     /// The image's file system.
     pub reference: BuildReference,
     /// The image's configuration, JSON with `os` and `architecture`.
@@ -392,39 +411,8 @@ impl Gateway {
     }
 
     pub(super) async fn return_outcome(&self, outcome: Outcome) -> Result<(), Error> {
-        let reference = |reference: BuildReference| frontend::Ref {
-            id: reference.id,
-            def: None,
-        };
-        let attestations: Vec<frontend::Attestation> = outcome
-            .attestations
-            .into_iter()
-            .map(|attestation| frontend::Attestation {
-                kind: frontend::AttestationKind::InToto.into(),
-                r#ref: Some(reference(attestation.reference)),
-                path: attestation.path,
-                in_toto_predicate_type: attestation.predicate_type,
-                ..Default::default()
-            })
-            .collect();
-        // A wrong key is dropped without a word: it must be the normalised platform of the configuration.
-        let key = outcome.platform.to_string();
-        let attestations = match attestations.is_empty() {
-            true => BTreeMap::new(),
-            false => BTreeMap::from([(
-                key,
-                frontend::Attestations {
-                    attestation: attestations,
-                },
-            )]),
-        };
-        let result = frontend::Result {
-            metadata: [("containerimage.config".to_owned(), outcome.config)].into(),
-            attestations: attestations.into_iter().collect(),
-            result: Some(result::Result::Ref(reference(outcome.reference))),
-        };
         self.return_request(frontend::ReturnRequest {
-            result: Some(result),
+            result: Some(returned(outcome)),
             error: None,
         })
         .await
@@ -447,6 +435,68 @@ impl Gateway {
         let answer = client.r#return(self.request(request));
         answered("Return", self.patience, answer).await?;
         Ok(())
+    }
+}
+
+fn proto_reference(reference: BuildReference) -> frontend::Ref {
+    frontend::Ref {
+        id: reference.id,
+        def: None,
+    }
+}
+
+// How several platforms are told apart:
+// https://github.com/moby/buildkit/blob/master/exporter/containerimage/exptypes/types.go
+fn returned(outcome: Outcome) -> frontend::Result {
+    let images: Vec<BuiltImage> = std::iter::once(outcome.first)
+        .chain(outcome.others)
+        .collect();
+    let is_one = images.len() == 1;
+    let mut result = frontend::Result::default();
+    let mut references = BTreeMap::new();
+    let mut platforms = Vec::new();
+    for image in images {
+        // A wrong key is dropped without a word: it must be the normalised platform of the configuration.
+        let key = image.platform.to_string();
+        let config = match is_one {
+            true => "containerimage.config".to_owned(),
+            false => format!("containerimage.config/{key}"),
+        };
+        result.metadata.insert(config, image.config);
+        if !image.attestations.is_empty() {
+            let attestation = image
+                .attestations
+                .into_iter()
+                .map(proto_attestation)
+                .collect();
+            let attestations = frontend::Attestations { attestation };
+            result.attestations.insert(key.clone(), attestations);
+        }
+        platforms.push(json!({"ID": key, "Platform": image.platform}));
+        references.insert(key, proto_reference(image.reference));
+    }
+    if !is_one {
+        let platforms = json!({"Platforms": platforms}).to_string().into_bytes();
+        result
+            .metadata
+            .insert("refs.platforms".to_owned(), platforms);
+    }
+    result.result = match (is_one, references.pop_first()) {
+        (true, Some((_, only))) => Some(result::Result::Ref(only)),
+        (_, first) => Some(result::Result::Refs(frontend::RefMap {
+            refs: first.into_iter().chain(references).collect(),
+        })),
+    };
+    result
+}
+
+fn proto_attestation(attestation: Attestation) -> frontend::Attestation {
+    frontend::Attestation {
+        kind: frontend::AttestationKind::InToto.into(),
+        r#ref: Some(proto_reference(attestation.reference)),
+        path: attestation.path,
+        in_toto_predicate_type: attestation.predicate_type,
+        ..Default::default()
     }
 }
 

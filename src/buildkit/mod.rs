@@ -27,7 +27,9 @@ pub use connect::{Access, ConnectError, Dialed, Duplex, Stream, explain, open};
 pub use docker::{DockerApi, Engine};
 pub use endpoint::{DockerHost, Endpoint, KubePod, ParseEndpointError, Ssh};
 pub use error::{Error, RemoteError};
-pub use gateway::{Attestation, BuildReference, FileStat, Gateway, ImageConfigBytes, Outcome};
+pub use gateway::{
+    Attestation, BuildReference, BuiltImage, FileStat, Gateway, ImageConfigBytes, Outcome,
+};
 pub use session::fsutil;
 pub use session::{
     Agents, Auth, Directory, DockerConfig, DockerConfigError, Keychain, Received, Secrets,

@@ -158,6 +158,14 @@ pub(super) struct Building {
         value_delimiter = '\n'
     )]
     pub(super) build_arg: Vec<String>,
+    /// The platforms of the images: linux/amd64, linux/arm64; several make an index (default: that of this machine)
+    #[arg(
+        long,
+        value_name = "PLATFORM",
+        env = "PEELBOX_PLATFORM",
+        value_delimiter = ','
+    )]
+    pub(super) platform: Vec<String>,
     /// The network of build steps
     #[arg(long, value_enum, default_value_t = Network::Default, env = "PEELBOX_NETWORK")]
     pub(super) network: Network,

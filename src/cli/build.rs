@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use crate::build::Run;
+use crate::build::{Run, Variant};
 use crate::buildkit::StatusResponse;
 use crate::image::Plan;
 use crate::progress::{Mask, Title, escape};
@@ -18,7 +18,7 @@ use super::failure::{Exit, Failure, Problem};
 use super::index::Stop;
 use super::interrupt::Interrupt;
 use super::output::Output;
-use super::setup::{self, Ready};
+use super::setup::Ready;
 use super::start::Start;
 use super::{index, outcome, print};
 
@@ -37,18 +37,17 @@ async fn attempt(
     let building = &arguments.building;
     let start = Start::open(&arguments.repo, building, environment, freshness).await?;
     let (interrupt, source, mode) = (&start.interrupt, &start.source, start.mode);
-    let plans = start.plans()?;
-    let tags = tags(&arguments.tag, &plans)?;
-    delivery.check(&plans, &tags, !arguments.tag.is_empty())?;
-    let mut ready = start.prepare(&plans, &delivery.files(&plans)).await?;
+    let all = start.plans()?;
+    let plans = all.first().map_or(&[][..], Vec::as_slice);
+    let tags = tags(&arguments.tag, plans)?;
+    delivery.check(plans, &tags, !arguments.tag.is_empty())?;
+    let mut ready = start.prepare(&all, &delivery.files(plans)).await?;
     let lacking = delivery.prepare(&ready, 0).await?;
     ready.warnings.extend(lacking);
     if mode.is_for_people() {
         ready.warn();
     }
-    let packages = interrupt
-        .cuts(setup::packages(source, &plans, mode))
-        .await?;
+    let packages = start.packages(&all).await?;
     let mut failures: Vec<Failed> = Vec::new();
     for (at, (plan, names)) in plans.iter().zip(&tags).enumerate() {
         let tried = if interrupt.is_raised() {
@@ -61,7 +60,8 @@ async fn attempt(
             Err(Failed::unreached(plan, lost))
         } else {
             let job = Job {
-                run: &ready.run(source, &packages),
+                run: &ready.run(source, &packages[0]),
+                variants: &start.variants(&ready, &all, &packages, at),
                 ready: &ready,
                 mode,
                 title: title(plan, at + 1, plans.len()),
@@ -140,6 +140,7 @@ fn refuse_removed(arguments: &Build) -> Result<(), Failure> {
 
 struct Job<'a> {
     run: &'a Run<'a>,
+    variants: &'a [Variant<'a>],
     ready: &'a Ready,
     mode: Mode,
     title: Title,
@@ -166,7 +167,13 @@ impl Job<'_> {
             let shown = display.clone();
             let observe = move |event: &StatusResponse| shown.feed(event);
             let exports = round.exports();
-            let built = run.build(plan, exports, self.interrupt.raised(), observe);
+            let built = run.build(
+                plan,
+                self.variants,
+                exports,
+                self.interrupt.raised(),
+                observe,
+            );
             match built.await {
                 Ok(solved) => delivered.extend(delivery.finish(round, &plan.name, &solved).await?),
                 Err(failure) => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::build::{self, Run, Solved};
+use crate::build::{self, Run, Solved, Variant};
 use crate::buildkit::StatusResponse;
 use crate::image::Plan;
 use crate::oci::Reference;
@@ -39,22 +39,21 @@ async fn attempt(
     let building = &arguments.building;
     let start = Start::open(&arguments.path, building, environment, freshness).await?;
     let (interrupt, source, mode) = (&start.interrupt, &start.source, start.mode);
-    let plans = start.plans()?;
-    let tags = tags(&arguments.tag, &plans)?;
-    delivery.check(&plans, &tags, !arguments.tag.is_empty())?;
+    let all = start.plans()?;
+    let plans = all.first().map_or(&[][..], Vec::as_slice);
+    let tags = tags(&arguments.tag, plans)?;
+    delivery.check(plans, &tags, !arguments.tag.is_empty())?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
-    let mut own = delivery.files(&plans);
+    let mut own = delivery.files(plans);
     own.push(output.clone());
-    let mut ready = start.prepare(&plans, &own).await?;
+    let mut ready = start.prepare(&all, &own).await?;
     let lacking = delivery.prepare(&ready, 1).await?;
     ready.warnings.extend(lacking);
-    let packages = interrupt
-        .cuts(setup::packages(source, &plans, mode))
-        .await?;
+    let packages = start.packages(&all).await?;
     let mut report = begin(&ready, source);
     save(&report, &output)?; // in place of an earlier run's, should this one be killed
-    for plan in &plans {
+    for plan in plans {
         Files::new(&output, &plan.name).clear()?;
     }
     let mut exit = None;
@@ -67,7 +66,8 @@ async fn attempt(
         };
         is_over |= interrupt.is_raised();
         let job = Job {
-            run: ready.run(source, &packages),
+            run: ready.run(source, &packages[0]),
+            variants: &start.variants(&ready, &all, &packages, at),
             ready: &ready,
             output: &output,
             mode,
@@ -129,6 +129,7 @@ impl Tried {
 /// What it takes to build the apps of a run.
 struct Job<'a> {
     run: Run<'a>,
+    variants: &'a [Variant<'a>],
     ready: &'a Ready,
     output: &'a Path,
     mode: Mode,
@@ -196,7 +197,13 @@ impl Job<'_> {
             };
             let shown = display.clone();
             let observe = move |event: &StatusResponse| shown.feed(event);
-            let built = run.build(plan, round.exports(), self.interrupt.raised(), observe);
+            let built = run.build(
+                plan,
+                self.variants,
+                round.exports(),
+                self.interrupt.raised(),
+                observe,
+            );
             let solved = built.await?;
             delivered.extend(delivery.finish(round, &plan.name, &solved).await?);
             first.get_or_insert(solved);

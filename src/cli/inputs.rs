@@ -39,24 +39,34 @@ pub(super) fn spec_file(repository: &Path, named: Option<&Path>) -> Option<PathB
 
 /// The plans of a run: of the apps of the spec file, else of detection, those that `--app` names, with what the command line
 /// adds to them.
+///
+/// They come by platform: the apps for the first of `targets`, the same for the second. What detection decides is for all.
 pub(super) fn plans<'a>(
     sources: &Sources,
     building: &Building,
     environment: &Environment,
-    index: &'a Index,
-    platform: &Platform,
-) -> Result<Vec<Plan<'a>>, Failure> {
+    targets: &[(&'a Index, &Platform)],
+) -> Result<Vec<Vec<Plan<'a>>>, Failure> {
     let specs = match spec_file(&sources.path, building.spec.as_deref()) {
         Some(file) => load(&file)?,
-        None => detect::specs(sources, index)?,
+        None => match targets.first() {
+            Some((index, _)) => detect::specs(sources, index)?,
+            None => Vec::new(),
+        },
     };
     let mut specs = select(specs, &building.app)?;
     steps::start(&mut specs, building.entrypoint.as_deref())?;
     let scope = setup::scope(&sources.path, building.cache_scope.as_deref(), environment);
-    let mut plans = plan(&specs, index, platform, &scope)?;
-    setup::label(&mut plans, &building.label)?;
-    Arguments::read(&building.build_arg, environment)?.apply(&mut plans);
-    Ok(plans)
+    let arguments = Arguments::read(&building.build_arg, environment)?;
+    let targets = targets.iter();
+    targets
+        .map(|(index, platform)| {
+            let mut plans = plan(&specs, index, platform, &scope)?;
+            setup::label(&mut plans, &building.label)?;
+            arguments.apply(&mut plans);
+            Ok(plans)
+        })
+        .collect()
 }
 
 /// Reads a spec file.

@@ -33,6 +33,8 @@ pub(super) struct Ready {
     pub(super) capabilities: Capabilities,
     pub(super) options: build::Options,
     pub(super) base: build::Base,
+    /// The base images for the other platforms.
+    pub(super) other_bases: Vec<build::Base>,
     /// What the user should know.
     pub(super) warnings: Vec<String>,
 }
@@ -62,6 +64,39 @@ pub(super) fn target() -> Result<(Platform, &'static str), Failure> {
     let architecture = architecture
         .ok_or_else(|| Failure::environment(format!("Wolfi is not made for {platform}")))?;
     Ok((platform, architecture))
+}
+
+/// The platforms that images are built for, each once, and their architectures in apk's words; that of this machine if none
+/// is given.
+pub(super) fn targets(given: &[String]) -> Result<Vec<(Platform, &'static str)>, Failure> {
+    let given = given
+        .iter()
+        .map(|text| text.trim())
+        .filter(|text| !text.is_empty());
+    let mut targets: Vec<(Platform, &'static str)> = Vec::new();
+    for text in given {
+        const HINT: &str = "there is linux/amd64 and linux/arm64";
+        let parsed: Result<Platform, _> = text.parse();
+        let mut platform =
+            parsed.map_err(|error| Failure::input(format!("`--platform`: {error}")).hint(HINT))?;
+        // It is the only one of its kind, and has no name of its own then.
+        if platform.architecture == "arm64" && platform.variant.as_deref() == Some("v8") {
+            platform.variant = None;
+        }
+        let architecture = platform
+            .apk_architecture()
+            .filter(|_| platform.variant.is_none());
+        let architecture = architecture.ok_or_else(|| {
+            Failure::input(format!("`--platform {text}`: Wolfi is not made for it")).hint(HINT)
+        })?;
+        if !targets.iter().any(|(known, _)| *known == platform) {
+            targets.push((platform, architecture));
+        }
+    }
+    match targets.is_empty() {
+        true => Ok(vec![target()?]),
+        false => Ok(targets),
+    }
 }
 
 /// The repository that is built.
@@ -150,12 +185,13 @@ pub(super) async fn prepare(
     building: &Building,
     environment: &Environment,
     sources: &Sources,
+    platforms: &[Platform],
     plans: &[Plan<'_>],
     output: &[PathBuf],
 ) -> Result<Ready, Failure> {
     let repository = &sources.path;
-    let (platform, _) = target()?;
-    let base = base(environment, &platform)?;
+    let mut bases = bases(environment, platforms)?;
+    let (base, other_bases) = (bases.remove(0), bases);
     let caches = cache::parse(&building.cache_from, &building.cache_to, environment, plans)?;
     let agents = ssh::agents(&building.ssh, environment)?;
     let certificates = certificates(building, environment)?;
@@ -209,6 +245,7 @@ pub(super) async fn prepare(
         capabilities,
         options,
         base,
+        other_bases,
         warnings,
     })
 }
@@ -464,6 +501,14 @@ fn provenance(building: &Building) -> Option<String> {
     };
     // The default version differs between releases of BuildKit.
     Some(format!("mode={mode},version=v1"))
+}
+
+// The first is there: there is no run without a platform.
+fn bases(environment: &Environment, platforms: &[Platform]) -> Result<Vec<build::Base>, Failure> {
+    let platforms = platforms.iter();
+    platforms
+        .map(|platform| base(environment, platform))
+        .collect()
 }
 
 /// The base image that the environment names, or Wolfi's.
