@@ -123,6 +123,8 @@ pub struct Solved {
     pub warnings: Vec<String>,
     /// What was sent of the repository for this app.
     pub sent: Sent,
+    /// The same for the other platforms: their packages, libraries, SBOM and warnings.
+    pub others: Vec<Solved>,
 }
 
 /// How many steps a build had; fetching what it starts from is none.
@@ -382,7 +384,7 @@ impl Run<'_> {
             };
             let (image, more) = run.image(variant.plan, gateway, journal).await?;
             outcome.others.push(image);
-            solved.warnings.extend(more.warnings);
+            solved.others.push(more);
         }
         Ok((outcome, solved))
     }

@@ -54,7 +54,12 @@ async fn attempt(
     let mut report = begin(&ready, source);
     save(&report, &output)?; // in place of an earlier run's, should this one be killed
     for plan in plans {
-        Files::new(&output, &plan.name).clear()?;
+        let files = Files::new(&output, &plan.name);
+        files.clear()?;
+        let others = all.iter().skip(1).flatten();
+        for other in others.filter(|other| other.name == plan.name) {
+            files.for_other(&other.platform).clear()?;
+        }
     }
     let mut exit = None;
     let mut is_over = false;
@@ -81,7 +86,11 @@ async fn attempt(
         };
         exit = exit.max(tried.exit);
         is_over |= tried.ends_the_run;
-        report.add(tried.app);
+        tried
+            .others
+            .into_iter()
+            .chain([tried.app])
+            .for_each(|app| report.add(app));
         save(&report, &output)?;
     }
     ready.session.close().await;
@@ -95,6 +104,8 @@ async fn attempt(
 /// What became of one app.
 struct Tried {
     app: report::App,
+    /// The same for other platforms.
+    others: Vec<report::App>,
     /// The exit code that its failure asks for.
     exit: Option<Exit>,
     /// Whether every other app would fail alike.
@@ -105,6 +116,7 @@ impl Tried {
     fn skipped(plan: &Plan<'_>) -> Self {
         Self {
             app: outcome::app(plan, Outcome::Skipped, Duration::ZERO),
+            others: Vec::new(),
             exit: None,
             ends_the_run: false,
         }
@@ -120,6 +132,7 @@ impl Tried {
     fn failed(app: report::App, exit: Exit, ends_the_run: bool) -> Self {
         Self {
             app,
+            others: Vec::new(),
             exit: Some(exit),
             ends_the_run,
         }
@@ -155,9 +168,11 @@ impl Job<'_> {
         display.finish().await;
         let mut tried = match built {
             Ok((solved, delivered)) => {
-                let mut tried = taken(plan, started, &files, &solved)?;
-                if let Some(image) = &mut tried.app.image {
+                let mut tried = self.taken(plan, started, &files, &solved)?;
+                let apps = std::iter::once(&mut tried.app).chain(&mut tried.others);
+                for image in apps.filter_map(|app| app.image.as_mut()) {
                     image.pushed = pushed(&delivered);
+                    image.tags = names.to_vec();
                 }
                 tried
             }
@@ -167,8 +182,10 @@ impl Job<'_> {
                 fault.tried(app, &self.ready.options.mask)
             }
         };
-        if let Some(image) = &mut tried.app.image {
-            image.tags = names.to_vec();
+        for other in &mut tried.others {
+            if let Some(platform) = &other.platform {
+                other.artifacts = files.for_other(platform).artifacts()?;
+            }
         }
         tried.app.artifacts = files.artifacts()?;
         self.tell(&tried.app)?;
@@ -211,11 +228,52 @@ impl Job<'_> {
         Ok((first.unwrap_or_default(), delivered))
     }
 
+    /// The app whose archive has arrived.
+    fn taken(
+        &self,
+        plan: &Plan<'_>,
+        started: Instant,
+        files: &Files,
+        solved: &Solved,
+    ) -> Result<Tried, Failure> {
+        let archive = match files.finish(&plan.platform) {
+            Ok(archive) => archive,
+            Err(reason) => {
+                let mut app = outcome::app(plan, Outcome::Failed, started.elapsed());
+                app.error = Some(report::Failure {
+                    message: format!("the archive is not usable: {reason}"),
+                    ..report::Failure::default()
+                });
+                return Ok(Tried::failed(app, Exit::Environment, false));
+            }
+        };
+        let built = |plan: &Plan<'_>, solved: &Solved| {
+            let image = outputs::image_for(&archive, &plan.platform).ok_or_else(|| {
+                let platform = &plan.platform;
+                Failure::environment(format!("the archive holds no image for {platform}"))
+            })?;
+            let app = outcome::app(plan, Outcome::Built, started.elapsed());
+            Ok::<_, Failure>(outcome::built(app, solved, &archive, image))
+        };
+        let others = self.variants.iter().zip(&solved.others);
+        Ok(Tried {
+            app: built(plan, solved)?,
+            others: others
+                .map(|(variant, solved)| built(variant.plan, solved))
+                .collect::<Result<_, _>>()?,
+            exit: None,
+            ends_the_run: false,
+        })
+    }
+
     // What failed and why is told at the end; among many apps it is also told where their logs end.
     fn tell(&self, app: &report::App) -> Result<(), Failure> {
         match (&app.image, &app.error) {
             (Some(image), _) if !self.mode.is_for_people() => {
-                print(&format!("{} {}\n", app.name, image.manifest)).map(|_| ())
+                // Several images are known by their index.
+                let several = image.index.filter(|_| !self.variants.is_empty());
+                let digest = several.unwrap_or(image.manifest);
+                print(&format!("{} {digest}\n", app.name)).map(|_| ())
             }
             (_, Some(error)) if self.mode.is_for_people() && self.of > 1 => {
                 let step = error.step.as_ref().map(|step| format!(" in {step}"));
@@ -290,33 +348,6 @@ fn pushed(delivered: &[Delivered]) -> Vec<String> {
     pushed
         .filter_map(|image| Some(format!("{}@{}", image.name, image.digest?)))
         .collect()
-}
-
-/// The app whose archive has arrived.
-fn taken(
-    plan: &Plan<'_>,
-    started: Instant,
-    files: &Files,
-    solved: &Solved,
-) -> Result<Tried, Failure> {
-    let archive = match files.finish() {
-        Ok(archive) => archive,
-        Err(reason) => {
-            let mut app = outcome::app(plan, Outcome::Failed, started.elapsed());
-            app.error = Some(report::Failure {
-                message: format!("the archive is not usable: {reason}"),
-                ..report::Failure::default()
-            });
-            return Ok(Tried::failed(app, Exit::Environment, false));
-        }
-    };
-    let image = outputs::image(&archive).map_err(Failure::environment)?;
-    let app = outcome::app(plan, Outcome::Built, started.elapsed());
-    Ok(Tried {
-        app: outcome::built(app, solved, &archive, image),
-        exit: None,
-        ends_the_run: false,
-    })
 }
 
 /// What the display of an app is about.

@@ -550,8 +550,15 @@ fn archived(path: &Path, is_layout: bool) -> Result<Option<Digest>, Failure> {
         return Ok(None);
     }
     let archive = Archive::read(path).map_err(|error| Failure::environment(causes(&error)))?;
-    let image = outputs::image(&archive).map_err(Failure::environment)?;
-    Ok(Some(image.descriptor.digest))
+    // Several images are known by their index.
+    let root = archive.roots.first().filter(|_| archive.images.len() > 1);
+    match root {
+        Some(root) => Ok(Some(root.digest)),
+        None => {
+            let image = outputs::image(&archive).map_err(Failure::environment)?;
+            Ok(Some(image.descriptor.digest))
+        }
+    }
 }
 
 /// The digest of the image that `root` describes in the layout at `path`.

@@ -5,16 +5,19 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use crate::oci::{Archive, ArchivedImage, Digest, Hasher};
+use crate::oci::{Archive, ArchivedImage, Digest, Hasher, Platform};
 use crate::report::{Artifact, Kind};
 
 use super::failure::Failure;
 use super::write;
 
 /// The files of one app in the output directory.
+#[derive(Clone)]
 pub(super) struct Files {
     directory: PathBuf,
     name: String,
+    /// What the names of files about one platform have, if it is not the first.
+    platform: String,
 }
 
 const SPDX: &str = "https://spdx.dev/Document";
@@ -25,6 +28,16 @@ impl Files {
         Self {
             directory: directory.to_owned(),
             name: name.to_owned(),
+            platform: String::new(),
+        }
+    }
+
+    /// The files about the image for another platform.
+    pub(super) fn for_other(&self, platform: &Platform) -> Self {
+        let platform = format!(".{}", platform.to_string().replace('/', "-"));
+        Self {
+            platform,
+            ..self.clone()
         }
     }
 
@@ -35,7 +48,11 @@ impl Files {
             Kind::Provenance => "provenance.json",
             Kind::Log => "log",
         };
-        format!("{}.{ending}", self.name)
+        let platform = match kind {
+            Kind::Sbom | Kind::Provenance => self.platform.as_str(),
+            Kind::Image | Kind::Log => "",
+        };
+        format!("{}{platform}.{ending}", self.name)
     }
 
     fn path(&self, kind: Kind) -> PathBuf {
@@ -77,10 +94,24 @@ impl Files {
         })
     }
 
-    /// Checks the archive, takes SBOM and provenance out of it, and gives everything its final name.
-    pub(super) fn finish(&self) -> Result<Archive, String> {
+    /// Checks the archive, takes SBOM and provenance of each platform out of it, and gives everything its final name; `first` is
+    /// the platform whose files have no platform in their names.
+    pub(super) fn finish(&self, first: &Platform) -> Result<Archive, String> {
         let archive = Archive::read(&self.partial()).map_err(|error| error.to_string())?;
-        let image = image(&archive)?;
+        image(&archive)?;
+        for image in &archive.images {
+            let platform = image.descriptor.platform.as_ref();
+            match platform.filter(|platform| *platform != first) {
+                Some(other) => self.for_other(other).put(image)?,
+                None => self.put(image)?,
+            }
+        }
+        std::fs::rename(self.partial(), self.path(Kind::Image))
+            .map_err(|error| error.to_string())?;
+        Ok(archive)
+    }
+
+    fn put(&self, image: &ArchivedImage) -> Result<(), String> {
         let put = |kind, bytes: &[u8]| {
             write(&self.path(kind), bytes).map_err(|failure| {
                 failure
@@ -97,12 +128,10 @@ impl Files {
             .attestations
             .iter()
             .find(|attestation| attestation.predicate_type.starts_with(SLSA));
-        if let Some(provenance) = provenance {
-            put(Kind::Provenance, &provenance.statement)?;
+        match provenance {
+            Some(provenance) => put(Kind::Provenance, &provenance.statement),
+            None => Ok(()),
         }
-        std::fs::rename(self.partial(), self.path(Kind::Image))
-            .map_err(|error| error.to_string())?;
-        Ok(archive)
     }
 
     /// The artifacts that are there, with their digests.
@@ -152,6 +181,18 @@ pub(super) fn lock(directory: &Path) -> Result<Option<File>, Failure> {
         .hint("--output-dir names another directory")),
         _ => Ok(Some(file)),
     }
+}
+
+/// The image of an archive for `platform`; without a platform of its own, the only one.
+pub(super) fn image_for<'a>(
+    archive: &'a Archive,
+    platform: &Platform,
+) -> Option<&'a ArchivedImage> {
+    let mut images = archive.images.iter();
+    images.find(|image| {
+        let own = image.descriptor.platform.as_ref();
+        own.map_or(archive.images.len() == 1, |own| own == platform)
+    })
 }
 
 /// The one image of an archive.

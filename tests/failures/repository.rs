@@ -15,7 +15,7 @@ pub(crate) struct Repository {
     pub(crate) key: Key,
 }
 
-/// The files of a repository, by name.
+/// The files of a repository, by name, or by architecture and name.
 pub(crate) struct Files {
     answers: BTreeMap<String, Vec<u8>>,
     key: Key,
@@ -40,6 +40,23 @@ impl Files {
         let index = apk::index("made for a test", records.iter().map(String::as_str), &key);
         answers.insert(INDEX.to_owned(), answer("200 OK", &index));
         Self { answers, key }
+    }
+
+    /// Serves other packages for `architecture`.
+    pub(crate) fn with_architecture(
+        mut self,
+        architecture: &str,
+        packages: impl IntoIterator<Item = Package>,
+    ) -> Self {
+        let packages = packages.into_iter().map(|mut package| {
+            architecture.clone_into(&mut package.architecture);
+            package
+        });
+        let mut files = Self::new(packages);
+        let named = std::mem::take(&mut files.answers).into_iter();
+        self.answers
+            .extend(named.map(|(name, answer)| (format!("{architecture}/{name}"), answer)));
+        self
     }
 
     /// Serves other bytes as the index.
@@ -100,8 +117,11 @@ fn respond(mut stream: TcpStream, answers: &BTreeMap<String, Vec<u8>>) {
     let request = String::from_utf8(request).unwrap();
     let path = request.split(' ').nth(1).unwrap();
     let name = path.rsplit('/').next().unwrap();
+    let parts: Vec<&str> = path.rsplitn(3, '/').collect();
+    let own = answers.get(&format!("{}/{name}", parts[1]));
     let missing = answer("404 Not Found", b"");
-    let _ = stream.write_all(answers.get(name).unwrap_or(&missing)); // a client may have seen enough
+    let found = own.or(answers.get(name)).unwrap_or(&missing);
+    let _ = stream.write_all(found); // a client may have seen enough
 }
 
 fn answer(status: &str, body: &[u8]) -> Vec<u8> {
