@@ -9,7 +9,7 @@ use crate::build::Run;
 use crate::buildkit::DockerApi;
 use crate::image::Plan;
 use crate::oci::{Archive, Digest};
-use crate::progress::{Mask, Title, escape};
+use crate::progress::{Title, escape};
 use crate::wolfi::Freshness;
 
 use super::args::Build;
@@ -150,9 +150,9 @@ struct Failed {
 }
 
 impl Failed {
-    fn new(plan: &Plan<'_>, failure: &crate::build::Failure, mask: &Mask) -> Self {
+    fn new(plan: &Plan<'_>, failure: &crate::build::Failure, ready: &Ready) -> Self {
         Self {
-            problem: problem(plan, failure, mask),
+            problem: problem(plan, failure, ready),
             exit: outcome::exit(failure),
             ends_the_run: outcome::ends_the_run(failure),
         }
@@ -275,8 +275,7 @@ impl Job<'_> {
             .await;
         display.finish().await;
         if let Err(failure) = built {
-            let mask = &self.ready.options.mask;
-            return Ok(Err(Failed::new(plan, &failure, mask)));
+            return Ok(Err(Failed::new(plan, &failure, self.ready)));
         }
         let digest = match exporter {
             "oci" => Some(manifest(partial.path())?),
@@ -329,8 +328,8 @@ fn partial(target: Option<&Path>) -> Result<tempfile::NamedTempFile, Failure> {
     made.map_err(|error| unwritable(&place, &error))
 }
 
-fn problem(plan: &Plan<'_>, failure: &crate::build::Failure, mask: &Mask) -> Problem {
-    let told = outcome::failed(failure, mask);
+fn problem(plan: &Plan<'_>, failure: &crate::build::Failure, ready: &Ready) -> Problem {
+    let told = outcome::failed(&plan.name, failure, ready);
     let step = told
         .step
         .map(|step| format!(" in {step}"))
@@ -343,6 +342,9 @@ fn problem(plan: &Plan<'_>, failure: &crate::build::Failure, mask: &Mask) -> Pro
     );
     if let Some(command) = &told.command {
         message.push_str(&format!("\ncommand: {}", escape(command)));
+    }
+    if let Some(place) = &told.place {
+        message.push_str(&format!("\nat: {}", escape(place)));
     }
     for line in &told.log {
         message.push_str(&format!("\n| {line}"));

@@ -165,7 +165,7 @@ impl Job<'_> {
             Err(failure) => {
                 let _ = std::fs::remove_file(files.partial()); // it may never have been made
                 let mut app = outcome::app(plan, Outcome::Failed, started.elapsed());
-                app.error = Some(outcome::failed(&failure, &self.ready.options.mask));
+                app.error = Some(outcome::failed(&plan.name, &failure, self.ready));
                 Tried::failed(
                     app,
                     outcome::exit(&failure),

@@ -22,7 +22,7 @@ use super::display::Mode;
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem, causes, unreadable};
 use super::index::{Source, Stop};
-use super::{cache, git, outcome, say, ssh};
+use super::{cache, git, inputs, outcome, say, ssh};
 
 /// A run that is ready to build.
 pub(super) struct Ready {
@@ -32,6 +32,8 @@ pub(super) struct Ready {
     pub(super) capabilities: Capabilities,
     pub(super) options: build::Options,
     pub(super) base: build::Base,
+    /// The file that the apps were read from, where it was one.
+    pub(super) spec: Option<PathBuf>,
     /// What the user should know.
     pub(super) warnings: Vec<String>,
 }
@@ -207,6 +209,7 @@ pub(super) async fn prepare(
         capabilities,
         options,
         base,
+        spec: inputs::spec_file(repository, building.spec.as_deref()),
         warnings,
     })
 }
