@@ -124,7 +124,7 @@ pub struct Solved {
     /// What was sent of the repository for this app.
     pub sent: Sent,
     /// The same for the other platforms: their packages, libraries, SBOM and warnings.
-    pub others: Vec<Solved>,
+    pub others: Vec<Self>,
 }
 
 /// How many steps a build had; fetching what it starts from is none.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::build::{Run, Variant};
 use crate::buildkit::StatusResponse;
 use crate::image::Plan;
-use crate::progress::{Mask, Title, escape};
+use crate::progress::{Title, escape};
 use crate::wolfi::Freshness;
 
 use super::args::Build;
@@ -93,9 +93,9 @@ struct Failed {
 }
 
 impl Failed {
-    fn new(plan: &Plan<'_>, failure: &crate::build::Failure, mask: &Mask) -> Self {
+    fn new(plan: &Plan<'_>, failure: &crate::build::Failure, ready: &Ready) -> Self {
         Self {
-            problem: problem(plan, failure, mask),
+            problem: problem(plan, failure, ready),
             exit: outcome::exit(failure),
             ends_the_run: outcome::ends_the_run(failure),
         }
@@ -177,7 +177,7 @@ impl Job<'_> {
             match built.await {
                 Ok(solved) => delivered.extend(delivery.finish(round, &plan.name, &solved).await?),
                 Err(failure) => {
-                    failed = Some(Failed::new(plan, &failure, &options.mask));
+                    failed = Some(Failed::new(plan, &failure, self.ready));
                     break;
                 }
             }
@@ -206,8 +206,8 @@ fn tell(delivered: &[Delivered]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn problem(plan: &Plan<'_>, failure: &crate::build::Failure, mask: &Mask) -> Problem {
-    let told = outcome::failed(failure, mask);
+fn problem(plan: &Plan<'_>, failure: &crate::build::Failure, ready: &Ready) -> Problem {
+    let told = outcome::failed(&plan.name, failure, ready);
     let step = told
         .step
         .map(|step| format!(" in {step}"))
@@ -220,6 +220,9 @@ fn problem(plan: &Plan<'_>, failure: &crate::build::Failure, mask: &Mask) -> Pro
     );
     if let Some(command) = &told.command {
         message.push_str(&format!("\ncommand: {}", escape(command)));
+    }
+    if let Some(place) = &told.place {
+        message.push_str(&format!("\nat: {}", escape(place)));
     }
     for line in &told.log {
         message.push_str(&format!("\n| {line}"));

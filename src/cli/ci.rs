@@ -9,7 +9,7 @@ use crate::build::{self, Run, Solved, Variant};
 use crate::buildkit::StatusResponse;
 use crate::image::Plan;
 use crate::oci::Reference;
-use crate::progress::{Mask, Title, escape};
+use crate::progress::{Title, escape};
 use crate::report::{self, Outcome, Report};
 use crate::wolfi::Freshness;
 
@@ -53,14 +53,7 @@ async fn attempt(
     let packages = start.packages(&all).await?;
     let mut report = begin(&ready, source);
     save(&report, &output)?; // in place of an earlier run's, should this one be killed
-    for plan in plans {
-        let files = Files::new(&output, &plan.name);
-        files.clear()?;
-        let others = all.iter().skip(1).flatten();
-        for other in others.filter(|other| other.name == plan.name) {
-            files.for_other(&other.platform).clear()?;
-        }
-    }
+    clear(&output, &all)?;
     let mut exit = None;
     let mut is_over = false;
     for (at, (plan, names)) in plans.iter().zip(&tags).enumerate() {
@@ -86,11 +79,9 @@ async fn attempt(
         };
         exit = exit.max(tried.exit);
         is_over |= tried.ends_the_run;
-        tried
-            .others
-            .into_iter()
-            .chain([tried.app])
-            .for_each(|app| report.add(app));
+        for app in [tried.app].into_iter().chain(tried.others) {
+            report.add(app);
+        }
         save(&report, &output)?;
     }
     ready.session.close().await;
@@ -99,6 +90,20 @@ async fn attempt(
         exit = Some(Exit::Interrupted);
     }
     Ok(end(report, exit, &output, environment, mode)?)
+}
+
+/// Removes what an earlier run left of the same apps.
+fn clear(output: &Path, plans: &[Vec<Plan<'_>>]) -> Result<(), Failure> {
+    for (number, plans) in plans.iter().enumerate() {
+        for plan in plans {
+            let files = Files::new(output, &plan.name);
+            match number {
+                0 => files.clear()?,
+                _ => files.for_other(&plan.platform).clear()?,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What became of one app.
@@ -179,7 +184,7 @@ impl Job<'_> {
             Err(fault) => {
                 let _ = std::fs::remove_file(files.partial()); // it may never have been made
                 let app = outcome::app(plan, Outcome::Failed, started.elapsed());
-                fault.tried(app, &self.ready.options.mask)
+                fault.tried(app, self.ready)
             }
         };
         for other in &mut tried.others {
@@ -310,16 +315,16 @@ impl From<Failure> for Fault {
 }
 
 impl Fault {
-    fn told(&self, mask: &Mask) -> report::Failure {
+    fn told(&self, app: &str, ready: &Ready) -> report::Failure {
         match self {
-            Self::Build(failure) => outcome::failed(failure, mask),
+            Self::Build(failure) => outcome::failed(app, failure, ready),
             Self::Place(failure) => told(failure),
         }
     }
 
-    fn tried(&self, app: report::App, mask: &Mask) -> Tried {
+    fn tried(&self, app: report::App, ready: &Ready) -> Tried {
         let app = report::App {
-            error: Some(self.told(mask)),
+            error: Some(self.told(&app.name, ready)),
             ..app
         };
         match self {

@@ -453,7 +453,11 @@ impl Delivery {
 
     /// Writes the file that `--metadata-file` names: an object for one app, objects by name for several.
     pub(super) fn write_metadata(&self, is_one: bool) -> Result<(), Failure> {
-        let Some(path) = &self.metadata_file else {
+        let Some(path) = self
+            .metadata_file
+            .as_ref()
+            .filter(|_| !self.metadata.is_empty())
+        else {
             return Ok(());
         };
         let apps = self.metadata.iter().map(|(app, (said, _))| (app, said));

@@ -108,6 +108,20 @@ pub(super) fn load(path: &Path) -> Result<Vec<Spec>, Failure> {
     })
 }
 
+/// Where the command of a step such as `build 1/2`, or `build` where it is the only one, of `app` is written in the spec file.
+pub(super) fn place(file: &Path, app: &str, step: &str) -> Option<String> {
+    let (kind, number) = step.split_once(' ').unwrap_or((step, "1"));
+    let keys = match kind {
+        "install" => &["build", "install", "commands"][..],
+        "build" => &["build", "commands"],
+        _ => return None,
+    };
+    let number = number.split('/').next()?.parse().ok()?;
+    let bytes = std::fs::read(file).ok()?;
+    let (line, column) = spec::place(file, &bytes, app, keys, number)?;
+    Some(format!("{}:{line}:{column}", shown(file)))
+}
+
 /// A path as the user would write it, relative to the working directory where it lies below.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().and_then(|here| here.canonicalize());

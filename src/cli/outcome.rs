@@ -12,6 +12,8 @@ use crate::wolfi::Fault;
 
 use super::failure::{Exit, causes};
 use super::index;
+use super::inputs;
+use super::setup::Ready;
 
 /// The entry of an app, before anything is known of it.
 pub(super) fn app(plan: &Plan<'_>, outcome: report::Outcome, duration: Duration) -> report::App {
@@ -97,7 +99,16 @@ pub(super) fn built(
 }
 
 /// What went wrong with an app, in the user's words and without the values of secrets.
-pub(super) fn failed(failure: &build::Failure, mask: &Mask) -> report::Failure {
+pub(super) fn failed(app: &str, failure: &build::Failure, ready: &Ready) -> report::Failure {
+    let failed = masked(failure, &ready.options.mask);
+    let place = match (&ready.spec, &failed.step) {
+        (Some(file), Some(step)) if failed.command.is_some() => inputs::place(file, app, step),
+        _ => None,
+    };
+    report::Failure { place, ..failed }
+}
+
+fn masked(failure: &build::Failure, mask: &Mask) -> report::Failure {
     let failed = told(failure);
     let clean = |text: String| mask.text(&text).into_owned();
     report::Failure {
@@ -117,6 +128,7 @@ fn told(failure: &build::Failure) -> report::Failure {
     report::Failure {
         step,
         command,
+        place: None,
         // That one is not the command's.
         exit_code: failure
             .exit_code
@@ -410,7 +422,7 @@ mod tests {
     fn a_command_that_ends_with_the_code_of_the_collecting_step_is_told_as_itself() {
         let failure = |log: &[&str]| {
             let error = Error::from(tonic::Status::unknown("exit code: 66"));
-            failed(
+            masked(
                 &build::Failure {
                     step: Some("[web] build 1/1: ./check".to_owned()),
                     exit_code: Some(66),

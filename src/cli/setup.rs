@@ -23,7 +23,7 @@ use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem, causes, unreadable};
 use super::index::{Source, Stop};
 use super::steps::{self, Arguments};
-use super::{cache, git, outcome, say, ssh};
+use super::{cache, git, inputs, outcome, say, ssh};
 
 /// A run that is ready to build.
 pub(super) struct Ready {
@@ -35,6 +35,8 @@ pub(super) struct Ready {
     pub(super) base: build::Base,
     /// The base images for the other platforms.
     pub(super) other_bases: Vec<build::Base>,
+    /// The file that the apps were read from, where it was one.
+    pub(super) spec: Option<PathBuf>,
     /// What the user should know.
     pub(super) warnings: Vec<String>,
 }
@@ -190,8 +192,7 @@ pub(super) async fn prepare(
     output: &[PathBuf],
 ) -> Result<Ready, Failure> {
     let repository = &sources.path;
-    let mut bases = bases(environment, platforms)?;
-    let (base, other_bases) = (bases.remove(0), bases);
+    let (base, other_bases) = bases(environment, platforms)?;
     let caches = cache::parse(&building.cache_from, &building.cache_to, environment, plans)?;
     let agents = ssh::agents(&building.ssh, environment)?;
     let certificates = certificates(building, environment)?;
@@ -222,12 +223,9 @@ pub(super) async fn prepare(
     let found = discover::discover(&building.connection, environment, tell).await?;
     let (session, capabilities) = open(&found, services.clone()).await?;
     let mut warnings = found.notes.clone();
-    warnings.extend(outdated(&capabilities));
-    warnings.extend(caches.warnings.into_iter().chain(arguments.warnings));
     let certificates = certificates.map(|_| Certificates {
         secret: CERTIFICATES.to_owned(),
     });
-    warnings.extend(sources.warning.clone());
     let options = build::Options {
         certificates,
         proxy,
@@ -237,7 +235,11 @@ pub(super) async fn prepare(
         caches: caches.caches,
         ..options(building, repository, &session)?
     };
-    warnings.extend(ahead(options.epoch, SystemTime::now()));
+    let told = outdated(&capabilities).into_iter().chain(caches.warnings);
+    let told = told
+        .chain(arguments.warnings)
+        .chain(sources.warning.clone());
+    warnings.extend(told.chain(ahead(options.epoch, SystemTime::now())));
     Ok(Ready {
         found,
         session,
@@ -246,6 +248,7 @@ pub(super) async fn prepare(
         options,
         base,
         other_bases,
+        spec: inputs::spec_file(repository, building.spec.as_deref()),
         warnings,
     })
 }
@@ -503,12 +506,15 @@ fn provenance(building: &Building) -> Option<String> {
     Some(format!("mode={mode},version=v1"))
 }
 
-// The first is there: there is no run without a platform.
-fn bases(environment: &Environment, platforms: &[Platform]) -> Result<Vec<build::Base>, Failure> {
-    let platforms = platforms.iter();
-    platforms
-        .map(|platform| base(environment, platform))
-        .collect()
+/// The base image for the first platform, and those for the others.
+fn bases(
+    environment: &Environment,
+    platforms: &[Platform],
+) -> Result<(build::Base, Vec<build::Base>), Failure> {
+    let bases = platforms.iter().map(|platform| base(environment, platform));
+    let mut bases: Vec<build::Base> = bases.collect::<Result<_, _>>()?;
+    // The first is there: no run is without a platform.
+    Ok((bases.remove(0), bases))
 }
 
 /// The base image that the environment names, or Wolfi's.

@@ -230,6 +230,9 @@ fn failure(report: &Report, app: &App) -> String {
         if let Some(command) = command {
             let _ = write!(body, ", command {}", code(command));
         }
+        if let Some(place) = &error.place {
+            let _ = write!(body, ", written at {}", code(place));
+        }
         body.push_str("\n\n");
     }
     if let Some(hint) = &error.hint {
@@ -548,6 +551,7 @@ pub(super) mod tests {
             error: Some(Failure {
                 step: Some("[build 4/5] cargo build --release".to_owned()),
                 command: Some("cargo build --release".to_owned()),
+                place: None,
                 exit_code: Some(101),
                 message: "a build command failed".to_owned(),
                 hint: Some("run it by hand".to_owned()),
@@ -612,6 +616,7 @@ pub(super) mod tests {
         failed.error = Some(Failure {
             step: Some(bad.to_owned()),
             command: Some(bad.to_owned()),
+            place: None,
             exit_code: Some(1),
             message: bad.to_owned(),
             hint: Some(bad.to_owned()),

@@ -130,6 +130,9 @@ fn failure(lines: &mut Vec<String>, app: &str, error: &Failure) {
     if let Some(command) = &error.command {
         lines.push(format!("  command: {}", visible(command)));
     }
+    if let Some(place) = &error.place {
+        lines.push(format!("  at: {}", visible(place)));
+    }
     let skipped = error.log.len().saturating_sub(MOST_LINES);
     if skipped > 0 {
         lines.push(format!("  | … {} before", count(skipped, "line")));

@@ -166,6 +166,44 @@ pub fn load(path: &Path, bytes: &[u8]) -> Result<Vec<Spec>, Errors> {
     })
 }
 
+/// Where a command of the app `name` is written in a spec file that [`load`] has read: its line and column, counted from 1.
+///
+/// `keys` lead to the list of commands, `number` counts from 1. `None` where the file is another one by now.
+pub fn place(
+    path: &Path,
+    bytes: &[u8],
+    name: &str,
+    keys: &[&str],
+    number: usize,
+) -> Option<(usize, usize)> {
+    let document = node::parse(format(path, bytes), bytes).ok()??;
+    let specs = match &document.value {
+        Value::List(list) => list.as_slice(),
+        _ => std::slice::from_ref(&document),
+    };
+    let spec = specs.iter().find(|spec| {
+        let named = descend(spec, &["metadata", "project_name"]);
+        matches!(named, Some(Node { value: Value::Text(text), .. }) if text == name)
+    })?;
+    match &descend(spec, keys)?.value {
+        Value::List(list) => {
+            let command = list.get(number.checked_sub(1)?)?;
+            Some((command.line, command.column))
+        }
+        _ => None,
+    }
+}
+
+fn descend<'n>(node: &'n Node, keys: &[&str]) -> Option<&'n Node> {
+    keys.iter().try_fold(node, |node, key| match &node.value {
+        Value::Map(entries) => entries
+            .iter()
+            .find(|(name, _)| name.name == *key)
+            .map(|(_, value)| value),
+        _ => None,
+    })
+}
+
 fn format(path: &Path, bytes: &[u8]) -> Format {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("json") => Format::Json,

@@ -9,7 +9,7 @@ mod rule;
 mod tests;
 mod write;
 
-pub use load::load;
+pub use load::{load, place};
 pub use model::{Build, Copy, Health, Install, Kind, Metadata, Runtime, Secret, Spec};
 pub use problem::{Errors, Fault, Problem};
 pub use rule::ALTERNATIVES;

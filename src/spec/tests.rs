@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Errors, Spec, load, schema, to_json, to_yaml};
+use super::{Errors, Spec, load, place, schema, to_json, to_yaml};
 
 fn yaml(text: &str) -> Result<Vec<Spec>, Errors> {
     load(Path::new("universalbuild.yaml"), text.as_bytes())
@@ -359,4 +359,27 @@ fn slugs_fit_file_names_and_tags() {
         assert_eq!(super::write::slug(name), expected);
     }
     assert_eq!(super::write::slug(&"ab-".repeat(100)).len(), 100);
+}
+
+#[test]
+fn a_command_is_found_where_it_is_written() {
+    let yaml = "- version: '1.0'\n  metadata: { project_name: one }\n- version: '1.0'\n  metadata: { project_name: two }\n  build:\n    install:\n      commands: [a, b]\n    commands:\n    - make\n    - |\n      make check\n";
+    let at = |name, keys: &[&str], number| {
+        place(Path::new("a.yaml"), yaml.as_bytes(), name, keys, number)
+    };
+    assert_eq!(at("two", &["build", "commands"], 1), Some((9, 7)));
+    assert_eq!(at("two", &["build", "commands"], 2), Some((11, 7)));
+    assert_eq!(at("two", &["build", "commands"], 3), None);
+    assert_eq!(at("two", &["build", "commands"], 0), None);
+    assert_eq!(
+        at("two", &["build", "install", "commands"], 2),
+        Some((7, 21))
+    );
+    assert_eq!(at("one", &["build", "commands"], 1), None);
+    let json = br#"{"metadata": {"project_name": "a"},
+ "build": {"commands": ["x"]}}"#;
+    assert_eq!(
+        place(Path::new("a.json"), json, "a", &["build", "commands"], 1),
+        Some((2, 25))
+    );
 }

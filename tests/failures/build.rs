@@ -29,6 +29,7 @@ runtime: { copy: [{ from: dist/web, to: web }], command: [/app/web] }
 
     web failed in build: the build left no `/src/dist/web`
       command: touch out
+      at: universalbuild.yaml:4:21
       hint: runtime.copy lists it: does a command write it somewhere else, or need to be told to?
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
@@ -47,6 +48,7 @@ runtime: { copy: [{ from: dist, to: web }, { from: web, to: web }], command: [/a
 
     web failed in build: /src/web is a file, and /app/web is a directory already
       command: mkdir dist && touch dist/a web
+      at: universalbuild.yaml:4:21
       hint: runtime.copy gives both the same place: end `to` with `/`, or name another one
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
@@ -166,6 +168,7 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
 
     web failed in build 2/2 (exit code 7): its command failed
       command: echo two; exit 7
+      at: universalbuild.yaml:4:31
       | two
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
@@ -180,6 +183,7 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
 
     web failed in build (exit code 127): its command failed
       command: pnpm install
+      at: universalbuild.yaml:4:21
       | /bin/sh: line 0: pnpm: not found
       hint: a program was not found: add its package to build.packages
     report and archives: [DIR]/repo/peelbox-out
@@ -199,6 +203,7 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
 
     web failed in build (exit code 137): its command was killed
       command: kill -KILL $$
+      at: universalbuild.yaml:4:21
       | Killed
       hint: that is mostly for want of memory: give the daemon more, or let the command use less
     report and archives: [DIR]/repo/peelbox-out
@@ -214,6 +219,7 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
 
     web failed in build (exit code 139): its command crashed
       command: kill -SEGV $$
+      at: universalbuild.yaml:4:21
       | Segmentation fault
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
@@ -345,6 +351,7 @@ runtime: { copy: [{ from: dist, to: web }], command: [/app/web] }
 
     web failed in build (exit code 66): its command failed
       command: exit 66
+      at: universalbuild.yaml:4:21
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
     "#);
@@ -374,6 +381,7 @@ runtime: { copy: [{ from: dist, to: / }], command: [/bin/web] }
 
     web failed in build: /bin/web and /usr/bin/web are one place in the image
       command: mkdir -p dist/bin dist/usr/bin && touch dist/bin/web dist/usr/bin/web
+      at: universalbuild.yaml:4:21
       hint: in the image one of the two is a link to the other: leave one file out
     report and archives: [DIR]/repo/peelbox-out
     exit: 1
