@@ -203,9 +203,7 @@ pub(super) async fn prepare(
     let secret_env = hide(&mut proxy, &mut secrets);
     let hidden = secrets.values().map(Vec::as_slice);
     let mask = Mask::new(hidden.chain(caches.secrets.iter().map(String::as_bytes)));
-    if let Some(bytes) = &certificates {
-        secrets.insert(CERTIFICATES.to_owned(), bytes.clone());
-    }
+    let certificates = trusted(certificates, &mut secrets);
     let context = Arc::new(listing(sources, output, &caches)?);
     let services = Services {
         name: name(repository),
@@ -223,9 +221,6 @@ pub(super) async fn prepare(
     let found = discover::discover(&building.connection, environment, tell).await?;
     let (session, capabilities) = open(&found, services.clone()).await?;
     let mut warnings = found.notes.clone();
-    let certificates = certificates.map(|_| Certificates {
-        secret: CERTIFICATES.to_owned(),
-    });
     let options = build::Options {
         certificates,
         proxy,
@@ -251,6 +246,16 @@ pub(super) async fn prepare(
         spec: inputs::spec_file(repository, building.spec.as_deref()),
         warnings,
     })
+}
+
+/// Gives certificates to the build steps as a secret, which they are not.
+fn trusted(
+    certificates: Option<Vec<u8>>,
+    secrets: &mut BTreeMap<String, Vec<u8>>,
+) -> Option<Certificates> {
+    let id = CERTIFICATES.to_owned();
+    secrets.insert(id.clone(), certificates?);
+    Some(Certificates { secret: id })
 }
 
 // What the clocks of two machines may differ.
