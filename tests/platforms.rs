@@ -166,6 +166,12 @@ fn an_app_without_steps_is_made_for_every_platform_without_an_emulator() {
         &remote,
     ]);
     assert_eq!(serde_json::from_slice::<Value>(&pushed).unwrap(), index);
+    assert_each_has_its_own(folder.path(), &archive);
+}
+
+/// Every platform has its program and the page, and its configuration says so.
+#[track_caller]
+fn assert_each_has_its_own(folder: &Path, archive: &str) {
     for (architecture, machine) in [("amd64", AMD64), ("arm64", ARM64)] {
         let directory = folder
             .path()
@@ -184,7 +190,7 @@ fn an_app_without_steps_is_made_for_every_platform_without_an_emulator() {
             architecture,
             "inspect",
             "--config",
-            &archive,
+            archive,
         ]);
         let config: Value = serde_json::from_slice(&config).unwrap();
         assert_eq!(config["architecture"], architecture);

@@ -43,6 +43,7 @@ impl Files {
     }
 
     /// Serves other packages for `architecture`.
+    #[allow(dead_code, reason = "only the tests of platforms need it")]
     pub(crate) fn with_architecture(
         mut self,
         architecture: &str,
