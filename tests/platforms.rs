@@ -173,10 +173,7 @@ fn an_app_without_steps_is_made_for_every_platform_without_an_emulator() {
 #[track_caller]
 fn assert_each_has_its_own(folder: &Path, archive: &str) {
     for (architecture, machine) in [("amd64", AMD64), ("arm64", ARM64)] {
-        let directory = folder
-            .path()
-            .join("files")
-            .join(format!("linux_{architecture}"));
+        let directory = folder.join("files").join(format!("linux_{architecture}"));
         assert_eq!(
             fs::read(directory.join("usr/bin/hello")).unwrap(),
             program(machine)
