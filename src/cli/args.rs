@@ -25,7 +25,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Builds every app of a repository, and leaves an OCI archive, an SBOM and provenance of each
     Ci(Ci),
-    /// Builds the apps of a spec file, or of detection, and loads or writes their images
+    /// Builds the apps of a spec file, or of detection, and loads, writes or pushes their images
     Build(Build),
     /// Prints the spec of every app of a repository
     Detect(Detect),

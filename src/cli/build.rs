@@ -1,4 +1,4 @@
-//! `peelbox build`: the images of a spec file, or of detection, loaded into the Engine or written to files.
+//! `peelbox build`: the images of a spec file, or of detection, loaded into the Engine, written to files or pushed.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
