@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::buildkit::fsutil::Sent;
 use crate::buildkit::llb::{FileOp, Mkfile, Network, Proxy, State};
 use crate::buildkit::{
-    Attestation, BuildError, BuildReference, BuiltImage, Cache, Client, Export, Gateway, Job,
-    Outcome, Received, Session, StatusResponse,
+    Attestation, BuildError, BuildReference, BuiltImage, CANCELED, Cache, Client, Export, Gateway,
+    Job, Outcome, Received, Session, StatusResponse,
 };
 use crate::image::{
     Certificates, Context, Origin, PinnedPackage, Plan, RootFiles, Steps, config, lower_build,
@@ -192,6 +192,8 @@ impl Seen {
             .vertexes
             .iter()
             .filter(|vertex| vertex.completed.is_some())
+            // The daemon gives up what it began, where a result further on turns out to be there.
+            .filter(|vertex| !vertex.error.ends_with(CANCELED))
         {
             self.ended.insert(vertex.digest.clone(), vertex.cached);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::buildkit::{Cache, Directory, Error, StatusResponse};
+use crate::buildkit::{CANCELED, Cache, Directory, Error, StatusResponse};
 use crate::oci::{Descriptor, Digest};
 
 /// Where the results of an app's steps come from and go to.
@@ -45,7 +45,6 @@ pub enum Name {
 // The answer of every exporter whose cache is an image.
 const MANIFEST: &str = "cache.manifest";
 const DIGEST: &str = "digest";
-const CANCELED: &str = "context canceled";
 
 impl Caches {
     /// What the daemon is told to import, and what is left out, with the reason.

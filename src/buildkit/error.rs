@@ -10,6 +10,9 @@ use tonic::Code;
 
 use crate::oci::Digest;
 
+/// How the error of an operation in the status stream ends that was stopped rather than failed.
+pub const CANCELED: &str = "context canceled";
+
 /// A call to the daemon that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -26,7 +26,7 @@ pub use complaint::Complaint;
 pub use connect::{Access, ConnectError, Dialed, Duplex, Stream, explain, open};
 pub use docker::{DockerApi, Engine};
 pub use endpoint::{DockerHost, Endpoint, KubePod, ParseEndpointError, Ssh};
-pub use error::{Error, RemoteError};
+pub use error::{CANCELED, Error, RemoteError};
 pub use gateway::{
     Attestation, BuildReference, BuiltImage, FileStat, Gateway, ImageConfigBytes, Outcome,
 };

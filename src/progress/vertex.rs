@@ -6,9 +6,6 @@ use buildkit_proto::google::protobuf::Timestamp;
 
 use crate::buildkit as control;
 
-/// How the error of an operation ends that was stopped rather than failed.
-const CANCELED: &str = "context canceled";
-
 /// What is known of an operation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Vertex {
@@ -53,7 +50,7 @@ impl Vertex {
             if completed.is_some() && is_later {
                 self.error.clear();
             }
-        } else if self.error.is_empty() || !error.ends_with(CANCELED) {
+        } else if self.error.is_empty() || !error.ends_with(control::CANCELED) {
             error.clone_into(&mut self.error);
             self.error_of = started.unwrap_or(self.error_of);
         }
@@ -70,7 +67,7 @@ impl Vertex {
     }
 
     pub(super) fn is_canceled(&self) -> bool {
-        self.error.ends_with(CANCELED)
+        self.error.ends_with(control::CANCELED)
     }
 
     pub(super) fn has_failed(&self) -> bool {
