@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -263,6 +264,11 @@ fn secrets_reach_the_steps_and_nothing_else() {
         .args(["--secret", "id=token,env=SHOP_TOKEN"])
         .args(["--secret", &format!("id=file,src={}", path("file"))])
         .args(["--ca-certificates", &path("certificate")])
+        // With the layers of the build stage, of which the image has none.
+        .args([
+            "--cache-to",
+            &format!("type=local,mode=max,dest={}", path("cache")),
+        ])
         .env("SHOP_TOKEN", token);
     let run = run::run(command, &folder.path().join("out")).ended(0);
     let image = Image::read(&run.out.join("page.oci.tar"));
@@ -288,6 +294,18 @@ fn secrets_reach_the_steps_and_nothing_else() {
             !run.stdout.contains(value) && !run.stderr.contains(value),
             "{name}"
         );
+        let cached: Vec<_> = fs::read_dir(folder.path().join("cache/blobs/sha256"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        // The source, what was installed and built, and the two layers of the image.
+        assert!(cached.len() > 5, "{cached:?}");
+        for path in cached {
+            let open = || fs::File::open(&path).unwrap();
+            let is_there =
+                contains(&mut open(), needle) || contains(&mut MultiGzDecoder::new(open()), needle);
+            assert!(!is_there, "{name} is in the cache");
+        }
     }
 }
 
