@@ -102,10 +102,14 @@ fn errors(detection: &Detection) -> Vec<Problem> {
         .diagnostics
         .iter()
         .filter(|diagnostic| diagnostic.severity == Severity::Error);
+    let errors = errors.map(|error| (&error.file, error.line, &error.message, &error.help));
+    let refused = detection.refused.iter();
+    let refused = refused.map(|app| (&app.file, app.line, &app.reason, &app.help));
     errors
-        .map(|error| {
-            let told = Problem::new(place(&error.file, error.line, &error.message));
-            error.help.iter().fold(told, |told, help| told.hint(help))
+        .chain(refused)
+        .map(|(file, line, message, help)| {
+            let told = Problem::new(place(file, line, message));
+            help.iter().fold(told, |told, help| told.hint(help))
         })
         .collect()
 }

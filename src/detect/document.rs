@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use granit_parser::{Event, Parser};
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
@@ -36,7 +37,7 @@ impl Document {
         let (value, lines) = match syntax {
             Syntax::Json => json(text)?,
             Syntax::Toml => toml(text)?,
-            Syntax::Yaml => (yaml(text)?, BTreeMap::new()),
+            Syntax::Yaml => (yaml(text)?, yaml_lines(text)),
         };
         Ok(Self {
             file: file.to_owned(),
@@ -325,10 +326,116 @@ fn yaml(text: &str) -> Result<Value, Malformed> {
     })
 }
 
+/// The line of every key and list element of YAML that is known to be valid; what is behind an alias has none.
+fn yaml_lines(text: &str) -> BTreeMap<Vec<String>, u64> {
+    let mut lines = BTreeMap::new();
+    let mut open: Vec<Open> = Vec::new();
+    let mut path: Vec<String> = Vec::new();
+    let mut documents = 0;
+    for event in Parser::new_from_str(text) {
+        let Ok((event, span)) = event else { break };
+        let line = span.start.line() as u64;
+        match event {
+            Event::DocumentStart(..) if documents == 1 => break,
+            Event::DocumentStart(..) => documents += 1,
+            Event::MappingEnd | Event::SequenceEnd => {
+                open.pop();
+                finish(&mut open, &mut path);
+            }
+            Event::MappingStart(..) | Event::SequenceStart(..) => {
+                start(&mut open, &mut path, &mut lines, line, None);
+                open.push(match event {
+                    Event::MappingStart(..) => Open::Key,
+                    _ => Open::Item(0),
+                });
+            }
+            Event::Scalar(name, ..) => {
+                start(&mut open, &mut path, &mut lines, line, Some(&name));
+                finish(&mut open, &mut path);
+            }
+            Event::Alias(..) => {
+                start(&mut open, &mut path, &mut lines, line, Some(""));
+                finish(&mut open, &mut path);
+            }
+            _ => {}
+        }
+        if open.len() > DEEPEST {
+            break;
+        }
+    }
+    lines
+}
+
+/// The deepest nesting of YAML whose lines are known.
+const DEEPEST: usize = 100;
+
+/// What comes next in a collection of YAML.
+enum Open {
+    Key,
+    Value,
+    Item(usize),
+}
+
+/// A node begins: a key is noted, an element of a list too.
+fn start(
+    open: &mut [Open],
+    path: &mut Vec<String>,
+    lines: &mut BTreeMap<Vec<String>, u64>,
+    line: u64,
+    scalar: Option<&str>,
+) {
+    match open.last() {
+        Some(Open::Key) => path.push(scalar.unwrap_or_default().to_owned()),
+        Some(Open::Item(number)) => path.push(number.to_string()),
+        Some(Open::Value) | None => return,
+    }
+    lines.insert(path.clone(), line);
+}
+
+/// A node ends: behind a key comes its value, and behind the value the next key.
+fn finish(open: &mut [Open], path: &mut Vec<String>) {
+    match open.last_mut() {
+        Some(next @ Open::Key) => *next = Open::Value,
+        Some(next @ Open::Value) => {
+            path.pop();
+            *next = Open::Key;
+        }
+        Some(Open::Item(number)) => {
+            path.pop();
+            *number += 1;
+        }
+        None => {}
+    }
+}
+
 fn line_at(text: &str, offset: usize) -> u64 {
     text.bytes()
         .take(offset)
         .filter(|byte| *byte == b'\n')
         .count() as u64
         + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_yaml_knows_its_line() {
+        let text = "# comment\na: 1\nlist:\n  - x\n  - {k: v}\n  -\n    deep:\n      z: &t [1,\n 2]\nalias: *t\nlast: |\n  text\n  more\nend: true\n";
+        let document = Document::parse("f", text, Syntax::Yaml).unwrap();
+        for (keys, line) in [
+            (&["a"][..], 2),
+            (&["list"], 3),
+            (&["list", "0"], 4),
+            (&["list", "1", "k"], 5),
+            (&["list", "2", "deep", "z"], 8),
+            (&["list", "2", "deep", "z", "1"], 9),
+            (&["alias"], 10),
+            (&["last"], 11),
+            (&["end"], 14),
+        ] {
+            assert_eq!(document.line(keys), Some(line), "{keys:?}");
+        }
+    }
 }

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{App, Detection};
+use crate::spec::Spec;
+
+use super::Detection;
 
 /// A value that was considered for a field and lost.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -34,6 +36,9 @@ pub struct Evidence {
     /// The line in that file, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
+    /// What stands on that line and says so, where it is not the value itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
     /// The rule that was applied; those that end in `default` found nothing in the repository.
     pub rule: String,
     /// What else is worth knowing.
@@ -52,6 +57,7 @@ impl Evidence {
             value: value.into(),
             file: None,
             line: None,
+            written: None,
             rule: rule.to_owned(),
             note: None,
             losing: Vec::new(),
@@ -62,6 +68,12 @@ impl Evidence {
     pub(crate) fn at(mut self, file: &str, line: Option<u64>) -> Self {
         self.file = Some(file.to_owned());
         self.line = line;
+        self
+    }
+
+    /// The same, with what stands there in the place of the value.
+    pub(crate) fn written(mut self, text: impl Into<String>) -> Self {
+        self.written = Some(text.into());
         self
     }
 
@@ -118,7 +130,18 @@ impl Detection {
     pub fn explain_text(&self) -> String {
         let mut text = String::new();
         for app in &self.apps {
-            explain_app(app, &mut text);
+            explain_spec(&app.spec, &app.evidence, &mut text);
+            text.push('\n');
+        }
+        for refused in &self.refused {
+            explain_spec(&refused.spec, &refused.evidence, &mut text);
+            let place = place(Some(refused.file.as_str()), refused.line);
+            // a String takes everything
+            let _ = writeln!(text, "  cannot be built: {place}{}", plain(&refused.reason));
+            if let Some(help) = &refused.help {
+                let _ = writeln!(text, "  help: {}", plain(help));
+            }
+            text.push('\n');
         }
         if !self.rejected.is_empty() {
             text.push_str("not apps\n");
@@ -161,8 +184,8 @@ impl Detection {
     }
 }
 
-fn explain_app(app: &App, text: &mut String) {
-    let metadata = &app.spec.metadata;
+fn explain_spec(spec: &Spec, evidence: &[Evidence], text: &mut String) {
+    let metadata = &spec.metadata;
     let what: Vec<&str> = [
         &metadata.language,
         &metadata.build_system,
@@ -182,7 +205,9 @@ fn explain_app(app: &App, text: &mut String) {
     if let Some(reasoning) = &metadata.reasoning {
         let _ = writeln!(text, "  {}", plain(reasoning));
     }
-    for evidence in &app.evidence {
+    for evidence in evidence {
+        let written = evidence.written.as_deref().map(plain);
+        let written = written.map_or_else(String::new, |text| format!(" `{text}`"));
         let from = match &evidence.file {
             Some(file) => format!(
                 " from {}",
@@ -192,7 +217,7 @@ fn explain_app(app: &App, text: &mut String) {
         };
         let _ = writeln!(
             text,
-            "  {:<12} {}{from} [{}]",
+            "  {:<12} {}{from}{written} [{}]",
             evidence.field,
             plain(&evidence.value),
             evidence.rule
@@ -211,7 +236,6 @@ fn explain_app(app: &App, text: &mut String) {
             );
         }
     }
-    text.push('\n');
 }
 
 fn place(file: Option<&str>, line: Option<u64>) -> String {

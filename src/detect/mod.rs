@@ -1,15 +1,20 @@
 //! Detection: from a repository to the spec of every app in it.
 
+mod assets;
 mod catalog;
 mod document;
 mod explain;
+mod hints;
+mod language;
 mod provider;
 mod providers;
+mod range;
 mod repo;
 mod source;
 mod start;
 mod version;
 mod workspace;
+mod xml;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +24,7 @@ use crate::spec::Spec;
 use crate::wolfi::Index;
 
 pub use explain::{Candidate, Diagnostic, Evidence, Rejected, Severity};
+pub use language::Language;
 pub use repo::{OpenError, Repo};
 
 use catalog::Catalog;
@@ -29,6 +35,8 @@ use provider::{Draft, Scan, lookalike};
 pub struct Detection {
     /// The apps, sorted by path and name.
     pub apps: Vec<App>,
+    /// The apps that were recognised and cannot be built, sorted by path and name.
+    pub refused: Vec<Refused>,
     /// The directories that look like apps and are none, sorted by path.
     pub rejected: Vec<Rejected>,
     /// What is to be said about files, sorted by file and line.
@@ -42,6 +50,30 @@ pub struct App {
     pub spec: Spec,
     /// Where the fields of the spec come from.
     pub evidence: Vec<Evidence>,
+}
+
+/// An app that cannot be built as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// What is known of it.
+    pub spec: Spec,
+    /// Where that comes from.
+    pub evidence: Vec<Evidence>,
+    /// The file that says why, relative to the repository's root.
+    pub file: String,
+    /// The line in it, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Why it cannot be built.
+    pub reason: String,
+    /// What would help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+/// The languages that detection knows, in the order in which they are looked for.
+pub fn languages() -> impl Iterator<Item = &'static Language> {
+    providers::ALL.iter().map(|provider| provider.language())
 }
 
 /// Finds every app of a repository.
@@ -68,8 +100,10 @@ pub fn detect(repo: &Repo, index: &Index) -> Detection {
         diagnostics,
         ..
     } = scan;
+    let (apps, refused) = named(drafts);
     Detection {
-        apps: named(drafts),
+        apps,
+        refused,
         rejected: rejected.into_iter().collect(),
         diagnostics: diagnostics.into_iter().collect(),
     }
@@ -96,7 +130,7 @@ const GROUPS: &[&str] = &[
 ];
 
 /// Gives every draft its name: from its path and target, longer where the short one is taken.
-fn named(mut drafts: Vec<Draft>) -> Vec<App> {
+fn named(mut drafts: Vec<Draft>) -> (Vec<App>, Vec<Refused>) {
     drafts.sort_by(|a, b| (&a.path, &a.target).cmp(&(&b.path, &b.target)));
     let mut names: Vec<String> = drafts.iter().map(|draft| name(draft, true)).collect();
     for long in [name as fn(&Draft, bool) -> String, language_name] {
@@ -116,7 +150,7 @@ fn named(mut drafts: Vec<Draft>) -> Vec<App> {
         }
     }
     let mut used = BTreeSet::new();
-    let mut apps: Vec<App> = Vec::new();
+    let (mut apps, mut refused) = (Vec::new(), Vec::new());
     for (draft, name) in drafts.into_iter().zip(names) {
         let mut unique = name.clone();
         let mut number = 2;
@@ -125,12 +159,25 @@ fn named(mut drafts: Vec<Draft>) -> Vec<App> {
             number += 1;
         }
         let Draft {
-            mut spec, evidence, ..
+            mut spec,
+            evidence,
+            refusal,
+            ..
         } = draft;
         spec.metadata.project_name = unique;
-        apps.push(App { spec, evidence });
+        match refusal {
+            None => apps.push(App { spec, evidence }),
+            Some(problem) => refused.push(Refused {
+                spec,
+                evidence,
+                file: problem.file,
+                line: problem.line,
+                reason: problem.message,
+                help: problem.help,
+            }),
+        }
     }
-    apps
+    (apps, refused)
 }
 
 fn language_name(draft: &Draft, _: bool) -> String {

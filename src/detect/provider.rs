@@ -8,13 +8,20 @@ use crate::spec::{Health, Kind, Metadata, Spec};
 use super::catalog::Catalog;
 use super::document::{Document, Syntax};
 use super::explain::{Diagnostic, Evidence, Rejected, Severity};
+use super::hints::Hints;
+use super::language::Language;
+use super::providers;
 use super::repo::{Dir, Repo, is_within};
 use super::source::Fact;
 use super::version::{Chosen, Source, Tool, Unavailable};
 use super::workspace::Workspace;
+use super::xml::Element;
 
 /// The rules for one language.
 pub(crate) trait Provider: Sync {
+    /// What the rules are for.
+    fn language(&self) -> &'static Language;
+
     /// Adds every app of the language, and every directory that only looks like one.
     fn detect(&self, scan: &mut Scan<'_>);
 }
@@ -32,6 +39,8 @@ pub(crate) struct Draft {
     pub(crate) fallback: Option<String>,
     pub(crate) spec: Spec,
     pub(crate) evidence: Vec<Evidence>,
+    /// Why it cannot be built, although it is an app: its spec is what is known of it.
+    pub(crate) refusal: Option<Problem>,
 }
 
 impl Draft {
@@ -60,11 +69,10 @@ impl Draft {
             fallback: None,
             spec,
             evidence: Vec::new(),
+            refusal: None,
         }
     }
-}
 
-impl Draft {
     /// Declares a port; one that stands on no line is the default of its framework.
     pub(crate) fn listens_on(&mut self, port: &Fact<u16>, rule: &str) {
         self.spec.runtime.ports = vec![port.value];
@@ -110,7 +118,13 @@ pub(crate) struct Scan<'a> {
     pub(crate) drafts: Vec<Draft>,
     pub(crate) rejected: BTreeSet<Rejected>,
     pub(crate) diagnostics: BTreeSet<Diagnostic>,
+    /// The directories whose files are built as a part of another app, by path: what that app is.
+    pub(crate) claims: BTreeMap<String, String>,
+    /// The directories that hold each of the manifests.
+    manifests: BTreeMap<&'static str, Vec<Dir<'a>>>,
     documents: BTreeMap<String, Option<Rc<Document>>>,
+    elements: BTreeMap<String, Option<Rc<Element>>>,
+    hints: BTreeMap<String, Rc<Hints>>,
     /// The Cargo workspaces that were asked for, by root.
     pub(crate) cargo: BTreeMap<String, Option<Rc<Workspace>>>,
 }
@@ -123,7 +137,11 @@ impl<'a> Scan<'a> {
             drafts: Vec::new(),
             rejected: BTreeSet::new(),
             diagnostics: BTreeSet::new(),
+            claims: BTreeMap::new(),
+            manifests: manifests(repo),
             documents: BTreeMap::new(),
+            elements: BTreeMap::new(),
+            hints: BTreeMap::new(),
             cargo: BTreeMap::new(),
         }
     }
@@ -140,6 +158,48 @@ impl<'a> Scan<'a> {
         };
         self.documents.insert(path.to_owned(), document.clone());
         document
+    }
+
+    /// The directories that hold one of the manifests, each once, sorted by path. A language lists its manifests.
+    pub(crate) fn dirs_with(&self, manifests: &[&str]) -> Vec<Dir<'a>> {
+        let found = manifests.iter().filter_map(|name| self.manifests.get(name));
+        let found = found.flatten().map(|dir| (dir.path(), *dir));
+        let found: BTreeMap<&str, Dir<'a>> = found.collect();
+        found.into_values().collect()
+    }
+
+    /// The parsed XML manifest at `path`; a broken one is a diagnostic, once, and no element.
+    pub(crate) fn xml(&mut self, path: &str) -> Option<Rc<Element>> {
+        if let Some(element) = self.elements.get(path) {
+            return element.clone();
+        }
+        let element = if self.repo.has(path) {
+            let parsed = match self.repo.text(path) {
+                Ok(text) => Element::parse(&text).map_err(|bad| (bad.line, bad.message)),
+                Err(unreadable) => Err((unreadable.line, unreadable.message)),
+            };
+            match parsed {
+                Ok(element) => Some(Rc::new(element)),
+                Err((line, message)) => {
+                    self.tell(Severity::Error, path, line, message, None);
+                    None
+                }
+            }
+        } else {
+            None
+        };
+        self.elements.insert(path.to_owned(), element.clone());
+        element
+    }
+
+    /// What files that are no manifests say of the directory: Procfile, Dockerfile, compose and their kin.
+    pub(crate) fn hints(&mut self, dir: &str) -> Rc<Hints> {
+        if let Some(hints) = self.hints.get(dir) {
+            return Rc::clone(hints);
+        }
+        let hints = Rc::new(Hints::read(self, dir));
+        self.hints.insert(dir.to_owned(), Rc::clone(&hints));
+        hints
     }
 
     fn parse(&mut self, path: &str, syntax: Syntax) -> Option<Rc<Document>> {
@@ -199,6 +259,12 @@ impl<'a> Scan<'a> {
         self.tell(Severity::Error, &file, line, message, help);
     }
 
+    /// Adds an app that is recognised and cannot be built: everything that is known of it, and why.
+    pub(crate) fn refuse(&mut self, mut draft: Draft, problem: Problem) {
+        draft.refusal = Some(problem);
+        self.drafts.push(draft);
+    }
+
     /// The stream for `sources`; what is to be said about it becomes diagnostics.
     pub(crate) fn toolchain(
         &mut self,
@@ -221,6 +287,34 @@ impl<'a> Scan<'a> {
     pub(crate) fn is_claimed(&self, path: &str) -> bool {
         self.drafts.iter().any(|draft| is_within(path, &draft.path))
     }
+}
+
+/// Where the manifests of all languages are.
+fn manifests(repo: &Repo) -> BTreeMap<&'static str, Vec<Dir<'_>>> {
+    let names = providers::ALL
+        .iter()
+        .flat_map(|provider| provider.language().manifests);
+    let (endings, names): (BTreeSet<&str>, BTreeSet<&str>) = {
+        let is_ending = |name: &&&str| name.starts_with('.') && !name[1..].contains('/');
+        (
+            names.clone().filter(is_ending).copied().collect(),
+            names.copied().collect(),
+        )
+    };
+    let mut found: BTreeMap<&str, Vec<Dir<'_>>> = BTreeMap::new();
+    for dir in repo.dirs() {
+        let mut here: BTreeSet<&str> = BTreeSet::new();
+        for file in dir.files() {
+            here.extend(names.get(file.as_str()));
+            if let Some(at) = file.rfind('.') {
+                here.extend(endings.get(&file[at..]));
+            }
+        }
+        for name in here {
+            found.entry(name).or_default().push(dir);
+        }
+    }
+    found
 }
 
 /// Why an app cannot be built as it is.

@@ -5,11 +5,105 @@ use super::repo::Repo;
 /// How a language writes comments and strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
+    /// C, C++, Zig.
+    C,
+    /// `CMakeLists.txt`.
+    CMake,
+    /// C# and F#.
+    DotNet,
+    Elixir,
+    Go,
+    /// Java, Kotlin, Groovy, Scala.
+    Jvm,
+    /// Clojure.
+    Lisp,
+    Meson,
+    Php,
+    Python,
+    Ruby,
+    Rust,
     /// JavaScript and TypeScript.
     Script,
-    Python,
-    Go,
-    Rust,
+    Swift,
+}
+
+/// The comments and strings of a family; of two that fit, the first one counts.
+struct Grammar {
+    /// What starts a comment that ends with its line.
+    line: &'static [&'static str],
+    /// What starts and ends other comments.
+    block: &'static [(&'static str, &'static str)],
+    quotes: &'static [Quote],
+}
+
+struct Quote {
+    mark: &'static str,
+    /// Whether a backslash takes the next character with it.
+    escapes: bool,
+    multiline: bool,
+}
+
+const fn quote(mark: &'static str, escapes: bool, multiline: bool) -> Quote {
+    Quote {
+        mark,
+        escapes,
+        multiline,
+    }
+}
+
+const SLASHES: &[&str] = &["//"];
+const HASH: &[&str] = &["#"];
+const STARS: &[(&str, &str)] = &[("/*", "*/")];
+
+impl Family {
+    const fn grammar(self) -> Grammar {
+        const WORDS: &[Quote] = &[quote("\"", true, false), quote("'", true, false)];
+        const LONG_WORDS: &[Quote] = &[quote("\"", true, true), quote("'", true, true)];
+        const DOUBLE: &[Quote] = &[quote("\"", true, true)];
+        const JVM: &[Quote] = &[
+            quote("\"\"\"", false, true),
+            quote("'''", false, true),
+            quote("\"", true, false),
+            quote("'", true, false),
+        ];
+        const SCRIPT: &[Quote] = &[
+            quote("\"", true, false),
+            quote("'", true, false),
+            quote("`", true, true),
+        ];
+        const GO: &[Quote] = &[
+            quote("\"", true, false),
+            quote("'", true, false),
+            quote("`", false, true),
+        ];
+        const MESON: &[Quote] = &[quote("'''", false, true), quote("'", true, false)];
+        const SWIFT: &[Quote] = &[quote("\"\"\"", false, true), quote("\"", true, false)];
+        const ELIXIR: &[Quote] = &[
+            quote("\"\"\"", false, true),
+            quote("\"", true, true),
+            quote("'", true, true),
+        ];
+        let (line, block, quotes): (_, &[(&str, &str)], _) = match self {
+            Self::C | Self::DotNet => (SLASHES, STARS, WORDS),
+            Self::CMake => (HASH, &[("#[[", "]]")], DOUBLE),
+            Self::Elixir => (HASH, &[], ELIXIR),
+            Self::Go => (SLASHES, STARS, GO),
+            Self::Jvm => (SLASHES, STARS, JVM),
+            Self::Lisp => (&[";"] as &[&str], &[], DOUBLE),
+            Self::Meson => (HASH, &[], MESON),
+            Self::Php => (&["//", "#"] as &[&str], STARS, LONG_WORDS),
+            Self::Python => (HASH, &[], JVM),
+            Self::Ruby => (HASH, &[("\n=begin", "\n=end")], LONG_WORDS),
+            Self::Rust => (SLASHES, STARS, DOUBLE),
+            Self::Script => (SLASHES, STARS, SCRIPT),
+            Self::Swift => (SLASHES, STARS, SWIFT),
+        };
+        Grammar {
+            line,
+            block,
+            quotes,
+        }
+    }
 }
 
 /// Source text: the code with comments blanked and strings emptied, and the strings by position.
@@ -26,15 +120,16 @@ impl Source {
     /// Tells code, comments and strings apart.
     pub(crate) fn parse(text: &str, family: Family) -> Self {
         let bytes = text.as_bytes();
+        let grammar = family.grammar();
         let mut code = bytes.to_vec();
         let mut strings = Vec::new();
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
-            if let Some(length) = comment(rest, family) {
+            if let Some(length) = comment(rest, &grammar) {
                 blank(&mut code[at..at + length]);
                 at += length;
-            } else if let Some((open, close)) = string(rest, family, &code[..at]) {
+            } else if let Some((open, close)) = string(rest, family, &grammar, &code[..at]) {
                 let inside = at + open;
                 let end = inside + close;
                 strings.push((at, text.get(inside..end).unwrap_or_default().to_owned()));
@@ -124,61 +219,42 @@ fn blank(bytes: &mut [u8]) {
 }
 
 /// The length of the comment that `rest` starts with.
-fn comment(rest: &[u8], family: Family) -> Option<usize> {
-    let to_line_end = || {
-        Some(
-            rest.iter()
-                .position(|byte| *byte == b'\n')
-                .unwrap_or(rest.len()),
-        )
-    };
-    if family == Family::Python {
-        return if rest[0] == b'#' { to_line_end() } else { None };
+fn comment(rest: &[u8], grammar: &Grammar) -> Option<usize> {
+    let starts = |mark: &str| rest.starts_with(mark.as_bytes());
+    if let Some((open, close)) = grammar.block.iter().find(|(open, _)| starts(open)) {
+        let inside = &rest[open.len()..];
+        let end = position(inside, close.as_bytes());
+        return Some(end.map_or(rest.len(), |end| open.len() + end + close.len()));
     }
-    if rest.starts_with(b"//") {
-        return to_line_end();
-    }
-    if rest.starts_with(b"/*") {
-        let end = rest[2..].windows(2).position(|pair| pair == b"*/");
-        return Some(end.map_or(rest.len(), |end| end + 4));
-    }
-    None
+    grammar.line.iter().find(|mark| starts(mark))?;
+    let end = rest.iter().position(|byte| *byte == b'\n');
+    Some(end.unwrap_or(rest.len()))
+}
+
+fn position(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|found| found == part)
 }
 
 /// The lengths of the opening quote and of the content of the string that `rest` starts with.
-fn string(rest: &[u8], family: Family, before: &[u8]) -> Option<(usize, usize)> {
-    let quote = rest[0];
-    match (family, quote) {
-        (Family::Python, b'"' | b'\'') => {
-            let triple = [quote; 3];
-            if rest.starts_with(&triple) {
-                let length = rest[3..].windows(3).position(|part| part == triple);
-                return Some((3, length.unwrap_or(rest.len() - 3)));
-            }
-            Some((1, content(&rest[1..], quote, false)))
+fn string(rest: &[u8], family: Family, grammar: &Grammar, before: &[u8]) -> Option<(usize, usize)> {
+    if family == Family::Rust {
+        match rest {
+            [b'"', inside @ ..] if before.ends_with(b"#") => return Some((1, raw_content(inside))),
+            // A character, which may be a quote; a lifetime has no closing quote.
+            [b'\'', b'\\', ..] => return Some((1, content(&rest[1..], b'\'', false))),
+            [b'\'', _, b'\'', ..] => return Some((1, 1)),
+            _ => {}
         }
-        (Family::Script, b'"' | b'\'') | (Family::Go | Family::Rust, b'"') => {
-            if family == Family::Rust && before.ends_with(b"#") {
-                return Some((1, raw_content(&rest[1..])));
-            }
-            Some((1, content(&rest[1..], quote, family == Family::Rust)))
-        }
-        (Family::Script, b'`') => Some((1, content(&rest[1..], quote, true))),
-        (Family::Go, b'`') => Some((
-            1,
-            rest[1..]
-                .iter()
-                .position(|byte| *byte == b'`')
-                .unwrap_or(rest.len() - 1),
-        )),
-        // A character, which may be a quote; a lifetime has no closing quote.
-        (Family::Go, b'\'') => Some((1, content(&rest[1..], quote, false))),
-        (Family::Rust, b'\'') if rest.get(1) == Some(&b'\\') => {
-            Some((1, content(&rest[1..], quote, false)))
-        }
-        (Family::Rust, b'\'') if rest.get(2) == Some(&b'\'') => Some((1, 1)),
-        _ => None,
     }
+    let starts = |quote: &&Quote| rest.starts_with(quote.mark.as_bytes());
+    let quote = grammar.quotes.iter().find(starts)?;
+    let mark = quote.mark.as_bytes();
+    let inside = &rest[mark.len()..];
+    let length = match (quote.escapes, mark) {
+        (true, [mark]) => content(inside, *mark, quote.multiline),
+        _ => position(inside, mark).unwrap_or(inside.len()),
+    };
+    Some((mark.len(), length))
 }
 
 fn content(rest: &[u8], quote: u8, multiline: bool) -> usize {
@@ -304,6 +380,7 @@ const HEALTH: &[&str] = &[
 ];
 
 /// A fact with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fact<T> {
     pub(crate) value: T,
     pub(crate) file: String,

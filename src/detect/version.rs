@@ -5,6 +5,7 @@ use crate::wolfi::{Choice, Pattern, Status, Stream};
 use super::catalog::Catalog;
 use super::document::Document;
 use super::explain::{Candidate, Evidence};
+use super::range::Range;
 use super::repo::Dir;
 
 /// What a source asks for.
@@ -18,6 +19,8 @@ pub(crate) enum Want {
     Python(pep440_rs::VersionSpecifiers),
     /// These leading numbers; a shorter list leaves the rest open.
     Prefix(Vec<u64>),
+    /// A range with the rules of another ecosystem.
+    Range(Range),
     /// These numbers, or anything newer.
     AtLeast(Vec<u64>),
 }
@@ -34,6 +37,7 @@ impl Want {
                 .parse::<pep440_rs::Version>()
                 .is_ok_and(|version| specifiers.contains(&version)),
             Self::Prefix(prefix) => numbers.starts_with(prefix),
+            Self::Range(range) => range.holds(&numbers),
             Self::AtLeast(floor) => {
                 let length = floor.len().max(numbers.len());
                 let pad = |list: &[u64]| -> Vec<u64> {
@@ -65,6 +69,9 @@ impl Want {
                 .map(|one| one.version().release().to_vec())
                 .next(),
             Self::Prefix(prefix) => Some(prefix.clone()),
+            // One without an end is a minimum.
+            Self::Range(range) if range.is_bounded() => range.lowest().map(<[u64]>::to_vec),
+            Self::Range(_) => None,
         }
     }
 }
@@ -226,6 +233,7 @@ fn evidence(stream: &Stream, source: Option<&Source>, wants: &[(&Source, Want)])
         value: stream.package.clone(),
         file: source.map(|source| source.file.clone()),
         line: source.and_then(|source| source.line),
+        written: source.map(|source| source.text.clone()),
         rule: source
             .map_or("version.default", |source| source.rule)
             .to_owned(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::explain::{Evidence, Severity};
+use crate::detect::language::Language;
 use crate::detect::passed_over;
 use crate::detect::provider::{
     Draft, Problem, Provider, Scan, literal_glob, quoted, tree_glob, unavailable,
@@ -81,11 +82,21 @@ struct Package {
     imports: BTreeSet<String>,
 }
 
+const LANGUAGE: Language = Language {
+    name: "Go",
+    build_systems: &["go"],
+    frameworks: &["chi", "echo", "fiber", "gin", "gorilla", "grpc"],
+    manifests: &["go.mod", "main.go"],
+};
+
 impl Provider for Go {
+    fn language(&self) -> &'static Language {
+        &LANGUAGE
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
-        let repo = scan.repo;
         let mut modules: BTreeMap<String, Module> = BTreeMap::new();
-        for dir in repo.dirs().filter(|dir| dir.has("go.mod")) {
+        for dir in scan.dirs_with(&["go.mod"]) {
             if let Some(module) = module(scan, dir.path()) {
                 modules.insert(dir.path().to_owned(), module);
             }
@@ -103,7 +114,7 @@ impl Provider for Go {
 /// Says what keeps `main.go` files outside of any module from being built.
 fn loose_programs(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>) {
     let repo = scan.repo;
-    for dir in repo.dirs().filter(|dir| dir.has("main.go")) {
+    for dir in scan.dirs_with(&["main.go"]) {
         if upwards(dir.path())
             .any(|above| modules.contains_key(above) || repo.has(&join(above, "go.mod")))
         {
@@ -440,7 +451,7 @@ fn app(
     *place = Some(target.clone());
     for file in &package.files {
         if let Some(at) = file.source.find("func main()") {
-            let entry = Evidence::new("entry", &below, "go.package-main");
+            let entry = Evidence::new("entry", &below, "go.package-main").written("func main()");
             draft
                 .evidence
                 .push(entry.at(&file.path, Some(file.source.line(at))));

@@ -9,12 +9,13 @@ mod unsupported;
 
 use super::provider::Provider;
 
-/// Every language, in the order in which they look: a static site is what no other language claims.
+/// Every language, in the order in which they look: JavaScript after the back ends whose assets it may build, and a static
+/// site is what no other language claims.
 pub(crate) static ALL: &[&dyn Provider] = &[
     &go::Go,
-    &node::Node,
     &python::Python,
     &rust::Rust,
+    &node::Node,
     &unsupported::Unsupported,
     &static_site::StaticSite,
 ];

@@ -9,7 +9,10 @@ mod script;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crate::detect::assets::Assets;
 use crate::detect::document::{Document, Syntax};
+use crate::detect::explain::Evidence;
+use crate::detect::language::Language;
 use crate::detect::passed_over;
 use crate::detect::provider::{
     Draft, Problem, Provider, Scan, literal_glob, shown, tree_glob, unavailable,
@@ -120,15 +123,22 @@ impl Project<'_> {
     }
 }
 
+const LANGUAGE: Language = Language {
+    name: "Node.js",
+    build_systems: &["npm", "pnpm", "yarn"],
+    frameworks: &[],
+    manifests: &["package.json", "pnpm-workspace.yaml"],
+};
+
 impl Provider for Node {
+    fn language(&self) -> &'static Language {
+        &LANGUAGE
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
         let packages = packages(scan);
         let mut workspaces: Vec<Workspace> = Vec::new();
-        let repo = scan.repo;
-        for dir in repo.dirs().filter(|dir| {
-            dir.first(&["package.json", "pnpm-workspace.yaml"])
-                .is_some()
-        }) {
+        for dir in scan.dirs_with(&["package.json", "pnpm-workspace.yaml"]) {
             workspaces.extend(workspace::node(scan, dir.path()));
         }
         for package in packages.values() {
@@ -136,6 +146,11 @@ impl Provider for Node {
                 workspace.members.contains(&package.dir) || workspace.root == package.dir
             });
             let is_member = workspace.is_some_and(|workspace| workspace.root != package.dir);
+            if let Some(owner) = scan.claims.get(&package.dir) {
+                let reason = format!("it builds the assets of {owner}");
+                scan.reject(&package.dir, LOOKS_LIKE, reason);
+                continue;
+            }
             if passed_over(scan, &package.dir, LOOKS_LIKE, is_member) {
                 continue;
             }
@@ -148,10 +163,48 @@ impl Provider for Node {
     }
 }
 
+/// What the package.json in `dir` builds for the back end there, `owner`; nothing where it has no build or serves by itself.
+///
+/// The package is then no app of its own.
+pub(super) fn assets(
+    scan: &mut Scan<'_>,
+    dir: &str,
+    owner: &str,
+) -> Result<Option<Assets>, Problem> {
+    let packages = packages(scan);
+    let Some(package) = packages.get(dir) else {
+        return Ok(None);
+    };
+    let workspace = workspace::node(scan, dir);
+    let project = project(scan, &packages, package, workspace.as_ref());
+    if !project.has_build() || matches!(entry::server(scan, &project)?, entry::Found::Server(_)) {
+        return Ok(None);
+    }
+    let manifest = &package.document.file;
+    let chosen = toolchain(scan, &project).map_err(|error| unavailable(manifest, error))?;
+    let steps = manager::steps(scan, &project)?;
+    let mut packages = steps.packages;
+    packages.push(chosen.stream.package.clone());
+    let script = project.build_script();
+    let built = Evidence::new("assets", script, "node.assets");
+    let built = built.at(manifest, package.script_line(script));
+    scan.claims.insert(dir.to_owned(), owner.to_owned());
+    Ok(Some(Assets {
+        packages,
+        env: steps.env,
+        files: steps.files,
+        install: steps.install,
+        commands: steps.build,
+        cache: steps.cache,
+        secrets: secrets(scan, &project),
+        evidence: vec![chosen.evidence, project.manager.evidence.clone(), built],
+    }))
+}
+
 fn packages(scan: &mut Scan<'_>) -> BTreeMap<String, Package> {
     let mut packages = BTreeMap::new();
     let repo = scan.repo;
-    for dir in repo.dirs().filter(|dir| dir.has("package.json")) {
+    for dir in scan.dirs_with(&["package.json"]) {
         let Some(document) = scan.document(&dir.join("package.json"), Syntax::Json) else {
             continue;
         };

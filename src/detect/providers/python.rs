@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::detect::document::{Document, Syntax};
 use crate::detect::explain::Evidence;
+use crate::detect::language::Language;
 use crate::detect::passed_over;
 use crate::detect::provider::{
     Draft, Problem, Provider, Scan, literal_glob, quoted, tree_glob, unavailable,
@@ -128,7 +129,18 @@ impl Project {
     }
 }
 
+const LANGUAGE: Language = Language {
+    name: "Python",
+    build_systems: &["pip", "poetry", "uv"],
+    frameworks: &[],
+    manifests: &["pyproject.toml"],
+};
+
 impl Provider for Python {
+    fn language(&self) -> &'static Language {
+        &LANGUAGE
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
         let repo = scan.repo;
         let dirs: Vec<String> = repo

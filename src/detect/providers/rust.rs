@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::detect::document::{Document, Syntax};
 use crate::detect::explain::Evidence;
+use crate::detect::language::Language;
 use crate::detect::passed_over;
 use crate::detect::provider::{
     Draft, Problem, Provider, Scan, literal_glob, quoted, shown, tree_glob, unavailable,
@@ -103,10 +104,20 @@ struct Bin {
     features: Vec<String>,
 }
 
+const LANGUAGE: Language = Language {
+    name: "Rust",
+    build_systems: &["cargo"],
+    frameworks: &[],
+    manifests: &["Cargo.toml"],
+};
+
 impl Provider for Rust {
+    fn language(&self) -> &'static Language {
+        &LANGUAGE
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
-        let repo = scan.repo;
-        for dir in repo.dirs().filter(|dir| dir.has("Cargo.toml")) {
+        for dir in scan.dirs_with(&["Cargo.toml"]) {
             let path = dir.path();
             let Some(document) = scan.document(&dir.join("Cargo.toml"), Syntax::Toml) else {
                 continue;

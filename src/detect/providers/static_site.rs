@@ -1,6 +1,7 @@
 //! Directories of files that only need to be served.
 
 use crate::detect::explain::Evidence;
+use crate::detect::language::Language;
 use crate::detect::provider::{Draft, Problem, Provider, Scan, lookalike, tree_glob};
 use crate::detect::repo::{Dir, split};
 use crate::spec::{Copy, Kind};
@@ -50,11 +51,21 @@ const LEFT_OUT: &[&str] = &[
     "vercel.json",
 ];
 
+const LANGUAGE: Language = Language {
+    name: "Static sites",
+    build_systems: &["none"],
+    frameworks: &[],
+    manifests: &["index.html"],
+};
+
 impl Provider for StaticSite {
+    fn language(&self) -> &'static Language {
+        &LANGUAGE
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
         let mut sites: Vec<String> = Vec::new();
-        let repo = scan.repo;
-        for dir in repo.dirs().filter(|dir| dir.has("index.html")) {
+        for dir in scan.dirs_with(&["index.html"]) {
             let path = dir.path();
             if sites
                 .iter()

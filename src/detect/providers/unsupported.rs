@@ -1,5 +1,6 @@
 //! Languages that are recognised and not supported.
 
+use crate::detect::language::Language;
 use crate::detect::provider::{Provider, Scan, lookalike, shown};
 use crate::detect::repo::{Dir, upwards};
 
@@ -34,7 +35,18 @@ const MANIFESTS: &[(&str, &str)] = &[
     ("shard.yml", "a Crystal project"),
 ];
 
+const LANGUAGE: Language = Language {
+    name: "Others",
+    build_systems: &[],
+    frameworks: &[],
+    manifests: &[],
+};
+
 impl Provider for Unsupported {
+    fn language(&self) -> &'static Language {
+        &LANGUAGE
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
         let repo = scan.repo;
         for dir in repo.dirs() {

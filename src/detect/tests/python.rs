@@ -209,11 +209,11 @@ fn poetry_chooses_a_python_for_which_it_is_packaged() {
         ("src/job/main.py", "def main(): ...\n"),
     ]);
     let spec = found.spec("job");
-    assert_eq!(spec.build.packages, ["py3.12-poetry-bin", "python-3.12"]);
+    assert_eq!(spec.build.packages, ["py3.13-poetry-bin", "python-3.13"]);
     assert_eq!(
         spec.build.install.commands,
         [
-            "/usr/bin/python3.12 -m venv --without-pip /app/.venv",
+            "/usr/bin/python3.13 -m venv --without-pip /app/.venv",
             "poetry install --only main --no-root"
         ]
     );
