@@ -46,10 +46,12 @@ impl Document {
         })
     }
 
-    /// The value at `keys`.
+    /// The value at `keys`; the elements of a list are numbered from 0.
     pub(crate) fn get(&self, keys: &[&str]) -> Option<&Value> {
-        keys.iter()
-            .try_fold(&self.value, |value, key| value.get(key))
+        keys.iter().try_fold(&self.value, |value, key| match value {
+            Value::Array(list) => list.get(key.parse::<usize>().ok()?),
+            other => other.get(key),
+        })
     }
 
     /// The text at `keys`.

@@ -87,6 +87,7 @@ pub fn detect(repo: &Repo, index: &Index) -> Detection {
     for provider in providers::ALL {
         provider.detect(&mut scan);
     }
+    hints::apply(&mut scan);
     for skipped in repo.skipped() {
         scan.warn(
             &skipped.path,

@@ -8,7 +8,7 @@ use crate::spec::{Health, Kind, Metadata, Spec};
 use super::catalog::Catalog;
 use super::document::{Document, Syntax};
 use super::explain::{Diagnostic, Evidence, Rejected, Severity};
-use super::hints::Hints;
+use super::hints::{self, Gathered, Hints};
 use super::language::Language;
 use super::providers;
 use super::repo::{Dir, Repo, is_within};
@@ -121,9 +121,12 @@ pub(crate) struct Scan<'a> {
     /// The directories whose files are built as a part of another app, by path: what that app is.
     pub(crate) claims: BTreeMap<String, String>,
     /// The directories that hold each of the manifests.
-    manifests: BTreeMap<&'static str, Vec<Dir<'a>>>,
+    manifests: Manifests<'a>,
     documents: BTreeMap<String, Option<Rc<Document>>>,
     elements: BTreeMap<String, Option<Rc<Element>>>,
+    /// The files that may hold hints.
+    hint_files: hints::Files,
+    gathered: Option<Gathered>,
     hints: BTreeMap<String, Rc<Hints>>,
     /// The Cargo workspaces that were asked for, by root.
     pub(crate) cargo: BTreeMap<String, Option<Rc<Workspace>>>,
@@ -131,6 +134,7 @@ pub(crate) struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(repo: &'a Repo, catalog: &'a Catalog<'a>) -> Self {
+        let (manifests, hint_files) = files(repo);
         Self {
             repo,
             catalog,
@@ -138,9 +142,11 @@ impl<'a> Scan<'a> {
             rejected: BTreeSet::new(),
             diagnostics: BTreeSet::new(),
             claims: BTreeMap::new(),
-            manifests: manifests(repo),
+            manifests,
             documents: BTreeMap::new(),
             elements: BTreeMap::new(),
+            hint_files,
+            gathered: None,
             hints: BTreeMap::new(),
             cargo: BTreeMap::new(),
         }
@@ -197,9 +203,23 @@ impl<'a> Scan<'a> {
         if let Some(hints) = self.hints.get(dir) {
             return Rc::clone(hints);
         }
-        let hints = Rc::new(Hints::read(self, dir));
+        let gathered = self.gather();
+        let hints = Rc::new(gathered.hints.get(dir).cloned().unwrap_or_default());
         self.hints.insert(dir.to_owned(), Rc::clone(&hints));
         hints
+    }
+
+    fn gather(&mut self) -> &mut Gathered {
+        let manifests = self.manifests.values().flatten();
+        self.gathered.get_or_insert_with(|| {
+            let dirs = manifests.map(|dir| dir.path().to_owned()).collect();
+            hints::gather(self.repo, &self.hint_files, dirs)
+        })
+    }
+
+    /// All hints, once every language has looked.
+    pub(crate) fn gathered(&mut self) -> Gathered {
+        std::mem::take(self.gather())
     }
 
     fn parse(&mut self, path: &str, syntax: Syntax) -> Option<Rc<Document>> {
@@ -289,8 +309,11 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Where the manifests of all languages are.
-fn manifests(repo: &Repo) -> BTreeMap<&'static str, Vec<Dir<'_>>> {
+/// The directories that hold each of the manifests.
+type Manifests<'a> = BTreeMap<&'static str, Vec<Dir<'a>>>;
+
+/// Where the manifests of all languages are, and the files that may hold hints.
+fn files(repo: &Repo) -> (Manifests<'_>, hints::Files) {
     let names = providers::ALL
         .iter()
         .flat_map(|provider| provider.language().manifests);
@@ -301,8 +324,10 @@ fn manifests(repo: &Repo) -> BTreeMap<&'static str, Vec<Dir<'_>>> {
             names.copied().collect(),
         )
     };
-    let mut found: BTreeMap<&str, Vec<Dir<'_>>> = BTreeMap::new();
+    let mut found: Manifests<'_> = BTreeMap::new();
+    let mut hint_files = hints::Files::new();
     for dir in repo.dirs() {
+        hints::note(dir, &mut hint_files);
         let mut here: BTreeSet<&str> = BTreeSet::new();
         for file in dir.files() {
             here.extend(names.get(file.as_str()));
@@ -314,7 +339,7 @@ fn manifests(repo: &Repo) -> BTreeMap<&'static str, Vec<Dir<'_>>> {
             found.entry(name).or_default().push(dir);
         }
     }
-    found
+    (found, hint_files)
 }
 
 /// Why an app cannot be built as it is.

@@ -1,6 +1,7 @@
 //! Repositories written by the tests, and what has to come out of them.
 
 mod go;
+mod hints;
 mod node;
 mod python;
 mod robustness;
@@ -69,6 +70,24 @@ impl Detection {
         &found
             .unwrap_or_else(|| panic!("`{path}` is not rejected:\n{}", self.explain_text()))
             .reason
+    }
+
+    /// The evidence for a field of an app: value, place and rule.
+    fn evidence(&self, name: &str, field: &str) -> Vec<String> {
+        let apps = self.apps.iter().map(|app| (&app.spec, &app.evidence));
+        let refused = self.refused.iter().map(|app| (&app.spec, &app.evidence));
+        let mut all = apps.chain(refused);
+        let found = all.find(|(spec, _)| spec.metadata.project_name == name);
+        let (_, evidence) =
+            found.unwrap_or_else(|| panic!("no app `{name}`:\n{}", self.explain_text()));
+        let those = evidence.iter().filter(|found| found.field == field);
+        those
+            .map(|found| {
+                let file = found.file.as_deref().unwrap_or("-");
+                let line = found.line.unwrap_or_default();
+                format!("{} {file}:{line} {}", found.value, found.rule)
+            })
+            .collect()
     }
 
     fn messages(&self) -> Vec<String> {

@@ -138,25 +138,15 @@ struct Line {
     line: u64,
 }
 
-fn procfile(scan: &Scan<'_>, dir: &str) -> Vec<Line> {
-    let file = join(dir, "Procfile");
-    let Ok(text) = scan.repo.text(&file) else {
-        return Vec::new();
-    };
-    let lines = text
-        .lines()
-        .zip(1..)
-        .filter(|(line, _)| !line.starts_with('#'));
+fn procfile(scan: &mut Scan<'_>, dir: &str) -> Vec<Line> {
+    let hints = scan.hints(dir);
+    let lines = hints.processes.iter();
     lines
-        .filter_map(|(line, number)| {
-            let (name, text) = line.split_once(':')?;
-            let (name, text) = (name.trim().to_owned(), text.trim().to_owned());
-            Some(Line {
-                name,
-                text,
-                file: file.clone(),
-                line: number,
-            })
+        .map(|(name, process)| Line {
+            name: name.clone(),
+            text: process.value.clone(),
+            file: process.file.clone(),
+            line: process.line,
         })
         .collect()
 }

@@ -776,36 +776,25 @@ const MODULES: &[&str] = &[
     "waitress",
 ];
 
-fn procfile(scan: &Scan<'_>, project: &Project, files: &[File]) -> Result<Option<Start>, Problem> {
-    let path = join(&project.dir, "Procfile");
-    let Ok(text) = scan.repo.text(&path) else {
-        return Ok(None);
-    };
+fn procfile(
+    scan: &mut Scan<'_>,
+    project: &Project,
+    files: &[File],
+) -> Result<Option<Start>, Problem> {
+    let hints = scan.hints(&project.dir);
     let mut processes = BTreeMap::new();
-    let mut web = None;
-    for (line, number) in text.lines().zip(1_u64..) {
-        let Some((name, command)) = line
-            .split_once(':')
-            .filter(|_| !line.trim_start().starts_with('#'))
-        else {
-            continue;
-        };
-        let argv =
-            command_line(command).map_err(|reason| Problem::new(&path, Some(number), reason))?;
-        let name = name.trim().to_owned();
-        if name == "web" || (web.is_none() && name == "worker") {
-            if let Some((name, argv, _, _)) =
-                web.replace((name, argv, number, command.trim().to_owned()))
-            {
-                processes.insert(name, argv);
-            }
-        } else {
-            processes.insert(name, argv);
-        }
+    for (name, process) in &hints.processes {
+        let argv = command_line(&process.value)
+            .map_err(|reason| Problem::new(&process.file, Some(process.line), reason))?;
+        processes.insert(name.clone(), argv);
     }
-    let Some((name, command, line, text)) = web else {
+    let main = ["web", "worker"]
+        .into_iter()
+        .find_map(|name| Some((name, processes.remove(name)?, hints.processes.get(name)?)));
+    let Some((name, command, Fact { value, file, line })) = main else {
         return Ok(None);
     };
+    let (text, path, line) = (value.clone(), file.clone(), *line);
     let is_web = name == "web";
     let port = command
         .iter()
