@@ -115,6 +115,9 @@ pub struct Diagnostic {
     /// The line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
+    /// The column, in characters from 1, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
     /// How grave it is.
     pub severity: Severity,
     /// The fact.
@@ -168,7 +171,10 @@ impl Detection {
                 Severity::Warning => "warning",
                 Severity::Note => "note",
             };
-            let place = place(Some(diagnostic.file.as_str()), diagnostic.line);
+            let mut place = place(Some(diagnostic.file.as_str()), diagnostic.line);
+            if let (Some(_), Some(column)) = (diagnostic.line, diagnostic.column) {
+                place = format!("{}:{column}: ", place.trim_end_matches(": "));
+            }
             let _ = writeln!(text, "{severity}: {}{}", place, plain(&diagnostic.message));
             if let Some(help) = &diagnostic.help {
                 let _ = writeln!(text, "  help: {}", plain(help));

@@ -10,6 +10,7 @@ use super::document::{Document, Syntax};
 use super::explain::{Diagnostic, Evidence, Rejected, Severity};
 use super::hints::{self, Gathered, Hints};
 use super::language::Language;
+use super::overrides::Asked;
 use super::providers;
 use super::repo::{Dir, Repo, is_within};
 use super::source::Fact;
@@ -127,13 +128,17 @@ pub(crate) struct Scan<'a> {
     /// The files that may hold hints.
     hint_files: hints::Files,
     gathered: Option<Gathered>,
+    /// The directories that users name.
+    asked: BTreeSet<String>,
+    /// What users name as the entry point, by directory, and whether a language asked.
+    entries: BTreeMap<String, (Fact<String>, bool)>,
     hints: BTreeMap<String, Rc<Hints>>,
     /// The Cargo workspaces that were asked for, by root.
     pub(crate) cargo: BTreeMap<String, Option<Rc<Workspace>>>,
 }
 
 impl<'a> Scan<'a> {
-    pub(crate) fn new(repo: &'a Repo, catalog: &'a Catalog<'a>) -> Self {
+    pub(crate) fn new(repo: &'a Repo, catalog: &'a Catalog<'a>, asked: &Asked) -> Self {
         let (manifests, hint_files) = files(repo);
         Self {
             repo,
@@ -147,6 +152,12 @@ impl<'a> Scan<'a> {
             elements: BTreeMap::new(),
             hint_files,
             gathered: None,
+            asked: asked.dirs.clone(),
+            entries: asked
+                .entries
+                .iter()
+                .map(|(dir, entry)| (dir.clone(), (entry.clone(), false)))
+                .collect(),
             hints: BTreeMap::new(),
             cargo: BTreeMap::new(),
         }
@@ -209,6 +220,29 @@ impl<'a> Scan<'a> {
         hints
     }
 
+    /// What `peelbox.yaml` names as the entry point of the app in `dir`: a file or target relative to it, or `module:object`.
+    ///
+    /// It wins over everything that a language would choose; asking is taking it.
+    pub(crate) fn entry(&mut self, dir: &str) -> Option<Fact<String>> {
+        let (entry, is_taken) = self.entries.get_mut(dir)?;
+        *is_taken = true;
+        Some(entry.clone())
+    }
+
+    /// Whether `peelbox.yaml` names the directory: then its name is no reason to pass over it.
+    pub(crate) fn is_asked_for(&self, dir: &str) -> bool {
+        self.asked.contains(dir)
+    }
+
+    /// The directories whose entry point a language has asked for.
+    pub(crate) fn taken(&self) -> BTreeSet<String> {
+        let entries = self.entries.iter();
+        entries
+            .filter(|(_, (_, is_taken))| *is_taken)
+            .map(|(dir, _)| dir.clone())
+            .collect()
+    }
+
     fn gather(&mut self) -> &mut Gathered {
         let manifests = self.manifests.values().flatten();
         self.gathered.get_or_insert_with(|| {
@@ -247,6 +281,7 @@ impl<'a> Scan<'a> {
         self.diagnostics.insert(Diagnostic {
             file: file.to_owned(),
             line,
+            column: None,
             severity,
             message,
             help,

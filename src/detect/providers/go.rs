@@ -9,7 +9,7 @@ use crate::detect::provider::{
     Draft, Problem, Provider, Scan, literal_glob, quoted, tree_glob, unavailable,
 };
 use crate::detect::repo::{is_within, join, relative, resolve, split, upwards};
-use crate::detect::source::{self, Family, File, Source};
+use crate::detect::source::{self, Fact, Family, File, Source};
 use crate::detect::version::{self, Tool};
 use crate::detect::workspace::{self, directives};
 use crate::spec::{Copy, Kind};
@@ -174,8 +174,19 @@ fn work(scan: &Scan<'_>, path: &str) -> Option<(String, Vec<String>)> {
 fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: &str) {
     let packages = packages(scan, modules, path);
     let mut found = false;
+    let entry = scan.entry(path);
+    let mut named = false;
     for (dir, package) in packages.iter().filter(|(_, package)| package.is_main) {
         found = true;
+        if let Some(entry) = &entry {
+            if !is_named(&modules[path], dir, &entry.value) {
+                let Fact { value, file, line } = entry;
+                let reason = format!("`{file}:{line}` names `{value}` as the entry");
+                scan.reject(dir, LOOKS_LIKE, reason);
+                continue;
+            }
+            named = true;
+        }
         let below = dir
             .get(path.len()..)
             .unwrap_or_default()
@@ -196,6 +207,16 @@ fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: 
             Err(problem) => scan.abstain(dir, LOOKS_LIKE, problem),
         }
     }
+    if let Some(entry) = entry.filter(|_| found && !named) {
+        let message = format!("`{}` is no main package of the module", entry.value);
+        scan.tell(
+            Severity::Error,
+            &entry.file,
+            Some(entry.line),
+            message,
+            None,
+        );
+    }
     if !found {
         scan.reject(
             path,
@@ -203,6 +224,14 @@ fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: 
             "it has no `package main` with a `func main`: it is a library",
         );
     }
+}
+
+/// Whether users mean this main package: by its directory, a file in it or the name of its program.
+fn is_named(module: &Module, dir: &str, entry: &str) -> bool {
+    let path = resolve(&module.dir, entry).unwrap_or_default();
+    path == dir
+        || (path.ends_with(".go") && split(&path).0 == dir)
+        || target_name(module, dir) == entry
 }
 
 /// The packages of a module by directory, without those of modules nested in it.
@@ -317,9 +346,9 @@ fn closure<'p>(
 /// What the sources of one program say.
 struct Facts {
     listens: Option<(String, u64, String)>,
-    port: Option<source::Fact<u16>>,
+    port: Option<Fact<u16>>,
     reads_port: bool,
-    health: Option<source::Fact<String>>,
+    health: Option<Fact<String>>,
     framework: Option<&'static str>,
     is_cli: bool,
     needs_cgo: bool,
@@ -366,8 +395,8 @@ fn facts(scan: &Scan<'_>, module: &Module, packages: &[&Package]) -> Facts {
 }
 
 /// The port in a literal address, or beside a read of `PORT`.
-fn port(files: &[&File]) -> Option<source::Fact<u16>> {
-    let mut found: Vec<source::Fact<u16>> = Vec::new();
+fn port(files: &[&File]) -> Option<Fact<u16>> {
+    let mut found: Vec<Fact<u16>> = Vec::new();
     for file in files {
         let near_port = file
             .source

@@ -177,7 +177,7 @@ pub(super) fn assets(
     };
     let workspace = workspace::node(scan, dir);
     let project = project(scan, &packages, package, workspace.as_ref());
-    if !project.has_build() || matches!(entry::server(scan, &project)?, entry::Found::Server(_)) {
+    if !project.has_build() || matches!(entry::own(scan, &project)?, entry::Found::Server(_)) {
         return Ok(None);
     }
     let manifest = &package.document.file;

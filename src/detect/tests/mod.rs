@@ -3,6 +3,7 @@
 mod go;
 mod hints;
 mod node;
+mod overrides;
 mod python;
 mod robustness;
 mod rust;

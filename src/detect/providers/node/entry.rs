@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::detect::document::{Document, Syntax};
 use crate::detect::explain::{Candidate, Evidence};
-use crate::detect::provider::{Problem, Scan};
+use crate::detect::provider::{Problem, Scan, quoted};
 use crate::detect::repo::{is_within, join, relative, resolve, split};
 use crate::detect::source::{self, Fact, Family, File};
 use crate::spec::Copy;
@@ -68,8 +68,31 @@ const SCRIPTS: &[&str] = &[
     "start",
 ];
 
-/// Finds the program of a package.
+/// Finds the program of a package: the one that users name, else its own.
 pub(super) fn server(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Found, Problem> {
+    match scan.entry(&project.package.dir) {
+        Some(entry) => named(scan, project, &entry),
+        None => own(scan, project),
+    }
+}
+
+/// The script or file that users name.
+fn named(
+    scan: &mut Scan<'_>,
+    project: &Project<'_>,
+    entry: &Fact<String>,
+) -> Result<Found, Problem> {
+    let Fact { value, file, line } = entry;
+    let resolved = match script::resolve(project, value) {
+        Some(resolved) => resolved,
+        None => script::resolve_line(project, &format!("node {}", quoted(value))),
+    };
+    let evidence = Evidence::new("start", value, "override").at(file, Some(*line));
+    found(scan, project, resolved, evidence)
+}
+
+/// The program that the package names itself.
+pub(super) fn own(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Found, Problem> {
     let package = project.package;
     let mut losing = Vec::new();
     let mut lines = procfile(scan, &package.dir);
@@ -227,7 +250,7 @@ fn found(
         Resolved::Refused(reason) => Err(problem(format!(
             "the start script cannot become a command: {reason}"
         ))
-        .help("add a script `start:prod` that is one command")),
+        .help("add a script `start:prod` that is one command, or name a file in peelbox.yaml: `entry: server.js`")),
     }
 }
 
