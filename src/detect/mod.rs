@@ -26,6 +26,7 @@ use crate::wolfi::Index;
 
 pub use explain::{Candidate, Diagnostic, Evidence, Rejected, Severity};
 pub use language::Language;
+pub use overrides::FILES as OVERRIDES;
 pub use repo::{OpenError, Repo};
 
 use catalog::Catalog;

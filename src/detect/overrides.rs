@@ -11,8 +11,8 @@ use super::repo::{Repo, is_within, resolve};
 use super::source::Fact;
 use super::{App, Detection, Refused};
 
-/// The names of the file; the first one counts.
-const FILES: &[&str] = &["peelbox.yaml", "peelbox.yml"];
+/// The names of a file with overrides; where a directory has several, the first one counts.
+pub const FILES: &[&str] = &["peelbox.yaml", "peelbox.yml"];
 
 /// The overrides of a repository, those of outer directories first.
 #[derive(Debug, Default)]
@@ -86,11 +86,13 @@ impl Overrides {
                 says,
             })),
             Err(errors) => {
-                for problem in errors.problems {
+                let last = errors.problems.len();
+                for (problem, number) in errors.problems.iter().zip(1..) {
                     let (line, column) = (problem.line as u64, problem.column as u64);
-                    let help = "`peelbox schema --overrides` prints what it may have".to_owned();
+                    let help = "`peelbox schema --overrides` prints what it may have";
+                    let help = (number == last).then(|| help.to_owned());
                     let message = problem.fault.to_string();
-                    self.problem(file, Some(line), Some(column), message, Some(help));
+                    self.problem(file, Some(line), Some(column), message, help);
                 }
             }
         }

@@ -204,7 +204,14 @@ fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: 
         }
         match app(scan, modules, &packages, path, dir, package) {
             Ok(draft) => scan.drafts.push(draft),
-            Err(problem) => scan.abstain(dir, LOOKS_LIKE, problem),
+            Err(problem) => {
+                let mut draft = Draft::new(path, Kind::Worker, "go", "go");
+                // What it does is not known as long as it is not looked at.
+                draft.spec.metadata.kind = None;
+                name(&mut draft, &modules[path], dir);
+                found_main(&mut draft, package, path, dir);
+                scan.refuse(draft, problem);
+            }
         }
     }
     if let Some(entry) = entry.filter(|_| found && !named) {
@@ -452,6 +459,31 @@ fn data(scan: &Scan<'_>, module: &Module, files: &[&File]) -> Vec<String> {
         .collect()
 }
 
+/// Names a draft after its program.
+fn name(draft: &mut Draft, module: &Module, main: &str) -> String {
+    let target = target_name(module, main);
+    let place = if main == module.dir {
+        &mut draft.fallback
+    } else {
+        &mut draft.target
+    };
+    *place = Some(target.clone());
+    target
+}
+
+/// The evidence for the program of a main package.
+fn found_main(draft: &mut Draft, package: &Package, path: &str, main: &str) {
+    for file in &package.files {
+        if let Some(at) = file.source.find("func main()") {
+            let entry = Evidence::new("entry", relative(path, main), "go.package-main");
+            let entry = entry.written("func main()");
+            draft
+                .evidence
+                .push(entry.at(&file.path, Some(file.source.line(at))));
+        }
+    }
+}
+
 fn app(
     scan: &mut Scan<'_>,
     modules: &BTreeMap<String, Module>,
@@ -471,21 +503,8 @@ fn app(
     };
     let mut draft = Draft::new(path, kind, "go", "go");
     let below = relative(path, main);
-    let target = target_name(module, main);
-    let place = if main == path {
-        &mut draft.fallback
-    } else {
-        &mut draft.target
-    };
-    *place = Some(target.clone());
-    for file in &package.files {
-        if let Some(at) = file.source.find("func main()") {
-            let entry = Evidence::new("entry", &below, "go.package-main").written("func main()");
-            draft
-                .evidence
-                .push(entry.at(&file.path, Some(file.source.line(at))));
-        }
-    }
+    let target = name(&mut draft, module, main);
+    found_main(&mut draft, package, path, main);
     draft.evidence.push(chosen.evidence.clone());
     build(
         scan,
