@@ -6,7 +6,7 @@ use super::catalog::Catalog;
 use super::document::Document;
 use super::explain::{Candidate, Evidence};
 use super::range::Range;
-use super::repo::Dir;
+use super::repo::{Dir, split};
 
 /// What a source asks for.
 #[derive(Clone, Debug)]
@@ -149,7 +149,7 @@ pub(crate) fn choose_except(
 ) -> Result<Chosen, Unavailable> {
     let mut warnings = Vec::new();
     let mut wants = Vec::new();
-    for source in sources {
+    for source in nearest_first(sources) {
         match (tool.read)(source) {
             Ok(want) => wants.push((source, want)),
             Err(why) => {
@@ -192,6 +192,37 @@ pub(crate) fn choose_except(
         stream,
         warnings,
     })
+}
+
+/// The same, with the files that say nothing but versions in the order of their directories: the nearest wins, whatever its name.
+fn nearest_first(sources: &[Source]) -> Vec<&Source> {
+    let is_file = |source: &&Source| {
+        matches!(
+            source.rule,
+            "version.file" | "version.mise" | "version.tool-versions"
+        )
+    };
+    let mut files: Vec<&Source> = sources.iter().filter(is_file).collect();
+    // All of them lie on the way up from one app.
+    files.sort_by_key(|source| std::cmp::Reverse(home(&source.file).len()));
+    let mut files = files.into_iter();
+    let in_place = sources.iter().map(|source| match is_file(&source) {
+        true => files.next().unwrap_or(source),
+        false => source,
+    });
+    in_place.collect()
+}
+
+/// The directory that a file with versions is about.
+fn home(file: &str) -> &str {
+    let name = MISE.iter().find(|name| {
+        let above = file.strip_suffix(**name);
+        above.is_some_and(|above| above.is_empty() || above.ends_with('/'))
+    });
+    match name {
+        Some(name) => file[..file.len() - name.len()].trim_end_matches('/'),
+        None => split(file).0,
+    }
 }
 
 fn unmaintained(choice: &Choice, source: Option<&Source>) -> (String, Option<u64>, String) {
@@ -299,7 +330,17 @@ fn substitute(
     })
 }
 
-/// What `.tool-versions` and `mise.toml` ask for, from `dir` upwards; the nearest comes first.
+/// Where mise looks in a directory, best first: <https://mise.jdx.dev/configuration.html>. Those for one machine are left out.
+const MISE: &[&str] = &[
+    "mise.toml",
+    ".mise.toml",
+    "mise/config.toml",
+    ".mise/config.toml",
+    ".config/mise.toml",
+    ".config/mise/config.toml",
+];
+
+/// What `.tool-versions` and mise's files ask for, from `dir` upwards; the nearest comes first.
 pub(crate) fn tool_versions(
     dir: Dir<'_>,
     tool: &Tool,
@@ -307,32 +348,13 @@ pub(crate) fn tool_versions(
 ) -> Vec<Source> {
     let mut sources = Vec::new();
     for dir in dir.upwards() {
-        for name in ["mise.toml", ".mise.toml"] {
-            if !dir.has(name) {
+        for name in MISE {
+            let (below, file) = split(name);
+            if !dir.below(below).is_some_and(|dir| dir.has(file)) {
                 continue;
             }
-            let Some(mise) = document(&dir.join(name)) else {
-                continue;
-            };
-            for key in tool.asdf {
-                let text = mise
-                    .str(&["tools", key])
-                    .or_else(|| mise.str(&["tools", key, "version"]))
-                    .map(str::to_owned)
-                    .or_else(|| {
-                        mise.strings(&["tools", key])
-                            .first()
-                            .map(|text| (*text).to_owned())
-                    });
-                if let Some(text) = text {
-                    let line = mise.line(&["tools", key]);
-                    sources.push(Source {
-                        text,
-                        file: mise.file.clone(),
-                        line,
-                        rule: "version.mise",
-                    });
-                }
+            if let Some(mise) = document(&dir.join(name)) {
+                sources.extend(tool.asdf.iter().filter_map(|key| mise_source(&mise, key)));
             }
         }
         let Ok(text) = dir.text(".tool-versions") else {
@@ -353,6 +375,35 @@ pub(crate) fn tool_versions(
         }
     }
     sources
+}
+
+/// The version of a tool in a file of mise: a text, a number, a table with `version`, or a list of those, of which the first one
+/// is active.
+fn mise_source(mise: &Document, key: &str) -> Option<Source> {
+    let full = format!("core:{key}");
+    let key = [key, full.as_str()]
+        .into_iter()
+        .find(|key| mise.get(&["tools", key]).is_some())?;
+    let places: [&[&str]; 4] = [
+        &["tools", key],
+        &["tools", key, "version"],
+        &["tools", key, "0"],
+        &["tools", key, "0", "version"],
+    ];
+    places.into_iter().find_map(|keys| {
+        let text = match mise.get(keys)? {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        let text = text.strip_prefix("prefix:").unwrap_or(&text).to_owned();
+        Some(Source {
+            text,
+            file: mise.file.clone(),
+            line: mise.line(keys),
+            rule: "version.mise",
+        })
+    })
 }
 
 /// What files that hold nothing but a version ask for, from `dir` upwards.
@@ -407,7 +458,9 @@ pub(crate) fn numbers(text: &str) -> Vec<u64> {
 pub(crate) fn exact(text: &str) -> Result<Vec<u64>, String> {
     let text = text.trim().trim_start_matches('v');
     let numbers = numbers(text);
-    if numbers.is_empty() || text.split('.').count() != numbers.len() {
+    // A pre-release may follow; what makes a range of it may not.
+    let is_range = text.contains(|c: char| c.is_whitespace() || "<>=|,^~*".contains(c));
+    if is_range || numbers.is_empty() || text.split('.').count() != numbers.len() {
         return Err("it is neither a number nor a known alias".to_owned());
     }
     Ok(numbers)
@@ -438,9 +491,27 @@ pub(crate) fn node(source: &Source) -> Result<Want, String> {
     if let Ok(numbers) = exact(text) {
         return Ok(Want::Prefix(numbers));
     }
-    nodejs_semver::Range::parse(text)
+    let alternatives = text.split("||").map(|one| hyphen(one.trim()));
+    let text: Vec<String> = alternatives.collect();
+    nodejs_semver::Range::parse(text.join(" || "))
         .map(Want::Node)
         .map_err(|_| "it is no range".to_owned())
+}
+
+/// `18 - 22` as comparisons: all of 22 is in it, which the parser does not know.
+fn hyphen(text: &str) -> String {
+    let ends = text.split_once(" - ").and_then(|(from, to)| {
+        let (from, to) = (exact(from).ok()?, exact(to).ok()?);
+        Some((padded(&from), to))
+    });
+    match ends {
+        Some((from, to)) if to.len() < 3 => match super::range::next(&to) {
+            Some(end) => format!(">={from} <{}", padded(&end)),
+            None => format!(">={from}"),
+        },
+        Some((from, to)) => format!(">={from} <={}", padded(&to)),
+        None => text.to_owned(),
+    }
 }
 
 /// Node's names of its long-term support lines (nodejs/Release), oldest first.

@@ -2,12 +2,14 @@
 
 mod go;
 mod hints;
+mod names;
 mod node;
 mod overrides;
 mod python;
 mod robustness;
 mod rust;
 mod static_site;
+mod versions;
 
 use std::path::Path;
 
