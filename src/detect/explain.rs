@@ -201,13 +201,12 @@ fn explain_spec(spec: &Spec, evidence: &[Evidence], text: &mut String) {
     .flatten()
     .map(String::as_str)
     .collect();
-    let _ = writeln!(
-        text,
-        "{} ({}): {}",
-        plain(&metadata.project_name),
-        plain(&metadata.path),
-        what.join(", ")
-    );
+    let what = match what.as_slice() {
+        [] => String::new(),
+        what => format!(": {}", what.join(", ")),
+    };
+    let (name, path) = (plain(&metadata.project_name), plain(&metadata.path));
+    let _ = writeln!(text, "{name} ({path}){what}");
     if let Some(reasoning) = &metadata.reasoning {
         let _ = writeln!(text, "  {}", plain(reasoning));
     }

@@ -235,9 +235,11 @@ fn merge(into: &mut Json, key: &Key, node: &Node, at: &str, changes: &mut Vec<Ch
                     is_new
                 });
             }
-            let list = Json::Array(list);
-            let shown = list.to_string();
-            map.insert(key.name.clone(), list);
+            let shown = match list.as_slice() {
+                [Json::Number(one)] => one.to_string(),
+                _ => Json::Array(list.clone()).to_string(),
+            };
+            map.insert(key.name.clone(), Json::Array(list));
             shown
         }
         Value::Bool(text) | Value::Number(text) | Value::Text(text) => {

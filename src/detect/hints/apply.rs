@@ -111,7 +111,10 @@ fn unclaimed(scan: &mut Scan<'_>, dir: &str, hints: &Hints) {
         .iter()
         .find(|rejected| rejected.path == shown(dir));
     let Some(rejected) = rejected else {
-        let reason = format!("{at} names it ({}), and no language knows it", named.value);
+        let reason = format!(
+            "{} in {at} makes an app of it, and no language knows it",
+            named.value
+        );
         scan.reject(dir, "an app", reason);
         return;
     };

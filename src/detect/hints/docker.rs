@@ -336,7 +336,7 @@ impl Stage {
         }
         self.hints
             .named
-            .push(fact("its last stage".to_owned(), file, start));
+            .push(fact("the last stage".to_owned(), file, start));
         self.hints
     }
 }

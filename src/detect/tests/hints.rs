@@ -225,11 +225,11 @@ fn what_others_take_for_an_app_and_no_language_knows_is_rejected_with_the_reason
     ]);
     assert_eq!(
         found.reason("legacy"),
-        "`compose.yml:2` names it (the service `legacy`), and no language knows it"
+        "the service `legacy` in `compose.yml:2` makes an app of it, and no language knows it"
     );
     assert_eq!(
         found.reason("proxy"),
-        "`proxy/Dockerfile:1` names it (its last stage), and no language knows it"
+        "the last stage in `proxy/Dockerfile:1` makes an app of it, and no language knows it"
     );
     assert_eq!(found.spec("mail").runtime.ports, [25]);
     assert_eq!(

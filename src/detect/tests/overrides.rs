@@ -87,7 +87,7 @@ fn every_changed_field_has_evidence_and_the_old_value_is_among_the_losers() {
         .unwrap();
     assert_eq!(
         (port.value.as_str(), port.rule.as_str(), port.line),
-        ("[9000]", "override", Some(4))
+        ("9000", "override", Some(4))
     );
     assert_eq!(port.written.as_deref(), Some("ports"));
     assert_eq!(port.losing[0].value, "8080");

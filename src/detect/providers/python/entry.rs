@@ -266,7 +266,8 @@ fn served(project: &Project, files: &[File], object: Object) -> Result<Start, Pr
     let target = format!("{}:{}", object.module, object.name);
     let command = server(project, &object, &target, number)?;
     let evidence = Evidence::new("start", &target, &format!("python.{}", object.framework))
-        .at(&object.file, Some(object.line));
+        .at(&object.file, Some(object.line))
+        .written(&object.name);
     Ok(Start {
         kind: Some(Kind::Web),
         command,
