@@ -194,6 +194,27 @@ impl Override {
 /// Lists in which nothing is there twice.
 const SETS: &[&str] = &["cache", "context", "files", "packages", "ports", "writable"];
 
+/// A list with the old one in the place of its mark.
+fn spliced(items: &[Node], old: Option<&Vec<Json>>, is_set: bool) -> Vec<Json> {
+    let mut list: Vec<Json> = Vec::new();
+    for item in items {
+        if is_rest_mark(item) {
+            list.extend(old.into_iter().flatten().cloned());
+        } else {
+            list.push(plain(item));
+        }
+    }
+    if is_set {
+        let mut seen: Vec<Json> = Vec::new();
+        list.retain(|item| {
+            let is_new = !seen.contains(item);
+            seen.push(item.clone());
+            is_new
+        });
+    }
+    list
+}
+
 fn merge(into: &mut Json, key: &Key, node: &Node, at: &str, changes: &mut Vec<Change>) {
     let full = join(at, &key.name);
     if !into.is_object() {
@@ -219,22 +240,7 @@ fn merge(into: &mut Json, key: &Key, node: &Node, at: &str, changes: &mut Vec<Ch
         }
         Value::List(items) => {
             let old = map.get(&key.name).and_then(Json::as_array);
-            let mut list: Vec<Json> = Vec::new();
-            for item in items {
-                if is_rest_mark(item) {
-                    list.extend(old.into_iter().flatten().cloned());
-                } else {
-                    list.push(plain(item));
-                }
-            }
-            if SETS.contains(&key.name.as_str()) {
-                let mut seen: Vec<Json> = Vec::new();
-                list.retain(|item| {
-                    let is_new = !seen.contains(item);
-                    seen.push(item.clone());
-                    is_new
-                });
-            }
+            let list = spliced(items, old, SETS.contains(&key.name.as_str()));
             let shown = match list.as_slice() {
                 [Json::Number(one)] => one.to_string(),
                 _ => Json::Array(list.clone()).to_string(),

@@ -90,6 +90,34 @@ struct Instruction {
 }
 
 impl Instruction {
+    fn new(part: &str, line: &str, number: u64) -> Self {
+        let word = part.split_whitespace().next().unwrap_or_default();
+        let mut instruction = Self {
+            keyword: word.to_ascii_uppercase(),
+            text: String::new(),
+            lines: Vec::new(),
+        };
+        instruction.add(part.get(word.len()..).unwrap_or_default(), line, number);
+        instruction
+    }
+
+    fn add(&mut self, part: &str, line: &str, number: u64) {
+        self.text.push(' ');
+        self.text.push_str(part.trim());
+        self.lines.push((number, line.to_owned()));
+    }
+
+    /// The line that ends the text which follows, where one does.
+    fn heredoc(&self, part: &str) -> Option<String> {
+        if !matches!(self.keyword.as_str(), "RUN" | "COPY" | "ADD") {
+            return None;
+        }
+        let (_, word) = part.split_once("<<")?;
+        let word = word.trim_start_matches('-').split_whitespace().next()?;
+        let word = word.trim_matches(['"', '\'']);
+        (!word.is_empty()).then(|| word.to_owned())
+    }
+
     /// The line that holds `text`.
     fn line(&self, text: &str) -> u64 {
         let found = self.lines.iter().find(|(_, line)| line.contains(text));
@@ -102,27 +130,29 @@ impl Instruction {
 /// The most instructions that are read.
 const MOST: usize = 2000;
 
-fn instructions(text: &str) -> Vec<Instruction> {
-    let escape = if text
-        .lines()
-        .take(5)
-        .any(|line| line.replace(' ', "").eq_ignore_ascii_case("#escape=`"))
-    {
+/// What joins lines, which a comment at the top may change.
+fn escape(text: &str) -> char {
+    let is_other = |line: &str| line.replace(' ', "").eq_ignore_ascii_case("#escape=`");
+    if text.lines().take(5).any(is_other) {
         '`'
     } else {
         '\\'
-    };
+    }
+}
+
+fn instructions(text: &str) -> Vec<Instruction> {
+    let escape = escape(text);
     let mut found: Vec<Instruction> = Vec::new();
     let mut open: Option<Instruction> = None;
     let mut heredoc: Option<String> = None;
     for (line, number) in text.lines().zip(1..) {
+        let trimmed = line.trim();
         if let Some(end) = &heredoc {
-            if line.trim() == end {
+            if trimmed == end {
                 heredoc = None;
             }
             continue;
         }
-        let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with('#') {
             continue;
         }
@@ -130,33 +160,14 @@ fn instructions(text: &str) -> Vec<Instruction> {
             Some(part) => (part.trim_end(), true),
             None => (trimmed, false),
         };
-        let mut instruction = open.take().unwrap_or_else(|| {
-            let keyword = part.split_whitespace().next().unwrap_or_default();
-            Instruction {
-                keyword: keyword.to_ascii_uppercase(),
-                text: String::new(),
-                lines: Vec::new(),
+        let instruction = match open.take() {
+            Some(mut instruction) => {
+                instruction.add(part, line, number);
+                instruction
             }
-        });
-        let rest = if instruction.lines.is_empty() {
-            part.get(instruction.keyword.len()..).unwrap_or_default()
-        } else {
-            part
+            None => Instruction::new(part, line, number),
         };
-        instruction.text.push(' ');
-        instruction.text.push_str(rest.trim());
-        instruction.lines.push((number, line.to_owned()));
-        if matches!(instruction.keyword.as_str(), "RUN" | "COPY" | "ADD")
-            && let Some((_, word)) = part.split_once("<<")
-        {
-            let word = word
-                .trim_start_matches('-')
-                .split_whitespace()
-                .next()
-                .unwrap_or_default();
-            heredoc =
-                Some(word.trim_matches(['"', '\'']).to_owned()).filter(|word| !word.is_empty());
-        }
+        heredoc = instruction.heredoc(part);
         if goes_on {
             open = Some(instruction);
         } else {

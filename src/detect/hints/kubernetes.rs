@@ -117,12 +117,6 @@ fn container(
     workload: Option<&str>,
 ) -> Option<Workload> {
     let value = document.get(keys)?;
-    let file = document.file.as_str();
-    let at = |more: &[&str]| {
-        let mut all = keys.to_vec();
-        all.extend(more);
-        document.line(&all).map_or(0, |line| line + offset)
-    };
     let image = value.get("image")?.as_str()?;
     let name = value.get("name").and_then(Value::as_str);
     let names = [
@@ -130,70 +124,115 @@ fn container(
         workload.map(str::to_owned),
         name.map(str::to_owned),
     ];
-    let mut hints = Hints::default();
-    let what = format!("the container `{}`", name.unwrap_or(image));
-    hints.named.push(fact(what, file, at(&["name"])));
-    let list = |key: &str| {
-        value
-            .get(key)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
+    let mut container = Container {
+        document,
+        keys,
+        offset,
+        value,
+        hints: Hints::default(),
     };
-    let mut ports: Vec<(&str, u16)> = Vec::new();
-    for (number, port) in list("ports").enumerate().take(50) {
-        let declared = port.get("containerPort").and_then(Value::as_u64);
-        let declared = declared.and_then(|port| u16::try_from(port).ok());
-        let is_tcp = port.get("protocol").and_then(Value::as_str) != Some("UDP");
-        if let Some(declared) = declared.filter(|port| is_tcp && *port > 0) {
-            ports.push((
-                port.get("name").and_then(Value::as_str).unwrap_or_default(),
-                declared,
-            ));
-            let line = at(&["ports", &number.to_string(), "containerPort"]);
-            hints.listens_on(fact(declared, file, line));
-        }
-    }
-    for probe in ["readinessProbe", "livenessProbe", "startupProbe"] {
-        let Some(get) = value.get(probe).and_then(|probe| probe.get("httpGet")) else {
-            continue;
-        };
-        let path = get.get("path").and_then(Value::as_str).unwrap_or_default();
-        let path = path.split('?').next().unwrap_or_default();
-        let is_path = path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic());
-        let line = at(&[probe, "httpGet", "path"]);
-        hints
-            .web
-            .get_or_insert_with(|| fact("httpGet".to_owned(), file, at(&[probe, "httpGet"])));
-        if is_path {
-            hints.health = Some(fact(path.to_owned(), file, line));
-            hints.health_port = match get.get("port") {
-                Some(Value::String(name)) => ports
-                    .iter()
-                    .find(|(known, _)| known == name)
-                    .map(|(_, port)| *port),
-                Some(port) => port.as_u64().and_then(|port| u16::try_from(port).ok()),
-                None => None,
-            };
-            break;
-        }
-    }
-    let words: Vec<Value> = list("command").chain(list("args")).cloned().collect();
-    if let Some(line) = compose::command(&Value::Array(words)) {
-        let key = if value.get("command").is_some() {
-            "command"
-        } else {
-            "args"
-        };
-        hints.commands.push(fact(line, file, at(&[key, "0"])));
-    }
-    for (number, variable) in list("env").enumerate().take(200) {
-        if let Some(name) = variable.get("name").and_then(Value::as_str) {
-            hints.expects(name, file, at(&["env", &number.to_string(), "name"]));
-        }
-    }
+    let what = format!("the container `{}`", name.unwrap_or(image));
+    let line = container.line(&["name"]);
+    let named = fact(what, &document.file, line);
+    container.hints.named.push(named);
+    let ports = container.ports();
+    container.probes(&ports);
+    container.command();
+    container.environment();
     Some(Workload {
         names: names.into_iter().flatten().collect(),
-        hints,
+        hints: container.hints,
     })
+}
+
+/// A container while its hints are collected.
+struct Container<'d> {
+    document: &'d Document,
+    keys: &'d [&'d str],
+    /// The lines before its document.
+    offset: u64,
+    value: &'d Value,
+    hints: Hints,
+}
+
+impl<'d> Container<'d> {
+    fn line(&self, more: &[&str]) -> u64 {
+        let mut all = self.keys.to_vec();
+        all.extend(more);
+        let line = self.document.line(&all);
+        line.map_or(0, |line| line + self.offset)
+    }
+
+    fn list(&self, key: &str) -> impl Iterator<Item = &'d Value> + use<'d> {
+        let list = self.value.get(key).and_then(Value::as_array);
+        list.into_iter().flatten().take(200)
+    }
+
+    /// Its ports with their names.
+    fn ports(&mut self) -> Vec<(&'d str, u16)> {
+        let mut ports = Vec::new();
+        for (number, port) in self.list("ports").enumerate() {
+            let declared = port.get("containerPort").and_then(Value::as_u64);
+            let declared = declared.and_then(|port| u16::try_from(port).ok());
+            let is_tcp = port.get("protocol").and_then(Value::as_str) != Some("UDP");
+            if let Some(declared) = declared.filter(|port| is_tcp && *port > 0) {
+                let name = port.get("name").and_then(Value::as_str);
+                ports.push((name.unwrap_or_default(), declared));
+                let line = self.line(&["ports", &number.to_string(), "containerPort"]);
+                let port = fact(declared, &self.document.file, line);
+                self.hints.listens_on(port);
+            }
+        }
+        ports
+    }
+
+    fn probes(&mut self, ports: &[(&str, u16)]) {
+        let file = &self.document.file;
+        for probe in ["readinessProbe", "livenessProbe", "startupProbe"] {
+            let asked = self.value.get(probe).and_then(|probe| probe.get("httpGet"));
+            let Some(asked) = asked else {
+                continue;
+            };
+            if self.hints.web.is_none() {
+                let line = self.line(&[probe, "httpGet"]);
+                self.hints.web = Some(fact("httpGet".to_owned(), file, line));
+            }
+            let path = asked.get("path").and_then(Value::as_str).unwrap_or("");
+            let path = path.split('?').next().unwrap_or_default();
+            if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()) {
+                let line = self.line(&[probe, "httpGet", "path"]);
+                self.hints.health = Some(fact(path.to_owned(), file, line));
+                self.hints.health_port = match asked.get("port") {
+                    Some(Value::String(name)) => {
+                        let known = ports.iter().find(|(known, _)| known == name);
+                        known.map(|(_, port)| *port)
+                    }
+                    Some(port) => port.as_u64().and_then(|port| u16::try_from(port).ok()),
+                    None => None,
+                };
+                return;
+            }
+        }
+    }
+
+    fn command(&mut self) {
+        let words = self.list("command").chain(self.list("args"));
+        let words: Vec<Value> = words.cloned().collect();
+        if let Some(line) = compose::command(&Value::Array(words)) {
+            let has_command = self.value.get("command").is_some();
+            let key = if has_command { "command" } else { "args" };
+            let number = self.line(&[key, "0"]);
+            let command = fact(line, &self.document.file, number);
+            self.hints.commands.push(command);
+        }
+    }
+
+    fn environment(&mut self) {
+        for (number, variable) in self.list("env").enumerate() {
+            if let Some(name) = variable.get("name").and_then(Value::as_str) {
+                let line = self.line(&["env", &number.to_string(), "name"]);
+                self.hints.expects(name, &self.document.file, line);
+            }
+        }
+    }
 }

@@ -417,7 +417,7 @@ fn port(files: &[&File]) -> Option<Fact<u16>> {
                 .map(|(port, _)| port)
                 .or_else(|| if beside { source::port(text) } else { None });
             if let Some(value) = value {
-                found.push(source::Fact {
+                found.push(Fact {
                     value,
                     file: file.path.clone(),
                     line: file.source.line(*at),
