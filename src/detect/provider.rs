@@ -125,6 +125,8 @@ pub(crate) struct Scan<'a> {
     documents: BTreeMap<String, Option<Rc<Document>>>,
     elements: BTreeMap<String, Option<Rc<Element>>>,
     hints: BTreeMap<String, Rc<Hints>>,
+    /// The packages of Node.js, once they were asked for.
+    pub(crate) node: Option<Rc<providers::NodePackages>>,
     /// The Cargo workspaces that were asked for, by root.
     pub(crate) cargo: BTreeMap<String, Option<Rc<Workspace>>>,
 }
@@ -142,6 +144,7 @@ impl<'a> Scan<'a> {
             documents: BTreeMap::new(),
             elements: BTreeMap::new(),
             hints: BTreeMap::new(),
+            node: None,
             cargo: BTreeMap::new(),
         }
     }
