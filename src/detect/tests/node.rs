@@ -6,6 +6,17 @@ const LOCK: (&str, &str) = (
     r#"{"lockfileVersion": 3, "packages": {}}"#,
 );
 
+/// Why the app of this name cannot be built, with its place.
+fn refusal(found: &super::Detection, name: &str) -> String {
+    let refused = found
+        .refused
+        .iter()
+        .find(|refused| refused.spec.metadata.project_name == name)
+        .unwrap_or_else(|| panic!("`{name}` is not refused:\n{}", found.explain_text()));
+    let line = refused.line.map(|line| format!(":{line}")).unwrap_or_default();
+    format!("{}{line}: {}", refused.file, refused.reason)
+}
+
 fn app(manifest: &str, more: &[(&str, &str)]) -> super::Detection {
     let mut files = vec![("package.json", manifest), LOCK];
     files.extend_from_slice(more);
@@ -99,8 +110,8 @@ fn a_start_that_nothing_builds_is_refused() {
     );
     assert_eq!(found.names(), [""; 0]);
     assert_eq!(
-        found.messages(),
-        ["package.json:1: the start script runs `dist/main.js`, which neither exists nor is built"]
+        refusal(&found, "a"),
+        "package.json:1: the start script runs `dist/main.js`, which neither exists nor is built"
     );
 }
 
@@ -237,7 +248,7 @@ fn a_member_of_a_pnpm_workspace_is_deployed() {
     assert_eq!(spec.build.packages, ["nodejs-24", "pnpm-11.8"]);
     assert_eq!(
         spec.build.install.commands,
-        ["cd ../../.. && pnpm install --frozen-lockfile"]
+        ["cd ../../.. && pnpm install --frozen-lockfile --prefer-offline"]
     );
     assert_eq!(
         spec.build.commands,
@@ -298,7 +309,7 @@ fn the_flavour_of_yarn_comes_from_its_lock_file() {
 #[test]
 fn two_lock_files_are_told_and_the_declared_manager_wins() {
     let found = app(
-        r#"{"name": "a", "packageManager": "npm@11.0.0", "scripts": {"start": "node i.js"}}"#,
+        r#"{"name": "a", "packageManager": "npm@12.0.0", "scripts": {"start": "node i.js"}}"#,
         &[("pnpm-lock.yaml", "lockfileVersion: '9.0'"), ("i.js", "")],
     );
     assert_eq!(
@@ -382,8 +393,8 @@ fn scripts_are_followed_to_their_program() {
 fn a_script_that_needs_a_shell_is_refused_with_its_text() {
     for (script, text) in [
         (
-            "node migrate.js && node server.js",
-            "`node migrate.js` runs before the start, which needs a shell",
+            "node warm.js && node server.js",
+            "`node warm.js` runs before the start, which needs a shell",
         ),
         ("node server.js | pino", "a pipe needs a shell: `| pino`"),
         ("npm run start", "scripts call each other without an end"),
@@ -399,10 +410,8 @@ fn a_script_that_needs_a_shell_is_refused_with_its_text() {
         let manifest = format!("{{\"name\": \"a\",\n\"scripts\": {{\n\"start\": \"{script}\"}}}}");
         let found = app(&manifest, &[("server.js", ""), ("migrate.js", "")]);
         assert_eq!(
-            found.messages(),
-            [format!(
-                "package.json:3: the start script cannot become a command: {text}"
-            )]
+            refusal(&found, "a"),
+            format!("package.json:3: the start script cannot become a command: {text}")
         );
     }
 }
@@ -483,7 +492,7 @@ fn next_is_a_server_a_bundle_or_files_by_its_configuration() {
             page,
             (
                 "next.config.ts",
-                "const c: NextConfig = { output: 'export' }",
+                "const c: NextConfig = { output: 'export' }; export default c",
             ),
         ],
     );
@@ -613,7 +622,7 @@ fn a_version_that_is_not_packaged_costs_only_its_own_app() {
         ("new/i.js", ""),
     ]);
     assert_eq!(found.names(), ["new"]);
-    assert_eq!(found.reason("old"), "Node.js `18` is not packaged");
+    assert_eq!(refusal(&found, "old"), "old/package.json:1: Node.js `18` is not packaged");
 }
 
 #[test]
@@ -684,13 +693,15 @@ fn a_hook_around_the_start_that_does_more_than_build_is_refused() {
     };
     let builds = app(&manifest("npm run build"), &[("i.js", "")]);
     assert_eq!(command(builds.spec("a")), "node i.js");
-    let migrates = app(&manifest("node migrate.js"), &[("i.js", "")]);
+    let warms = app(&manifest("node warm.js"), &[("i.js", "")]);
     assert_eq!(
-        migrates.messages(),
-        [
-            "package.json:2: `prestart` runs `node migrate.js` around the start, which nothing does in an image"
-        ]
+        refusal(&warms, "a"),
+        "package.json:2: `prestart` runs `node warm.js` around the start, which nothing does in an image"
     );
+    let migrates = app(&manifest("node migrate.js"), &[("i.js", ""), ("migrate.js", "")]);
+    let spec = migrates.spec("a");
+    assert_eq!(command(spec), "node i.js");
+    assert_eq!(spec.runtime.processes["release"], ["node", "migrate.js"]);
 }
 
 #[test]

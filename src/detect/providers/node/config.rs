@@ -111,7 +111,10 @@ impl Setting {
 
     /// Whether only running the configuration would tell.
     pub(super) fn is_unknown(&self) -> bool {
-        matches!(self.value, Value::Unknown | Value::Either(_))
+        matches!(
+            self.value,
+            Value::Unknown | Value::Either(_) | Value::Call(..) | Value::Function(_)
+        )
     }
 
     /// What is called, where the value is a call.

@@ -236,7 +236,12 @@ fn listening(
     });
     server.is_web = true;
     server.confidence = 95;
-    server.reason = format!("a {framework} app with a build, from the dependencies");
+    let article = if framework.starts_with(['a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
+    server.reason = format!("{article} {framework} app with a build, from the dependencies");
     let manifest = &project.package.document.file;
     let evidence = Evidence::new("start", server.arguments.join(" "), rule);
     let named = self::evidence(project, framework);

@@ -222,9 +222,16 @@ fn context(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
     if project.is_member() {
         around(scan, project, &mut globs);
     }
+    globs.retain(|glob| {
+        let dirs = project.internal.iter().chain([&project.package.dir]);
+        !glob.ends_with(".json") || !dirs.map(|dir| format!("{}/", literal_glob(dir))).any(|dir| glob.starts_with(&dir))
+    });
     // A tsconfig may extend a file of another member, which no dependency names.
     for dir in std::iter::once(&project.package.dir).chain(&project.internal) {
         globs.extend(extended(scan, dir));
+        if let Some(package) = project.packages.get(dir) {
+            globs.extend(called(scan, package));
+        }
     }
     globs.into_iter().collect()
 }
@@ -275,6 +282,33 @@ fn is_config(name: &str) -> bool {
     );
     let is_code = matches!(ending, "json" | "json5" | "js" | "cjs" | "mjs" | "ts" | "mts");
     is_dotted || is_lock || is_code
+}
+
+/// The files outside of a package that its scripts name, each with what lies beside it.
+fn called(scan: &Scan<'_>, package: &Package) -> Vec<String> {
+    let words = package
+        .scripts
+        .values()
+        .flat_map(|script| script.value.split_whitespace());
+    let paths = words
+        .map(|word| word.trim_matches(['"', '\'']))
+        .filter(|word| word.starts_with("../"))
+        .filter_map(|word| resolve(&package.dir, word));
+    paths
+        .filter_map(|path| {
+            let dir = if scan.repo.has(&path) {
+                crate::detect::repo::split(&path).0.to_owned()
+            } else {
+                path.clone()
+            };
+            let is_root = dir.is_empty() || scan.repo.has(&join(&dir, "package.json"));
+            match (is_root, scan.repo.has(&path)) {
+                (true, true) => Some(literal_glob(&path)),
+                (true, false) => None,
+                (false, _) => scan.repo.dir(&dir).map(|dir| tree_glob(dir.path())),
+            }
+        })
+        .collect()
 }
 
 /// The files that a tsconfig extends outside of its directory.

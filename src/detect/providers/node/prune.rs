@@ -16,6 +16,10 @@ pub(super) fn prune(
     steps: &mut Steps,
 ) -> Result<(), Problem> {
     let manager = &project.manager;
+    if project.package.dependencies.is_empty() && manager.tool != Tool::Rush {
+        // Nothing of what is installed is shipped.
+        return Ok(());
+    }
     let is_member = project.is_workspace_member();
     let is_root = !project.is_member() && !project.members().is_empty();
     let name = quoted(&project.filter());
@@ -62,13 +66,8 @@ pub(super) fn prune(
 
 fn npm_member(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
     // A second installation, because `npm prune` keeps what the other members need.
-    let install = if project.manager.lock.is_some() {
-        "npm ci"
-    } else {
-        "npm install"
-    };
     let name = quoted(&project.filter());
-    let only = format!("{install} --omit=dev --ignore-scripts --prefer-offline -w {name}");
+    let only = format!("npm ci --omit=dev --ignore-scripts --prefer-offline -w {name}");
     steps.prune.push(in_root(project, &only));
     steps.prune.extend(unlink(project));
     let scripted = scripted(scan, project);

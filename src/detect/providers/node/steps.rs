@@ -224,6 +224,9 @@ fn install(scan: &mut Scan<'_>, project: &Project<'_>) -> String {
     format!("{call} {arguments}")
 }
 
+/// The version of the lock files that the packaged Yarn writes; it takes no earlier one for complete.
+const LOCK: u32 = 10;
+
 /// Whether the packaged Yarn has to write a lock file anew, because an earlier one wrote it.
 fn is_old(scan: &mut Scan<'_>, manager: &Manager, lock: &str) -> bool {
     if manager.vendored.is_some() {
@@ -236,7 +239,7 @@ fn is_old(scan: &mut Scan<'_>, manager: &Manager, lock: &str) -> bool {
         let version = line.trim().strip_prefix("version:")?.trim().parse::<u32>();
         Some((version.ok()?, number))
     });
-    let Some((version, line)) = found.filter(|(version, _)| *version < 8) else {
+    let Some((version, line)) = found.filter(|(version, _)| *version < LOCK) else {
         return false;
     };
     let message = format!(

@@ -20,7 +20,9 @@ pub(super) fn output(
     decisive(&config, "outDir", &out)?;
     let dist = out.text().map_or("dist".to_owned(), path);
     let adapter = config.at(&["adapter"]);
-    decisive(&config, "adapter", &adapter)?;
+    if adapter.called().is_none() {
+        decisive(&config, "adapter", &adapter)?;
+    }
     let Some(name) = adapter.called() else {
         let output = Output::files(Some("astro"), &dist, "node.astro.static");
         return Ok(Some(output.by_script(project)));

@@ -52,13 +52,13 @@ pub(super) fn output(
             if dist == ".next" {
                 output.cache.push(cache);
             }
-            output.at(&file, line, "export")
+            output.at(&file, line, "output")
         }
         Some((text, file, line)) if text == "standalone" => {
             let mut server = standalone(scan, project, &dist, server);
             server.cache.push(cache);
             let output = listening(scan, project, "nextjs", 3000, server, "node.next.standalone");
-            output.at(&file, line, "standalone")
+            output.at(&file, line, "output")
         }
         _ => started(scan, project, &dist, server)?,
     };

@@ -44,7 +44,7 @@ pub(super) fn nuxt(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Output,
             Some(name) if name == "static" || name == "github-pages" => {
                 let mut output = Output::files(Some("nuxt"), ".output/public", "node.nuxt.static");
                 output.build_env = telemetry;
-                return Ok(output.at(&config.file, preset.line, name));
+                return Ok(output.at(&config.file, preset.line, "preset"));
             }
             Some(name) if !SERVERS.contains(&name) => {
                 let message = format!("the Nitro preset `{name}` builds for another platform");

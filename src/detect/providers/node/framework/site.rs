@@ -106,14 +106,14 @@ fn generated(
         decisive(&config, keys[keys.len() - 1], &setting)?;
         if let Some(text) = setting.text() {
             let output = Output::files(Some(generator.framework), &path(text), &rule);
-            return Ok(output.at(&config.file, setting.line, text));
+            return Ok(output.at(&config.file, setting.line, keys[keys.len() - 1]));
         }
     }
     if generator.framework == "eleventy"
         && let Some((dir, file, line)) = eleventy(scan, project)
     {
         let output = Output::files(Some("eleventy"), &path(&dir), &rule);
-        return Ok(output.at(&file, line, &dir));
+        return Ok(output.at(&file, line, "output"));
     }
     if generator.framework == "create-react-app"
         && let Some(dir) = flag(project, &["BUILD_PATH"])
@@ -159,7 +159,7 @@ fn vitepress(scan: &Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, P
         if let Some(text) = setting.text() {
             let dir = resolve(&root, text).unwrap_or_else(|| path(text));
             let output = Output::files(Some("vitepress"), &dir, "node.vitepress");
-            return Ok(Some(output.at(&config.file, setting.line, text)));
+            return Ok(Some(output.at(&config.file, setting.line, "outDir")));
         }
     }
     let dir = join(&root, ".vitepress/dist");
@@ -171,7 +171,7 @@ fn vitepress(scan: &Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, P
 fn vite_dir(
     scan: &Scan<'_>,
     project: &Project<'_>,
-) -> Result<(String, Option<(String, Option<u64>, String)>), Problem> {
+) -> Result<(String, Option<(String, Option<u64>)>), Problem> {
     if let Some(dir) = flag(project, &["--outDir"]) {
         return Ok((dir, None));
     }
@@ -198,7 +198,7 @@ fn vite_dir(
     } else {
         join(&root, &below)
     };
-    Ok((dir, Some((config.file.clone(), setting.line, text.to_owned()))))
+    Ok((dir, Some((config.file.clone(), setting.line))))
 }
 
 fn vite(scan: &Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Problem> {
@@ -216,7 +216,7 @@ fn vite(scan: &Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Proble
     let (dir, said) = vite_dir(scan, project)?;
     let output = Output::files(Some("vite"), &dir, "node.vite");
     Ok(Some(match said {
-        Some((file, line, text)) => output.at(&file, line, &text),
+        Some((file, line)) => output.at(&file, line, "outDir"),
         None => output.by_script(project),
     }))
 }

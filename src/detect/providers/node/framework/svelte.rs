@@ -64,7 +64,9 @@ pub(super) fn output(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Outpu
 fn adapter(scan: &Scan<'_>, project: &Project<'_>) -> Result<Adapter, Problem> {
     if let Some(config) = config(scan, project, "svelte.config") {
         let setting = config.at(&["kit", "adapter"]);
-        decisive(&config, "kit.adapter", &setting)?;
+        if setting.called().is_none() {
+            decisive(&config, "kit.adapter", &setting)?;
+        }
         if let Some(name) = setting.called() {
             let key = if name == STATIC { "pages" } else { "out" };
             let dir = setting.option(key).map_or("build".to_owned(), |dir| path(&dir));
