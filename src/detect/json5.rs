@@ -47,8 +47,12 @@ fn plain(word: &str) -> String {
         _ => {}
     }
     let number = word.trim_start_matches('+');
-    if let Some(digits) = number.strip_prefix("0x").or_else(|| number.strip_prefix("0X")) {
-        return u64::from_str_radix(digits, 16).map_or_else(|_| "null".to_owned(), |n| n.to_string());
+    if let Some(digits) = number
+        .strip_prefix("0x")
+        .or_else(|| number.strip_prefix("0X"))
+    {
+        return u64::from_str_radix(digits, 16)
+            .map_or_else(|_| "null".to_owned(), |n| n.to_string());
     }
     if number.starts_with(|c: char| c == '.' || c.is_ascii_digit()) {
         let number = if number.starts_with('.') {
@@ -56,7 +60,9 @@ fn plain(word: &str) -> String {
         } else {
             number.to_owned()
         };
-        return number.strip_suffix('.').map_or(number.clone(), |whole| format!("{whole}.0"));
+        return number
+            .strip_suffix('.')
+            .map_or(number.clone(), |whole| format!("{whole}.0"));
     }
     format!("\"{word}\"")
 }
@@ -94,9 +100,18 @@ mod tests {
     #[test]
     fn what_json_does_not_have_is_rewritten() {
         for (json5, json) in [
-            ("{a: 1, $b_2: 'it\\'s \"x\"'}", r#"{"a": 1, "$b_2": "it's \"x\""}"#),
-            ("{'k': +.5, h: 0xFF, d: 5.}", r#"{"k": 0.5, "h": 255, "d": 5.0}"#),
-            ("{ // a 'b'\n t: true, /* n: 'x' */ }", "{ // a 'b'\n \"t\": true, /* n: 'x' */ }"),
+            (
+                "{a: 1, $b_2: 'it\\'s \"x\"'}",
+                r#"{"a": 1, "$b_2": "it's \"x\""}"#,
+            ),
+            (
+                "{'k': +.5, h: 0xFF, d: 5.}",
+                r#"{"k": 0.5, "h": 255, "d": 5.0}"#,
+            ),
+            (
+                "{ // a 'b'\n t: true, /* n: 'x' */ }",
+                "{ // a 'b'\n \"t\": true, /* n: 'x' */ }",
+            ),
             ("'open", "\"open\""),
         ] {
             assert_eq!(to_json(json5), json);

@@ -26,7 +26,14 @@ const LANGUAGE: Language = Language {
 
 /// The files that start an app by their name, likeliest first.
 const ENTRIES: &[&str] = &[
-    "main.ts", "main.js", "main.mts", "main.mjs", "index.ts", "index.js", "server.ts", "mod.ts",
+    "main.ts",
+    "main.js",
+    "main.mts",
+    "main.mjs",
+    "index.ts",
+    "index.js",
+    "server.ts",
+    "mod.ts",
 ];
 
 /// Where the modules lie that an app needs.
@@ -83,12 +90,16 @@ struct Start {
 }
 
 fn detect_project(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Rc<Document>) {
-    let task = document.str(&["tasks", "start"]).or_else(|| {
-        document.str(&["tasks", "start", "command"])
-    });
+    let task = document
+        .str(&["tasks", "start"])
+        .or_else(|| document.str(&["tasks", "start", "command"]));
     if dir.has("package.json") && task.is_none() {
         // It configures the tools of a Node.js package.
-        scan.reject(dir.path(), LOOKS_LIKE, "it has a package.json and no task `start`");
+        scan.reject(
+            dir.path(),
+            LOOKS_LIKE,
+            "it has a package.json and no task `start`",
+        );
         return;
     }
     let found = match task {
@@ -129,7 +140,10 @@ fn by_task(document: &Document, dir: Dir<'_>, task: &str) -> Option<Result<Start
     let Some(words) = commands.last().map(start::Command::literals) else {
         return refused("the task is empty".to_owned());
     };
-    if words.iter().any(|word| word == "--watch" || word.starts_with("--watch=")) {
+    if words
+        .iter()
+        .any(|word| word == "--watch" || word.starts_with("--watch="))
+    {
         return refused(format!("`{task}` is a development server"));
     }
     let (serves, rest) = match words.as_slice() {
@@ -230,7 +244,9 @@ fn describe(scan: &mut Scan<'_>, dir: Dir<'_>, document: Option<&Document>, draf
     draft.fallback = document.str(&["name"]).map(str::to_owned);
     let named = document.keys(&["imports"]).into_iter().find_map(|key| {
         let target = document.str(&["imports", key])?;
-        let (_, name) = FRAMEWORKS.iter().find(|(start, _)| target.starts_with(start))?;
+        let (_, name) = FRAMEWORKS
+            .iter()
+            .find(|(start, _)| target.starts_with(start))?;
         Some((*name, target.to_owned(), document.line(&["imports", key])))
     });
     if let Some((name, target, line)) = named {
@@ -264,7 +280,10 @@ fn facts(scan: &Scan<'_>, dir: Dir<'_>, start: &Start, draft: &mut Draft) {
     let entry = join(dir.path(), &start.entry);
     files.sort_by_key(|file| file.path != entry);
     let call = files.iter().find_map(|file| {
-        let at = file.source.find("Deno.serve").or_else(|| file.source.find(".listen("))?;
+        let at = file
+            .source
+            .find("Deno.serve")
+            .or_else(|| file.source.find(".listen("))?;
         Some((file.path.clone(), file.source.line(at)))
     });
     let kind = match &call {
@@ -283,7 +302,12 @@ fn facts(scan: &Scan<'_>, dir: Dir<'_>, start: &Start, draft: &mut Draft) {
         Some((file, line)) => {
             let text = scan.repo.text(file).unwrap_or_default();
             let index = usize::try_from(*line).unwrap_or(1).saturating_sub(1);
-            let written = text.lines().nth(index).unwrap_or_default().trim().to_owned();
+            let written = text
+                .lines()
+                .nth(index)
+                .unwrap_or_default()
+                .trim()
+                .to_owned();
             kind.written(written)
         }
         None => kind,
@@ -319,8 +343,14 @@ fn build(scan: &Scan<'_>, dir: Dir<'_>, deno: &str, start: &Start, draft: &mut D
     draft.evidence.push(toolchain);
     let spec = &mut draft.spec;
     spec.build.packages = vec![deno.to_owned()];
-    spec.build.env.insert("DENO_DIR".to_owned(), MODULES.to_owned());
-    let frozen = if dir.has("deno.lock") { " --frozen" } else { "" };
+    spec.build
+        .env
+        .insert("DENO_DIR".to_owned(), MODULES.to_owned());
+    let frozen = if dir.has("deno.lock") {
+        " --frozen"
+    } else {
+        ""
+    };
     let entry = crate::detect::provider::quoted(&start.entry);
     if let Some(text) = document_task(dir, "build") {
         spec.build.commands.push(text);
@@ -332,7 +362,9 @@ fn build(scan: &Scan<'_>, dir: Dir<'_>, deno: &str, start: &Start, draft: &mut D
     spec.runtime
         .packages
         .extend(scan.catalog.package("ca-certificates-bundle"));
-    spec.runtime.env.insert("DENO_DIR".to_owned(), MODULES.to_owned());
+    spec.runtime
+        .env
+        .insert("DENO_DIR".to_owned(), MODULES.to_owned());
     spec.runtime
         .env
         .insert("DENO_NO_UPDATE_CHECK".to_owned(), "1".to_owned());
@@ -351,7 +383,11 @@ fn build(scan: &Scan<'_>, dir: Dir<'_>, deno: &str, start: &Start, draft: &mut D
     });
     spec.runtime.copy.sort();
     let verb = if start.serves { "serve" } else { "run" };
-    let mut command = vec!["deno".to_owned(), verb.to_owned(), "--cached-only".to_owned()];
+    let mut command = vec![
+        "deno".to_owned(),
+        verb.to_owned(),
+        "--cached-only".to_owned(),
+    ];
     command.extend(start.arguments.iter().cloned());
     spec.runtime.command = command;
     spec.metadata.confidence = Some(80);

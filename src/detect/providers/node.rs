@@ -16,6 +16,7 @@ mod prisma;
 mod program;
 mod project;
 mod prune;
+mod reach;
 mod script;
 mod server;
 mod ship;
@@ -29,7 +30,10 @@ use crate::detect::provider::{Problem, Provider, Scan};
 use crate::detect::repo::{is_within, split};
 use crate::detect::source::{Family, Source};
 
-#[allow(unused_imports, reason = "the rules of back ends call what they need of it")]
+#[allow(
+    unused_imports,
+    reason = "the rules of back ends call what they need of it"
+)]
 pub(super) use assets::{assets, assets_below};
 pub(crate) use package::Packages;
 
@@ -201,7 +205,10 @@ fn outputs(
             scan.warn(
                 &problem.file,
                 problem.line,
-                format!("{}; the files of the build are served instead", problem.message),
+                format!(
+                    "{}; the files of the build are served instead",
+                    problem.message
+                ),
             );
             return Ok(Ok(bundled));
         }
@@ -211,7 +218,10 @@ fn outputs(
         return Ok(Ok(bundled));
     }
     if let Some(hint) = scan.hints(&package.dir).named.first().cloned() {
-        let message = format!("{} names it as an app, and nothing says what it starts: {reason}", hint.value);
+        let message = format!(
+            "{} names it as an app, and nothing says what it starts: {reason}",
+            hint.value
+        );
         return Err(Problem::new(&hint.file, Some(hint.line), message)
             .help(format!("add a start script to `{}`", package.document.file)));
     }
@@ -254,8 +264,14 @@ fn folded(scan: &mut Scan<'_>, project: &Project<'_>, outputs: &[Output]) -> Opt
     }
     let message =
         format!("builds assets of the {what}, which its image will lack: they are not built");
-    scan.warn(&package.document.file, package.script_line("build"), message);
-    Some(format!("beside `{name}` it builds the assets of the {what}"))
+    scan.warn(
+        &package.document.file,
+        package.script_line("build"),
+        message,
+    );
+    Some(format!(
+        "beside `{name}` it builds the assets of the {what}"
+    ))
 }
 
 /// Why a package that other members depend on is a library although it has something to start.
@@ -290,7 +306,7 @@ fn library(project: &Project<'_>) -> Option<String> {
             .then(|| format!("it is the root of a workspace with {count} members"));
     }
     if package.script("start").is_some() {
-        return None;
+        return depended_on(project);
     }
     if let Some(user) = project::user(project) {
         return Some(format!(
@@ -310,7 +326,9 @@ fn library(project: &Project<'_>) -> Option<String> {
         });
     }
     if let Some((key, _)) = package.is_published() {
-        return Some(format!("it is a library: it has `{key}` and no start script"));
+        return Some(format!(
+            "it is a library: it has `{key}` and no start script"
+        ));
     }
     None
 }
@@ -320,10 +338,11 @@ pub(super) fn imports_deno(text: &str) -> Option<(String, u64)> {
     let source = Source::parse(text, Family::Script);
     let found = source.strings.iter().find(|(at, text)| {
         let before = source.code[..*at].trim_end();
-        let is_import = before.ends_with("from")
-            || before.ends_with("import")
-            || before.ends_with("import(");
-        let is_remote = ["https://", "jsr:", "npm:"].iter().any(|start| text.starts_with(start));
+        let is_import =
+            before.ends_with("from") || before.ends_with("import") || before.ends_with("import(");
+        let is_remote = ["https://", "jsr:", "npm:"]
+            .iter()
+            .any(|start| text.starts_with(start));
         is_import && is_remote
     });
     found.map(|(at, text)| (text.clone(), source.line(*at)))

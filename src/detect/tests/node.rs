@@ -13,7 +13,10 @@ fn refusal(found: &super::Detection, name: &str) -> String {
         .iter()
         .find(|refused| refused.spec.metadata.project_name == name)
         .unwrap_or_else(|| panic!("`{name}` is not refused:\n{}", found.explain_text()));
-    let line = refused.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let line = refused
+        .line
+        .map(|line| format!(":{line}"))
+        .unwrap_or_default();
     format!("{}{line}: {}", refused.file, refused.reason)
 }
 
@@ -622,7 +625,10 @@ fn a_version_that_is_not_packaged_costs_only_its_own_app() {
         ("new/i.js", ""),
     ]);
     assert_eq!(found.names(), ["new"]);
-    assert_eq!(refusal(&found, "old"), "old/package.json:1: Node.js `18` is not packaged");
+    assert_eq!(
+        refusal(&found, "old"),
+        "old/package.json:1: Node.js `18` is not packaged"
+    );
 }
 
 #[test]
@@ -698,7 +704,10 @@ fn a_hook_around_the_start_that_does_more_than_build_is_refused() {
         refusal(&warms, "a"),
         "package.json:2: `prestart` runs `node warm.js` around the start, which nothing does in an image"
     );
-    let migrates = app(&manifest("node migrate.js"), &[("i.js", ""), ("migrate.js", "")]);
+    let migrates = app(
+        &manifest("node migrate.js"),
+        &[("i.js", ""), ("migrate.js", "")],
+    );
     let spec = migrates.spec("a");
     assert_eq!(command(spec), "node i.js");
     assert_eq!(spec.runtime.processes["release"], ["node", "migrate.js"]);
@@ -720,7 +729,7 @@ fn the_port_is_followed_through_a_function_of_a_shared_library() {
         ),
         (
             "web/m.js",
-            "run('web', make({ timeout: 9999 }, () => 5), 3001);",
+            "import { run } from 'run';\nrun('web', make({ timeout: 9999 }, () => 5), 3001);",
         ),
     ]);
     assert_eq!(found.spec("web").runtime.ports, [3001]);

@@ -266,8 +266,21 @@ mod tests {
     fn hostile_text_costs_little() {
         let deep = "export default ".to_owned() + &"[".repeat(100_000);
         let cycle = "const a = b; const b = a; export default a";
-        let wide = format!("const a0 = {{}};{} export default a40", (1..41).map(|n| format!("const a{n} = {{ x: a{}, y: a{} }};", n - 1, n - 1)).collect::<String>());
-        for source in [deep.as_str(), cycle, &wide, "export default", "export default (((", "`", "module.exports ="] {
+        let wide = format!(
+            "const a0 = {{}};{} export default a40",
+            (1..41)
+                .map(|n| format!("const a{n} = {{ x: a{}, y: a{} }};", n - 1, n - 1))
+                .collect::<String>()
+        );
+        for source in [
+            deep.as_str(),
+            cycle,
+            &wide,
+            "export default",
+            "export default (((",
+            "`",
+            "module.exports =",
+        ] {
             let _ = Config::parse("c", source).at(&["a", "b"]);
         }
     }

@@ -49,8 +49,8 @@ pub(super) fn server(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Found
         .find_map(|name| Some((*name, hints.processes.get(*name)?)));
     if let Some((name, line)) = main {
         let followed = script::resolve_line(project, &line.value);
-        let evidence = Evidence::new("start", &line.value, "node.procfile")
-            .at(&line.file, Some(line.line));
+        let evidence =
+            Evidence::new("start", &line.value, "node.procfile").at(&line.file, Some(line.line));
         let mut found = found(scan, project, followed, evidence)?;
         if let Found::Server(server) = &mut found {
             let rest = hints.processes.iter().filter(|(other, _)| *other != name);
@@ -172,8 +172,9 @@ fn found(
         } => {
             if !project.package.dependencies.contains(package) {
                 let message = format!("starts `{package}`, which is no production dependency");
-                return Err(problem(&evidence, message)
-                    .help(format!("move `{package}` to `dependencies`")));
+                return Err(
+                    problem(&evidence, message).help(format!("move `{package}` to `dependencies`"))
+                );
             }
             installed(scan, project, package, path, program)
         }
@@ -198,8 +199,9 @@ fn found(
         }
         Resolved::Refused(reason) => {
             let message = format!("the start script cannot become a command: {reason}");
-            return Err(problem(&evidence, message)
-                .help("add a script `start:prod` that is one command"));
+            return Err(
+                problem(&evidence, message).help("add a script `start:prod` that is one command")
+            );
         }
     };
     released(scan, project, &mut server, &followed.release, &evidence)?;
@@ -350,9 +352,15 @@ fn file(
 /// Whether an option makes node read more than JavaScript.
 fn has_loader(options: &[String]) -> bool {
     options.iter().any(|option| {
-        ["--loader", "--import", "--experimental-loader", "-r", "--require"]
-            .iter()
-            .any(|name| option.starts_with(name))
+        [
+            "--loader",
+            "--import",
+            "--experimental-loader",
+            "-r",
+            "--require",
+        ]
+        .iter()
+        .any(|name| option.starts_with(name))
     })
 }
 
@@ -434,8 +442,9 @@ fn by_file(
             if project.manager.tool == Tool::Bun {
                 runtime = Runtime::Bun;
             } else {
-                strip::check(scan, project, &source)
-                    .map_err(|reason| Problem::new(&source, Some(line), reason).help(strip::HELP))?;
+                strip::check(scan, project, &source).map_err(|reason| {
+                    Problem::new(&source, Some(line), reason).help(strip::HELP)
+                })?;
             }
         }
         let program = match runtime {
@@ -487,7 +496,8 @@ fn cli(scan: &mut Scan<'_>, project: &Project<'_>) -> Option<Found> {
     })?;
     let parent = split(split(&package.dir).0).1;
     let stands_among_apps = ["apps", "cmd", "services", "tools"].contains(&parent);
-    let is_app = document.is_true(&["private"]) && stands_among_apps && package.is_published().is_none();
+    let is_app =
+        document.is_true(&["private"]) && stands_among_apps && package.is_published().is_none();
     if !is_app || super::project::user(project).is_some() {
         return None;
     }

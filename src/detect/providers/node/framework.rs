@@ -152,22 +152,28 @@ fn uses(scan: &Scan<'_>, project: &Project<'_>, package: &str) -> bool {
 /// Where a framework stands among the dependencies.
 pub(super) fn evidence(project: &Project<'_>, framework: &str) -> Evidence {
     let evidence = Evidence::new("framework", framework, "node.dependency");
-    let all = NAMES.iter().chain(server::FRAMEWORKS).chain(&[("vite", "vite")]);
-    for (package, _) in all.filter(|(_, name)| *name == framework) {
-        if let Some(line) = project.package.dependency_line(package) {
+    let all = NAMES
+        .iter()
+        .chain(server::FRAMEWORKS)
+        .chain(&[("vite", "vite")]);
+    // Where dependencies are shared they stand at the root.
+    let package = if project.package.inherits {
+        project.root_package()
+    } else {
+        project.package
+    };
+    for (name, _) in all.filter(|(_, name)| *name == framework) {
+        if let Some(line) = package.dependency_line(name) {
             return evidence
-                .at(&project.package.document.file, Some(line))
-                .written(*package);
+                .at(&package.document.file, Some(line))
+                .written(*name);
         }
     }
     evidence
 }
 
 /// The apps of a framework that serves by itself or decides whether it does.
-pub(super) fn decided(
-    scan: &mut Scan<'_>,
-    project: &Project<'_>,
-) -> Result<Vec<Output>, Problem> {
+pub(super) fn decided(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Vec<Output>, Problem> {
     if let Some(output) = nx::output(scan, project)? {
         return Ok(vec![output]);
     }
@@ -200,10 +206,7 @@ pub(super) fn decided(
 }
 
 /// The apps of a bundler or site generator, of a package that starts no server of its own.
-pub(super) fn bundled(
-    scan: &mut Scan<'_>,
-    project: &Project<'_>,
-) -> Result<Vec<Output>, Problem> {
+pub(super) fn bundled(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Vec<Output>, Problem> {
     if !project.has_build() {
         return Ok(Vec::new());
     }
@@ -242,12 +245,12 @@ fn listening(
         "a"
     };
     server.reason = format!("{article} {framework} app with a build, from the dependencies");
-    let manifest = &project.package.document.file;
-    let evidence = Evidence::new("start", server.arguments.join(" "), rule);
-    let named = self::evidence(project, framework);
-    let evidence = match (named.line, &named.written) {
-        (Some(line), Some(written)) => evidence.at(manifest, Some(line)).written(written),
-        _ => evidence,
+    let start = format!("node {}", server.arguments.join(" "));
+    let evidence = Evidence {
+        field: "start".to_owned(),
+        value: start,
+        rule: rule.to_owned(),
+        ..self::evidence(project, framework)
     };
     Output::server(complete(scan, project, server, evidence))
 }
@@ -270,7 +273,8 @@ fn decisive(config: &Config, key: &str, setting: &Setting) -> Result<(), Problem
     if !setting.is_unknown() {
         return Ok(());
     }
-    let message = format!("`{key}` is only known when the configuration runs, and it decides what is built");
+    let message =
+        format!("`{key}` is only known when the configuration runs, and it decides what is built");
     Err(Problem::new(&config.file, setting.line, message)
         .help(format!("write the value of `{key}` as it is")))
 }

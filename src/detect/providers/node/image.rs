@@ -114,7 +114,9 @@ fn linker(scan: &mut Scan<'_>, project: &Project<'_>) -> Evidence {
         Some(other) => evidence
             .at(&file, document.line(&["nodeLinker"]))
             .written(other)
-            .note(format!("in the place of `{other}`: `node` alone finds the packages")),
+            .note(format!(
+                "in the place of `{other}`: `node` alone finds the packages"
+            )),
         None => evidence.note("not Plug'n'Play, whose archives only Yarn's own loader reads"),
     }
 }
@@ -131,11 +133,15 @@ fn describe(project: &Project<'_>, output: &Output, draft: &mut Draft) {
     metadata.kind = Some(kind);
     if let Some(framework) = &output.framework {
         metadata.framework = Some(framework.clone());
-        draft.evidence.retain(|evidence| evidence.field != "framework");
+        draft
+            .evidence
+            .retain(|evidence| evidence.field != "framework");
         draft.evidence.push(framework::evidence(project, framework));
     } else if let Content::Files { .. } = &output.content {
         metadata.framework = None;
-        draft.evidence.retain(|evidence| evidence.field != "framework");
+        draft
+            .evidence
+            .retain(|evidence| evidence.field != "framework");
     }
     let found = match (&output.content, kind) {
         (Content::Files { dir }, _) => Evidence::new("kind", "static", "node.files")
@@ -223,7 +229,9 @@ fn files(
     spec.runtime.packages = vec![server];
     spec.runtime.ports = vec![super::super::static_site::PORT];
     let port = super::super::static_site::PORT.to_string();
-    draft.evidence.push(Evidence::new("port", port, "static.port"));
+    draft
+        .evidence
+        .push(Evidence::new("port", port, "static.port"));
     Ok(())
 }
 

@@ -104,7 +104,11 @@ fn likely_source(scan: &Scan<'_>, dir: &str, below: &str) -> Option<String> {
 }
 
 /// The output directory and the source of a file that `tsc` writes.
-pub(super) fn compiled(scan: &mut Scan<'_>, project: &Project<'_>, below: &str) -> Option<(String, String)> {
+pub(super) fn compiled(
+    scan: &mut Scan<'_>,
+    project: &Project<'_>,
+    below: &str,
+) -> Option<(String, String)> {
     let build = project.build_text().to_owned();
     let named = build
         .split_whitespace()
@@ -213,4 +217,3 @@ pub(super) fn module(scan: &Scan<'_>, project: &Project<'_>, name: &str) -> Stri
         join(&relative(&project.package.dir, &manager.root), &own)
     }
 }
-

@@ -292,8 +292,8 @@ fn declared(document: &Document) -> Option<Named> {
         let evidence = Evidence::new("build_system", tool.name(), "node.package-manager")
             .at(&document.file, line)
             .written(name);
-        let version = (!version.is_empty())
-            .then(|| (version.to_owned(), document.file.clone(), line));
+        let version =
+            (!version.is_empty()).then(|| (version.to_owned(), document.file.clone(), line));
         return Some(Named {
             tool,
             version,
@@ -325,7 +325,10 @@ fn chosen(scan: &mut Scan<'_>, root: String, named: Named, locks: &[(String, Too
         });
         let (of, used) = (of.name(), tool.name());
         let message = if of == used {
-            format!("is a second lock file of {of}: `{}` is used", lock.as_deref().unwrap_or_default())
+            format!(
+                "is a second lock file of {of}: `{}` is used",
+                lock.as_deref().unwrap_or_default()
+            )
         } else {
             format!("is a lock file of {of}, but {used} is used")
         };

@@ -72,7 +72,10 @@ pub(super) fn find(scan: &mut Scan<'_>, project: &Project<'_>) -> Option<Orchest
     let root = project.manager.root.clone();
     let file = |name: &str| Some(join(&root, name)).filter(|file| scan.repo.has(file));
     let candidates = [
-        (Tool::Turbo, file("turbo.json").or_else(|| file("turbo.jsonc"))),
+        (
+            Tool::Turbo,
+            file("turbo.json").or_else(|| file("turbo.jsonc")),
+        ),
         (Tool::Moon, file(".moon/workspace.yml")),
         (Tool::Nx, file("nx.json")),
         (Tool::Lerna, file("lerna.json")),
@@ -107,17 +110,17 @@ pub(super) fn find(scan: &mut Scan<'_>, project: &Project<'_>) -> Option<Orchest
 
 fn has_task(turbo: &Document, project: &Project<'_>) -> bool {
     let script = project.build_script();
-    let own = format!("{}#{script}", project.package.name.as_deref().unwrap_or_default());
+    let own = format!(
+        "{}#{script}",
+        project.package.name.as_deref().unwrap_or_default()
+    );
     ["tasks", "pipeline"].iter().any(|table| {
         turbo.get(&[table, script]).is_some() || turbo.get(&[table, own.as_str()]).is_some()
     })
 }
 
 /// The command that builds a project with what it needs, run at the root.
-pub(super) fn build(
-    orchestrator: &Orchestrator,
-    project: &Project<'_>,
-) -> Result<String, Problem> {
+pub(super) fn build(orchestrator: &Orchestrator, project: &Project<'_>) -> Result<String, Problem> {
     let tool = orchestrator.tool;
     let package = project.package;
     let root = project.root_package();
@@ -127,14 +130,21 @@ pub(super) fn build(
             tool.name(),
             tool.package()
         );
-        let help = format!("add `{}` to `devDependencies` of `{}`", tool.package(), root.document.file);
+        let help = format!(
+            "add `{}` to `devDependencies` of `{}`",
+            tool.package(),
+            root.document.file
+        );
         let file = orchestrator.evidence.file.as_deref().unwrap_or_default();
         return Err(Problem::new(file, None, message).help(help));
     }
     let script = project.build_script();
     let name = package.name.clone().unwrap_or_default();
     let words = match tool {
-        Tool::Lerna => format!("lerna run {script} --scope={} --include-dependencies", quoted(&name)),
+        Tool::Lerna => format!(
+            "lerna run {script} --scope={} --include-dependencies",
+            quoted(&name)
+        ),
         Tool::Moon => {
             let id = moon_id(package);
             format!("moon run {}", quoted(&format!("{id}:{script}")))
@@ -147,13 +157,22 @@ pub(super) fn build(
                 .unwrap_or(&name);
             let target = target(package).unwrap_or(script);
             let production = package.nx.as_ref().is_some_and(|nx| {
-                nx.get(&["targets", target, "configurations", "production"]).is_some()
-                    && nx.get(&["targets", target, "defaultConfiguration"]).is_none()
+                nx.get(&["targets", target, "configurations", "production"])
+                    .is_some()
+                    && nx
+                        .get(&["targets", target, "defaultConfiguration"])
+                        .is_none()
             });
             let ending = if production { ":production" } else { "" };
-            format!("nx run {}", quoted(&format!("{project_name}:{target}{ending}")))
+            format!(
+                "nx run {}",
+                quoted(&format!("{project_name}:{target}{ending}"))
+            )
         }
-        Tool::Turbo => format!("turbo run {script} --filter={}", quoted(&format!("{name}..."))),
+        Tool::Turbo => format!(
+            "turbo run {script} --filter={}",
+            quoted(&format!("{name}..."))
+        ),
     };
     Ok(project.manager.exec(&words))
 }

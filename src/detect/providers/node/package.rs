@@ -62,10 +62,17 @@ impl Package {
 
     /// Whether it is written for others to use.
     pub(super) fn is_published(&self) -> Option<(&'static str, Option<u64>)> {
-        ["exports", "types", "publishConfig", "files", "typings", "module"]
-            .into_iter()
-            .find(|key| self.document.get(&[key]).is_some())
-            .map(|key| (key, self.document.line(&[key])))
+        [
+            "exports",
+            "types",
+            "publishConfig",
+            "files",
+            "typings",
+            "module",
+        ]
+        .into_iter()
+        .find(|key| self.document.get(&[key]).is_some())
+        .map(|key| (key, self.document.line(&[key])))
     }
 }
 
@@ -170,10 +177,7 @@ fn member(scan: &mut Scan<'_>, dir: Dir<'_>, packages: &Packages) -> Option<Pack
 }
 
 /// What Nx and moon say of a directory, each only below the root that makes it one of theirs.
-fn orchestrated(
-    scan: &mut Scan<'_>,
-    dir: Dir<'_>,
-) -> (Option<Rc<Document>>, Option<Rc<Document>>) {
+fn orchestrated(scan: &mut Scan<'_>, dir: Dir<'_>) -> (Option<Rc<Document>>, Option<Rc<Document>>) {
     let is_nx = dir.has("project.json") && dir.upwards().any(|above| above.has("nx.json"));
     let nx = is_nx
         .then(|| scan.document(&dir.join("project.json"), Syntax::Json))
@@ -191,7 +195,10 @@ fn tasks(nx: Option<&Document>, moon: Option<&Document>) -> BTreeMap<String, Fac
     for name in moon.iter().flat_map(|moon| moon.keys(&["tasks"])) {
         let Some(moon) = moon else { continue };
         let keys = ["tasks", name, "command"];
-        let text = match moon.str(&keys).or_else(|| moon.str(&["tasks", name, "script"])) {
+        let text = match moon
+            .str(&keys)
+            .or_else(|| moon.str(&["tasks", name, "script"]))
+        {
             Some(text) => text.to_owned(),
             None => moon.strings(&keys).join(" "),
         };

@@ -31,7 +31,10 @@ pub(super) fn before(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) 
         || ["prisma/schema.prisma", "schema.prisma", "prisma.config.ts"]
             .iter()
             .any(|name| scan.repo.has(&join(&package.dir, name)))
-        || scan.repo.dir(&join(&package.dir, "prisma/schema")).is_some();
+        || scan
+            .repo
+            .dir(&join(&package.dir, "prisma/schema"))
+            .is_some();
     if !generates && has_schema && package.has("prisma") {
         steps.build.push(exec(project, "prisma generate"));
     }
@@ -39,11 +42,16 @@ pub(super) fn before(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) 
 
 /// Keeps the generated client where pruning makes the installed packages anew.
 pub(super) fn after(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
-    let lies_in_source = ["prisma/schema.prisma", "schema.prisma"].iter().any(|name| {
-        scan.repo
-            .text(&join(&project.package.dir, name))
-            .is_ok_and(|text| text.lines().any(|line| line.trim_start().starts_with("output")))
-    });
+    let lies_in_source = ["prisma/schema.prisma", "schema.prisma"]
+        .iter()
+        .any(|name| {
+            scan.repo
+                .text(&join(&project.package.dir, name))
+                .is_ok_and(|text| {
+                    text.lines()
+                        .any(|line| line.trim_start().starts_with("output"))
+                })
+        });
     if !is_used(project) || lies_in_source {
         return;
     }

@@ -92,7 +92,8 @@ pub(super) fn known(name: &str, arguments: &[String]) -> Known {
         };
     }
     let is_development = DEVELOPMENT.iter().any(|(tool, verb)| {
-        *tool == name && (*verb == "*" || *verb == first || arguments.iter().any(|word| word == verb))
+        *tool == name
+            && (*verb == "*" || *verb == first || arguments.iter().any(|word| word == verb))
     });
     let watches = arguments
         .iter()
@@ -133,14 +134,14 @@ pub(super) fn without_runner<'w, 'a>(words: &'w [&'a str]) -> &'w [&'a str] {
 pub(super) fn builds(words: &[&str]) -> bool {
     match words {
         [
-            "next" | "vite" | "astro" | "nuxt" | "remix" | "nest" | "ng" | "react-router" | "gatsby"
-            | "vue-cli-service" | "react-scripts" | "docusaurus" | "vitepress",
+            "next" | "vite" | "astro" | "nuxt" | "remix" | "nest" | "ng" | "react-router"
+            | "gatsby" | "vue-cli-service" | "react-scripts" | "docusaurus" | "vitepress",
             "build",
             ..,
         ]
         | [
-            "tsc" | "tsup" | "esbuild" | "swc" | "webpack" | "rollup" | "rimraf" | "tsc-alias" | "husky"
-            | "patch-package",
+            "tsc" | "tsup" | "esbuild" | "swc" | "webpack" | "rollup" | "rimraf" | "tsc-alias"
+            | "husky" | "patch-package",
             ..,
         ]
         | ["prisma", "generate", ..] => true,
@@ -157,7 +158,9 @@ pub(super) fn migrates(words: &[&str]) -> bool {
         }
         ["node" | "tsx" | "bun", file, ..] => {
             let name = crate::detect::repo::split(file).1;
-            name.starts_with("migrate.") || name.starts_with("migrations.") || name.starts_with("seed.")
+            name.starts_with("migrate.")
+                || name.starts_with("migrations.")
+                || name.starts_with("seed.")
         }
         _ => false,
     }

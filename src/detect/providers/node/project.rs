@@ -46,9 +46,7 @@ impl Project<'_> {
 
     /// The text of the script that builds it.
     pub(super) fn build_text(&self) -> &str {
-        self.package
-            .script(self.build_script())
-            .unwrap_or_default()
+        self.package.script(self.build_script()).unwrap_or_default()
     }
 
     /// How the manager is told which member is meant.
@@ -170,9 +168,9 @@ fn local(packages: &Packages, package: &Package) -> Vec<String> {
                 .iter()
                 .find_map(|prefix| text.strip_prefix(prefix));
             let path = path.and_then(|path| resolve(&package.dir, path));
-            found.extend(path.filter(|path| {
-                packages.contains_key(path) && !is_within(path, &package.dir)
-            }));
+            found.extend(
+                path.filter(|path| packages.contains_key(path) && !is_within(path, &package.dir)),
+            );
         }
     }
     found.into_iter().collect()
@@ -197,7 +195,10 @@ fn imported(scan: &mut Scan<'_>, project: &Project<'_>) -> Vec<String> {
         let strings = files.iter().flat_map(|file| &file.source.strings);
         for (_, text) in strings {
             let target = aliases.iter().find(|(alias, _)| {
-                text == alias || text.strip_prefix(alias.as_str()).is_some_and(|rest| rest.starts_with('/'))
+                text == alias
+                    || text
+                        .strip_prefix(alias.as_str())
+                        .is_some_and(|rest| rest.starts_with('/'))
             });
             let Some((_, target)) = target else { continue };
             let member = members.iter().find(|member| is_within(target, member));
@@ -222,9 +223,14 @@ fn context(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
     if project.is_member() {
         around(scan, project, &mut globs);
     }
+    let whole: Vec<String> = project
+        .internal
+        .iter()
+        .chain([&project.package.dir])
+        .map(|dir| format!("{}/", literal_glob(dir)))
+        .collect();
     globs.retain(|glob| {
-        let dirs = project.internal.iter().chain([&project.package.dir]);
-        !glob.ends_with(".json") || !dirs.map(|dir| format!("{}/", literal_glob(dir))).any(|dir| glob.starts_with(&dir))
+        glob.ends_with("/**") || !whole.iter().any(|dir| glob.starts_with(dir.as_str()))
     });
     // A tsconfig may extend a file of another member, which no dependency names.
     for dir in std::iter::once(&project.package.dir).chain(&project.internal) {
@@ -248,7 +254,11 @@ fn around(scan: &Scan<'_>, project: &Project<'_>, globs: &mut BTreeSet<String>) 
             }
         }
         // The installation runs the scripts of every member, whoever needs it.
-        if project.packages.get(dir).is_some_and(steps::runs_on_install) {
+        if project
+            .packages
+            .get(dir)
+            .is_some_and(steps::runs_on_install)
+        {
             globs.insert(tree_glob(dir));
         }
     }
@@ -257,7 +267,13 @@ fn around(scan: &Scan<'_>, project: &Project<'_>, globs: &mut BTreeSet<String>) 
         let configs = dir.files().iter().filter(|name| is_config(name));
         globs.extend(configs.map(|name| literal_glob(&dir.join(name))));
     }
-    for name in [".yarn", "patches", ".moon", "common/config", "common/scripts"] {
+    for name in [
+        ".yarn",
+        "patches",
+        ".moon",
+        "common/config",
+        "common/scripts",
+    ] {
         let dir = join(root, name);
         if scan.repo.has_pruned(&dir) {
             globs.insert(tree_glob(&dir));
@@ -280,7 +296,10 @@ fn is_config(name: &str) -> bool {
             | "bunfig.toml"
             | "moon.yml"
     );
-    let is_code = matches!(ending, "json" | "json5" | "js" | "cjs" | "mjs" | "ts" | "mts");
+    let is_code = matches!(
+        ending,
+        "json" | "json5" | "js" | "cjs" | "mjs" | "ts" | "mts"
+    );
     is_dotted || is_lock || is_code
 }
 

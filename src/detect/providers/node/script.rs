@@ -106,7 +106,12 @@ fn purpose_of(package: &Package, command: &Command, depth: u8) -> Purpose {
     let words = command.literals();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let called = match words.as_slice() {
-        ["npm" | "yarn" | "pnpm" | "bun", "run" | "run-script", script, ..] => Some(*script),
+        [
+            "npm" | "yarn" | "pnpm" | "bun",
+            "run" | "run-script",
+            script,
+            ..,
+        ] => Some(*script),
         ["yarn" | "pnpm", script, ..] if package.script(script).is_some() => Some(*script),
         _ => None,
     };
@@ -289,7 +294,8 @@ impl<'p> Follower<'p> {
                 }
             }
             "node" | "nodejs" => {
-                let is_watch = |word: &String| word == "--watch" || word.starts_with("--watch-path");
+                let is_watch =
+                    |word: &String| word == "--watch" || word.starts_with("--watch-path");
                 if rest.iter().any(is_watch) {
                     return Resolved::Development(text);
                 }
@@ -333,7 +339,13 @@ impl<'p> Follower<'p> {
     }
 
     /// `npm run x`, `yarn x`, `pnpm exec x` and their like.
-    fn manager(&mut self, name: &str, rest: &[String], mut program: Program, depth: u8) -> Resolved {
+    fn manager(
+        &mut self,
+        name: &str,
+        rest: &[String],
+        mut program: Program,
+        depth: u8,
+    ) -> Resolved {
         let text = || format!("{name} {}", rest.join(" "));
         if rest
             .iter()

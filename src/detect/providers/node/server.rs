@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::detect::explain::Evidence;
 use crate::detect::provider::Scan;
-use crate::detect::source::{self, Fact, Family, File};
+use crate::detect::repo::is_within;
+use crate::detect::source::{self, Fact, File};
 use crate::spec::Copy;
 
 use super::Project;
 use super::port;
+use super::reach;
 use super::script::Runtime;
 
 /// A program that node or bun runs.
@@ -91,15 +93,17 @@ pub(super) fn complete(
 ) -> Server {
     let package = project.package;
     server.evidence.insert(0, evidence);
-    let others: Vec<String> = project.packages.keys().cloned().collect();
-    let own = if server.sources.is_empty() {
-        std::slice::from_ref(&package.dir)
-    } else {
-        &server.sources
-    };
-    let mut files = Vec::new();
-    for dir in own.iter().chain(&project.shipped) {
-        files.extend(source::own(scan.repo, dir, &others, ENDINGS, Family::Script));
+    let mut files = reach::sources(scan, project, &server.extra);
+    let is_known = FRAMEWORKS
+        .iter()
+        .any(|(name, _)| !package.inherits && package.dependencies.contains(*name));
+    if is_known && !files.iter().any(|file| listens(&file.source).is_some()) {
+        // It may load its parts by their place; with such a dependency it serves, and not what other packages do.
+        files = reach::sources(scan, project, &[]);
+    }
+    if !server.sources.is_empty() {
+        let is_own = |file: &File| server.sources.iter().any(|dir| is_within(&file.path, dir));
+        files.retain(is_own);
     }
     if server.framework.is_none() {
         let imports = |name: &str| {
@@ -113,8 +117,6 @@ pub(super) fn complete(
             .find(|(name, _)| package.dependencies.contains(*name) && imports(name))
             .map(|(_, name)| (*name).to_owned());
     }
-    // The entry says more than what it imports.
-    files.sort_by_key(|file| !server.extra.contains(&file.path));
     if server.health.is_none() {
         server.health = source::health(&files);
     }

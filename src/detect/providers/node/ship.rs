@@ -86,7 +86,11 @@ pub(super) fn ship(
         let bundle = Evidence::new("copies", from.unwrap_or_default(), "node.bundle");
         return Shipped {
             copies: copies.clone(),
-            reasons: vec![bundle.note("the build leaves the server with all that it needs")],
+            reasons: vec![bundle.note(if server.needs_modules {
+                "what the build writes, with the dependencies of production"
+            } else {
+                "the build leaves the server with all that it needs"
+            })],
             ..Shipped::default()
         };
     }
@@ -107,7 +111,11 @@ pub(super) fn ship(
         "." => String::new(),
         place => place.to_owned(),
     };
-    let place = if steps.deployed.is_some() { String::new() } else { place };
+    let place = if steps.deployed.is_some() {
+        String::new()
+    } else {
+        place
+    };
     let mut shipped = Shipped {
         place: place.clone(),
         ..Shipped::default()
@@ -194,7 +202,9 @@ fn modules(project: &Project<'_>, base: &str, names: &mut Vec<String>, shipped: 
     }
     wanted.sort();
     let wanted: Vec<String> = wanted.iter().map(|dir| quoted(dir)).collect();
-    shipped.commands.push(format!("mkdir -p {}", wanted.join(" ")));
+    shipped
+        .commands
+        .push(format!("mkdir -p {}", wanted.join(" ")));
 }
 
 /// What of the app's own directory is shipped.

@@ -101,9 +101,8 @@ fn check(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<(), Problem> {
         && let Some(version) = lock_version(scan, lock)
         && version < 9.0
     {
-        let message = format!(
-            "is of version {version:.1}, which the packaged pnpm no longer reads"
-        );
+        let message =
+            format!("is of version {version:.1}, which the packaged pnpm no longer reads");
         return Err(Problem::new(lock, Some(1), message)
             .help("run `pnpm install` with pnpm 9 or later, and commit the lock file"));
     }
@@ -235,10 +234,14 @@ fn is_old(scan: &mut Scan<'_>, manager: &Manager, lock: &str) -> bool {
     let Some(text) = scan.repo.lock(lock) else {
         return false;
     };
-    let found = text.lines().zip(1_u64..).take(20).find_map(|(line, number)| {
-        let version = line.trim().strip_prefix("version:")?.trim().parse::<u32>();
-        Some((version.ok()?, number))
-    });
+    let found = text
+        .lines()
+        .zip(1_u64..)
+        .take(20)
+        .find_map(|(line, number)| {
+            let version = line.trim().strip_prefix("version:")?.trim().parse::<u32>();
+            Some((version.ok()?, number))
+        });
     let Some((version, line)) = found.filter(|(version, _)| *version < LOCK) else {
         return false;
     };
@@ -371,7 +374,8 @@ fn build(
         // With it Yarn would look for the packages in its archives.
         commands.push(in_root(project, "rm -f .pnp.cjs .pnp.loader.mjs"));
     }
-    let any_build = project.has_build() || project.internal.iter().any(|dir| has_build(project, dir));
+    let any_build =
+        project.has_build() || project.internal.iter().any(|dir| has_build(project, dir));
     if let Some(own) = own {
         commands.extend(before(project));
         commands.extend(own.iter().cloned());
@@ -389,7 +393,10 @@ fn build(
     if let Some(orchestrator) = &project.orchestrator
         && project.has_build()
     {
-        commands.push(in_root(project, &orchestrator::build(orchestrator, project)?));
+        commands.push(in_root(
+            project,
+            &orchestrator::build(orchestrator, project)?,
+        ));
         return Ok(commands);
     }
     if manager.tool == Tool::Pnpm && !project.internal.is_empty() {
@@ -408,7 +415,10 @@ fn build(
 
 /// What builds the members that a project needs, one after the other.
 fn before(project: &Project<'_>) -> Vec<String> {
-    let internal = project.internal.iter().filter(|dir| has_build(project, dir));
+    let internal = project
+        .internal
+        .iter()
+        .filter(|dir| has_build(project, dir));
     let packages = internal.filter_map(|dir| project.packages.get(dir));
     packages
         .map(|package| {

@@ -1,9 +1,10 @@
 //! TypeScript that node runs as it is: it takes the types away, and nothing else.
 
 use crate::detect::provider::Scan;
-use crate::detect::source::{self, Family};
+use crate::detect::repo::{resolve, split};
 
 use super::Project;
+use super::reach;
 use super::toolchain;
 
 /// What helps where node cannot run it.
@@ -24,20 +25,15 @@ pub(super) fn check(scan: &mut Scan<'_>, project: &Project<'_>, entry: &str) -> 
         [] => false,
     };
     if !strips {
-        return Err(format!("`{entry}` is TypeScript, which nothing compiles and this Node.js does not run"));
+        return Err(format!(
+            "`{entry}` is TypeScript, which nothing compiles and this Node.js does not run"
+        ));
     }
-    let others: Vec<String> = project.packages.keys().cloned().collect();
-    let files = source::own(scan.repo, &project.package.dir, &others, &["ts", "mts", "cts", "tsx"], Family::Script);
-    for file in &files {
-        let relative = file.source.strings.iter().find(|(at, text)| {
-            let before = file.source.code[..*at].trim_end();
-            let is_import = before.ends_with("from")
-                || before.ends_with("import")
-                || before.ends_with("import(")
-                || before.ends_with("require(");
-            is_import && text.starts_with('.') && !has_ending(text)
-        });
-        if let Some((_, text)) = relative {
+    let files = reach::sources(scan, project, &[entry.to_owned()]);
+    for file in files.iter().filter(|file| is_typescript(&file.path)) {
+        let relative = reach::imports(&file.source)
+            .find(|text| text.starts_with('.') && !is_there(scan, &file.path, text));
+        if let Some(text) = relative {
             return Err(format!(
                 "`{entry}` is TypeScript, which nothing compiles, and node finds no `{text}` as `{}` imports it",
                 file.path
@@ -45,7 +41,10 @@ pub(super) fn check(scan: &mut Scan<'_>, project: &Project<'_>, entry: &str) -> 
         }
         let is_enum = file.source.find("enum ").is_some_and(|at| {
             let before = file.source.code[..at].trim_end();
-            before.is_empty() || before.ends_with(['}', ';', '\n']) || before.ends_with("export") || before.ends_with("const")
+            before.is_empty()
+                || before.ends_with(['}', ';', '\n'])
+                || before.ends_with("export")
+                || before.ends_with("const")
         });
         if is_enum || file.path.ends_with(".tsx") {
             return Err(format!(
@@ -57,8 +56,7 @@ pub(super) fn check(scan: &mut Scan<'_>, project: &Project<'_>, entry: &str) -> 
     Ok(())
 }
 
-fn has_ending(text: &str) -> bool {
-    ["ts", "mts", "cts", "json", "mjs", "cjs", "node"]
-        .contains(&text.rsplit('.').next().unwrap_or_default())
-        || text.ends_with(".js")
+/// Whether node finds what a source imports: it adds no ending.
+fn is_there(scan: &Scan<'_>, from: &str, text: &str) -> bool {
+    resolve(split(from).0, text).is_some_and(|path| scan.repo.has(&path))
 }

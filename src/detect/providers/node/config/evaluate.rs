@@ -136,7 +136,8 @@ impl<'t> Evaluator<'t> {
     /// What the file exports.
     pub(super) fn exported(&mut self) -> Value {
         for at in 0..self.tokens.len() {
-            let is_default = self.name(at) == Some("export") && self.name(at + 1) == Some("default");
+            let is_default =
+                self.name(at) == Some("export") && self.name(at + 1) == Some("default");
             if is_default {
                 return self.expression(at + 2, 0).0;
             }
@@ -528,7 +529,8 @@ fn truth(value: &Value) -> Option<bool> {
 }
 
 fn combine(operator: &str, left: Value, right: Value) -> Value {
-    let is_simple = |value: &Value| matches!(value, Value::Nothing | Value::Bool(_) | Value::Text(_));
+    let is_simple =
+        |value: &Value| matches!(value, Value::Nothing | Value::Bool(_) | Value::Text(_));
     match operator {
         "&&" => match truth(&left) {
             Some(true) => right,

@@ -12,10 +12,7 @@ use super::super::server::Server;
 use super::super::steps;
 use super::{Output, listening, path, reachable};
 
-pub(super) fn outputs(
-    scan: &mut Scan<'_>,
-    project: &Project<'_>,
-) -> Result<Vec<Output>, Problem> {
+pub(super) fn outputs(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Vec<Output>, Problem> {
     let file = join(&project.package.dir, "angular.json");
     let Some(document) = scan.document(&file, Syntax::Json) else {
         return Ok(Vec::new());
@@ -74,7 +71,10 @@ fn output(
     let dist = text.map_or_else(|| format!("dist/{name}"), path);
     let directory = |key: &str| {
         let named = base.and_then(|value| value.get(key));
-        named.and_then(|value| value.as_str()).unwrap_or(key).to_owned()
+        named
+            .and_then(|value| value.as_str())
+            .unwrap_or(key)
+            .to_owned()
     };
     let is_new = builder(document, name).is_some_and(|builder| builder.ends_with(":application"));
     let ssr = option("ssr").is_some_and(|ssr| !ssr.is_null() && *ssr != false);
@@ -92,11 +92,22 @@ fn output(
             env: reachable("HOST", 4000),
             ..Server::default()
         };
-        let output = listening(scan, project, "angular", 4000, server, "node.angular.server");
+        let output = listening(
+            scan,
+            project,
+            "angular",
+            4000,
+            server,
+            "node.angular.server",
+        );
         return Ok(output.at(&document.file, line, name));
     }
-    if !is_new && has_server_target(document, name) && project.package.script("start:prod").is_none() {
-        let message = format!("`{name}` renders on a server by an old builder, whose start is not known");
+    if !is_new
+        && has_server_target(document, name)
+        && project.package.script("start:prod").is_none()
+    {
+        let message =
+            format!("`{name}` renders on a server by an old builder, whose start is not known");
         return Err(Problem::new(&document.file, line, message)
             .help("use the builder `@angular/build:application`, or add a script `start:prod`"));
     }
@@ -111,7 +122,9 @@ fn output(
 }
 
 fn has_server_target(document: &Document, name: &str) -> bool {
-    ["architect", "targets"]
-        .iter()
-        .any(|targets| document.get(&["projects", name, targets, "server"]).is_some())
+    ["architect", "targets"].iter().any(|targets| {
+        document
+            .get(&["projects", name, targets, "server"])
+            .is_some()
+    })
 }

@@ -57,7 +57,14 @@ pub(super) fn output(
         Some((text, file, line)) if text == "standalone" => {
             let mut server = standalone(scan, project, &dist, server);
             server.cache.push(cache);
-            let output = listening(scan, project, "nextjs", 3000, server, "node.next.standalone");
+            let output = listening(
+                scan,
+                project,
+                "nextjs",
+                3000,
+                server,
+                "node.next.standalone",
+            );
             output.at(&file, line, "output")
         }
         _ => started(scan, project, &dist, server)?,
@@ -117,7 +124,14 @@ fn started(
             after,
             ..server
         };
-        let output = listening(scan, project, "nextjs", 3000, server, "node.next.custom-server");
+        let output = listening(
+            scan,
+            project,
+            "nextjs",
+            3000,
+            server,
+            "node.next.custom-server",
+        );
         let line = package.script_line("start");
         return Ok(output.at(&package.document.file, line, file));
     }
@@ -131,5 +145,12 @@ fn started(
         after,
         ..server
     };
-    Ok(listening(scan, project, "nextjs", 3000, server, "node.next.start"))
+    Ok(listening(
+        scan,
+        project,
+        "nextjs",
+        3000,
+        server,
+        "node.next.start",
+    ))
 }

@@ -58,7 +58,14 @@ pub(super) fn nuxt(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Output,
         build_env: telemetry,
         ..server()
     };
-    Ok(listening(scan, project, "nuxt", 3000, server, "node.nuxt.server"))
+    Ok(listening(
+        scan,
+        project,
+        "nuxt",
+        3000,
+        server,
+        "node.nuxt.server",
+    ))
 }
 
 pub(super) fn tanstack(
@@ -66,11 +73,23 @@ pub(super) fn tanstack(
     project: &Project<'_>,
 ) -> Result<Option<Output>, Problem> {
     let package = project.package;
-    let has_nitro = ["nitro", "nitropack", "vinxi", "@tanstack/nitro-v2-vite-plugin"]
-        .iter()
-        .any(|name| package.has(name));
+    let has_nitro = [
+        "nitro",
+        "nitropack",
+        "vinxi",
+        "@tanstack/nitro-v2-vite-plugin",
+    ]
+    .iter()
+    .any(|name| package.has(name));
     if has_nitro {
-        let output = listening(scan, project, "tanstack-start", 3000, server(), "node.nitro.server");
+        let output = listening(
+            scan,
+            project,
+            "tanstack-start",
+            3000,
+            server(),
+            "node.nitro.server",
+        );
         return Ok(Some(output));
     }
     if package.script("start").is_some() || package.script("start:prod").is_some() {
@@ -90,6 +109,13 @@ pub(super) fn tanstack(
         env: reachable("HOST", 3000),
         ..Server::default()
     };
-    let output = listening(scan, project, "tanstack-start", 3000, server, "node.tanstack.srvx");
+    let output = listening(
+        scan,
+        project,
+        "tanstack-start",
+        3000,
+        server,
+        "node.tanstack.srvx",
+    );
     Ok(Some(output))
 }

@@ -35,8 +35,13 @@ fn leaves(executor: &str, options: Option<&Value>) -> Option<Leaves> {
             Leaves::Browser
         }
         (
-            "@angular-devkit/build-angular" | "@nx/angular" | "@nx/expo" | "@nx/rspack" | "@nx/vite"
-            | "@nx/web" | "@nx/webpack",
+            "@angular-devkit/build-angular"
+            | "@nx/angular"
+            | "@nx/expo"
+            | "@nx/rspack"
+            | "@nx/vite"
+            | "@nx/web"
+            | "@nx/webpack",
             _,
         ) => Leaves::Files,
         _ => return None,
@@ -141,7 +146,9 @@ fn server(
     path: &str,
 ) -> Output {
     let option = |key: &str| nx.get(&["targets", target, "options", key]);
-    let main = option("main").and_then(Value::as_str).unwrap_or("src/main.ts");
+    let main = option("main")
+        .and_then(Value::as_str)
+        .unwrap_or("src/main.ts");
     let executor = nx.str(&["targets", target, "executor"]).unwrap_or_default();
     let stem = crate::detect::repo::split(main).1;
     let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);

@@ -44,7 +44,9 @@ pub(super) fn output(
         if package.script("start").is_some() {
             return Ok(None);
         }
-        let message = format!("nothing serves it: there is no start script, and `{serve}` is no production dependency");
+        let message = format!(
+            "nothing serves it: there is no start script, and `{serve}` is no production dependency"
+        );
         return Err(Problem::new(&package.document.file, None, message)
             .help(format!("add `{serve}` to `dependencies`")));
     }
@@ -64,7 +66,14 @@ pub(super) fn output(
         env: reachable("HOST", 3000),
         ..Server::default()
     };
-    Ok(Some(listening(scan, project, framework, 3000, server, "node.router.serve")))
+    Ok(Some(listening(
+        scan,
+        project,
+        framework,
+        3000,
+        server,
+        "node.router.serve",
+    )))
 }
 
 /// Where the plugin of Remix is told not to render on a server.
@@ -83,9 +92,8 @@ fn remix_spa(scan: &Scan<'_>, project: &Project<'_>) -> Option<(String, Option<u
         let Some(Value::Object(options)) = arguments.first() else {
             return None;
         };
-        let is_off = |(key, value, _): &&(String, Value, u64)| {
-            key == "ssr" && *value == Value::Bool(false)
-        };
+        let is_off =
+            |(key, value, _): &&(String, Value, u64)| key == "ssr" && *value == Value::Bool(false);
         let (_, _, line) = options.iter().find(is_off)?;
         name.starts_with("@remix-run/")
             .then(|| (config.file.clone(), Some(*line)))

@@ -61,9 +61,10 @@ const GENERATORS: &[Generator] = &[
 fn flag(project: &Project<'_>, names: &[&str]) -> Option<String> {
     let words: Vec<&str> = project.build_text().split_whitespace().collect();
     words.iter().enumerate().find_map(|(at, word)| {
-        let name = names
-            .iter()
-            .find(|name| word.strip_prefix(**name).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))?;
+        let name = names.iter().find(|name| {
+            word.strip_prefix(**name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        })?;
         let value = match word.split_once('=') {
             Some((_, value)) => value,
             None if word == name => words.get(at + 1)?,
@@ -78,9 +79,9 @@ pub(super) fn output(
     scan: &mut Scan<'_>,
     project: &Project<'_>,
 ) -> Result<Option<Output>, Problem> {
-    let generator = GENERATORS
-        .iter()
-        .find(|generator| super::uses(scan, project, generator.package) && !project.package.inherits);
+    let generator = GENERATORS.iter().find(|generator| {
+        super::uses(scan, project, generator.package) && !project.package.inherits
+    });
     if let Some(generator) = generator {
         return generated(scan, project, generator).map(Some);
     }
@@ -131,7 +132,11 @@ fn eleventy(scan: &Scan<'_>, project: &Project<'_>) -> Option<(String, String, O
             continue;
         };
         let setting = config.at(&["dir", "output"]);
-        return Some((setting.text()?.to_owned(), config.file.clone(), setting.line));
+        return Some((
+            setting.text()?.to_owned(),
+            config.file.clone(),
+            setting.line,
+        ));
     }
     None
 }
@@ -255,14 +260,22 @@ pub(super) fn expo(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<
     let file = join(&package.dir, "app.json");
     let (mode, file, line) = if let Some(document) = scan.document(&file, Syntax::Json) {
         let keys = ["expo", "web", "output"];
-        (document.str(&keys).map(str::to_owned), file, document.line(&keys))
+        (
+            document.str(&keys).map(str::to_owned),
+            file,
+            document.line(&keys),
+        )
     } else if let Some(config) = config(scan, project, "app.config") {
         let mut setting = config.at(&["web", "output"]);
         if setting.text().is_none() {
             setting = config.at(&["expo", "web", "output"]);
         }
         decisive(&config, "web.output", &setting)?;
-        (setting.text().map(str::to_owned), config.file.clone(), setting.line)
+        (
+            setting.text().map(str::to_owned),
+            config.file.clone(),
+            setting.line,
+        )
     } else {
         return Ok(None);
     };
@@ -271,8 +284,9 @@ pub(super) fn expo(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<
         Some("static" | "single") => {}
         Some("server") => {
             let message = "Expo renders on a server, whose routes need a server of the app's own";
-            return Err(Problem::new(&file, line, message)
-                .help("set `web.output` to `static` or `single`"));
+            return Err(
+                Problem::new(&file, line, message).help("set `web.output` to `static` or `single`")
+            );
         }
         _ => return Ok(None),
     }

@@ -34,7 +34,9 @@ pub(super) fn output(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Outpu
                 // By this variable the adapter knows a platform for which it takes the one for node.
                 build_env.insert("GCP_BUILDPACKS".to_owned(), "true".to_owned());
                 if !project.package.has(NODE) {
-                    let message = format!("`{AUTO}` fetches `{NODE}` in the build, in whatever version is newest: add it to `devDependencies`");
+                    let message = format!(
+                        "`{AUTO}` fetches `{NODE}` in the build, in whatever version is newest: add it to `devDependencies`"
+                    );
                     scan.warn(&adapter.file, adapter.line, message);
                 }
             }
@@ -69,7 +71,9 @@ fn adapter(scan: &Scan<'_>, project: &Project<'_>) -> Result<Adapter, Problem> {
         }
         if let Some(name) = setting.called() {
             let key = if name == STATIC { "pages" } else { "out" };
-            let dir = setting.option(key).map_or("build".to_owned(), |dir| path(&dir));
+            let dir = setting
+                .option(key)
+                .map_or("build".to_owned(), |dir| path(&dir));
             // The module stands on the line of its import.
             let line = config.string(name);
             return Ok(Adapter {
@@ -81,7 +85,9 @@ fn adapter(scan: &Scan<'_>, project: &Project<'_>) -> Result<Adapter, Problem> {
         }
     }
     let package = project.package;
-    let found = [STATIC, NODE, AUTO].into_iter().find(|name| package.has(name));
+    let found = [STATIC, NODE, AUTO]
+        .into_iter()
+        .find(|name| package.has(name));
     let Some(name) = found else {
         let message = "the SvelteKit adapter decides what is built, and none is there";
         let line = package.dependency_line("@sveltejs/kit");
