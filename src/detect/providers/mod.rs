@@ -9,6 +9,8 @@ mod static_site;
 mod unsupported;
 
 pub(crate) use node::Packages as NodePackages;
+#[cfg(test)]
+pub(crate) use node::assets_below;
 
 use super::provider::Provider;
 

@@ -34,7 +34,7 @@ use crate::detect::source::{Family, Source};
     unused_imports,
     reason = "the rules of back ends call what they need of it"
 )]
-pub(super) use assets::{assets, assets_below};
+pub(crate) use assets::{assets, assets_below};
 pub(crate) use package::Packages;
 
 use entry::Found;
@@ -80,7 +80,6 @@ const LANGUAGE: Language = Language {
         "nuxt",
         "react-router",
         "remix",
-        "strapi",
         "sveltekit",
         "tanstack-start",
         "vite",

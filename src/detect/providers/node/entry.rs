@@ -256,6 +256,7 @@ fn installed(
         env: program.env,
         directory: program.directory,
         output: built(project).filter(|_| project.has_build()),
+        is_web: super::program::serves(package),
         is_given_port: program.is_given_port,
         confidence: 85,
         reason: "the start script".to_owned(),

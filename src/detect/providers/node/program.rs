@@ -24,7 +24,6 @@ const BINS: &[(&str, &str, &str)] = &[
     ("sequelize", "sequelize-cli", "lib/sequelize"),
     ("sequelize-cli", "sequelize-cli", "lib/sequelize"),
     ("srvx", "srvx", "bin/srvx.mjs"),
-    ("strapi", "@strapi/strapi", "bin/strapi.js"),
     ("ts-node", "ts-node", "dist/bin.js"),
     ("tsx", "tsx", "dist/cli.mjs"),
     ("typeorm", "typeorm", "cli.js"),
@@ -111,11 +110,19 @@ pub(super) fn known(name: &str, arguments: &[String]) -> Known {
     }
 }
 
+/// Whether the program of a package serves, and does not only run a file or prepare a database.
+pub(super) fn serves(package: &str) -> bool {
+    matches!(
+        package,
+        "@react-router/serve" | "@remix-run/serve" | "fastify-cli" | "next" | "probot" | "srvx"
+    )
+}
+
 /// Whether a program reads `PORT` from its environment.
 pub(super) fn reads_port(name: &str) -> bool {
     matches!(
         name,
-        "next" | "serve" | "react-router-serve" | "remix-serve" | "srvx" | "fastify" | "strapi"
+        "next" | "serve" | "react-router-serve" | "remix-serve" | "srvx" | "fastify"
     )
 }
 

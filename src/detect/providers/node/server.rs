@@ -67,6 +67,7 @@ pub(super) fn listens(parsed: &source::Source) -> Option<(&'static str, usize)> 
         "createServer(",
         "Bun.serve(",
         "Deno.serve(",
+        "Hapi.server(",
         "serve(",
     ]
     .into_iter()
@@ -77,7 +78,6 @@ pub(super) fn listens(parsed: &source::Source) -> Option<(&'static str, usize)> 
 pub(super) const FRAMEWORKS: &[(&str, &str)] = &[
     ("@nestjs/core", "nestjs"),
     ("@hapi/hapi", "hapi"),
-    ("@strapi/strapi", "strapi"),
     ("express", "express"),
     ("fastify", "fastify"),
     ("hono", "hono"),
@@ -135,6 +135,8 @@ pub(super) fn complete(
     if server.framework.as_deref() == Some("fastify") {
         server.loopback = fastify_loopback(&files);
     }
+    // Servers of packages read it.
+    server.reads_port |= server.is_web && server.port.is_none();
     if server.listens.is_none() && !server.is_web {
         server.port = None;
         server.reads_port = false;

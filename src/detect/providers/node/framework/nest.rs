@@ -55,7 +55,8 @@ pub(super) fn monorepo(
             reason: format!("the application `{name}`, with the dependencies"),
             ..Server::default()
         };
-        let evidence = Evidence::new("start", server.arguments.join(" "), "node.nest.monorepo")
+        let start = format!("node {}", server.arguments.join(" "));
+        let evidence = Evidence::new("start", start, "node.nest.monorepo")
             .at(&document.file, document.line(&["projects", name]))
             .written(name);
         let mut output = Output::server(complete(scan, project, server, evidence));
