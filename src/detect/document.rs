@@ -11,6 +11,8 @@ use toml::de::{DeTable, DeValue};
 pub(crate) enum Syntax {
     /// JSON, with comments and trailing commas allowed.
     Json,
+    /// JSON5: also names without quotes, and other quotes and numbers.
+    Json5,
     Toml,
     Yaml,
 }
@@ -36,6 +38,7 @@ impl Document {
     pub(crate) fn parse(file: &str, text: &str, syntax: Syntax) -> Result<Self, Malformed> {
         let (value, lines) = match syntax {
             Syntax::Json => json(text)?,
+            Syntax::Json5 => json(&super::json5::to_json(text))?,
             Syntax::Toml => toml(text)?,
             Syntax::Yaml => (yaml(text)?, yaml_lines(text)),
         };

@@ -5,6 +5,7 @@ mod catalog;
 mod document;
 mod explain;
 mod hints;
+mod json5;
 mod language;
 mod overrides;
 mod provider;

@@ -133,6 +133,8 @@ pub(crate) struct Scan<'a> {
     /// What users name as the entry point, by directory, and whether a language asked.
     entries: BTreeMap<String, (Fact<String>, bool)>,
     hints: BTreeMap<String, Rc<Hints>>,
+    /// The packages of Node.js, once they were asked for.
+    pub(crate) node: Option<Rc<providers::NodePackages>>,
     /// The Cargo workspaces that were asked for, by root.
     pub(crate) cargo: BTreeMap<String, Option<Rc<Workspace>>>,
 }
@@ -159,6 +161,7 @@ impl<'a> Scan<'a> {
                 .map(|(dir, entry)| (dir.clone(), (entry.clone(), false)))
                 .collect(),
             hints: BTreeMap::new(),
+            node: None,
             cargo: BTreeMap::new(),
         }
     }

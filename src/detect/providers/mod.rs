@@ -1,11 +1,16 @@
 //! The languages.
 
+mod deno;
 mod go;
 mod node;
 mod python;
 mod rust;
 mod static_site;
 mod unsupported;
+
+pub(crate) use node::Packages as NodePackages;
+#[cfg(test)]
+pub(crate) use node::assets_below;
 
 use super::provider::Provider;
 
@@ -15,6 +20,7 @@ pub(crate) static ALL: &[&dyn Provider] = &[
     &go::Go,
     &python::Python,
     &rust::Rust,
+    &deno::Deno,
     &node::Node,
     &unsupported::Unsupported,
     &static_site::StaticSite,

@@ -1,5 +1,6 @@
 //! Repositories written by the tests, and what has to come out of them.
 
+mod deno;
 mod go;
 mod hints;
 mod names;
