@@ -110,7 +110,7 @@ fn detect_project(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Rc<Document>) {
         Some(Ok(start)) => app(scan, dir, Some(document), start),
         Some(Err(problem)) => {
             let mut draft = draft(scan, dir);
-            describe(scan, dir, Some(document), &mut draft);
+            describe(Some(document), &mut draft);
             scan.refuse(draft, problem);
         }
         None => {
@@ -239,7 +239,7 @@ const FRAMEWORKS: &[(&str, &str)] = &[
 ];
 
 /// Fills in what the configuration says, beside what starts.
-fn describe(scan: &mut Scan<'_>, dir: Dir<'_>, document: Option<&Document>, draft: &mut Draft) {
+fn describe(document: Option<&Document>, draft: &mut Draft) {
     let Some(document) = document else { return };
     draft.fallback = document.str(&["name"]).map(str::to_owned);
     let named = document.keys(&["imports"]).into_iter().find_map(|key| {
@@ -254,12 +254,11 @@ fn describe(scan: &mut Scan<'_>, dir: Dir<'_>, document: Option<&Document>, draf
         let found = Evidence::new("framework", name, "deno.import").at(&document.file, line);
         draft.evidence.push(found.written(target));
     }
-    let _ = (scan, dir);
 }
 
 fn app(scan: &mut Scan<'_>, dir: Dir<'_>, document: Option<&Rc<Document>>, start: Start) {
     let mut draft = draft(scan, dir);
-    describe(scan, dir, document.map(AsRef::as_ref), &mut draft);
+    describe(document.map(AsRef::as_ref), &mut draft);
     facts(scan, dir, &start, &mut draft);
     draft.evidence.push(start.evidence.clone());
     let file = start.evidence.file.clone().unwrap_or_default();
@@ -287,9 +286,14 @@ fn facts(scan: &Scan<'_>, dir: Dir<'_>, start: &Start, draft: &mut Draft) {
         Some((file.path.clone(), file.source.line(at)))
     });
     let kind = match &call {
-        Some((file, line)) => Evidence::new("kind", "web", "deno.listens")
-            .at(file, Some(*line))
-            .written("erve"),
+        Some((file, line)) => {
+            let text = scan.repo.text(file).unwrap_or_default();
+            let index = usize::try_from(*line).unwrap_or(1).saturating_sub(1);
+            let written = text.lines().nth(index).unwrap_or_default().trim();
+            Evidence::new("kind", "web", "deno.listens")
+                .at(file, Some(*line))
+                .written(written)
+        }
         None if start.serves || draft.spec.metadata.framework.is_some() => {
             Evidence::new("kind", "web", "deno.serves")
         }
@@ -297,20 +301,6 @@ fn facts(scan: &Scan<'_>, dir: Dir<'_>, start: &Start, draft: &mut Draft) {
             draft.spec.metadata.kind = Some(Kind::Worker);
             Evidence::new("kind", "worker", "deno.listens")
         }
-    };
-    let kind = match &call {
-        Some((file, line)) => {
-            let text = scan.repo.text(file).unwrap_or_default();
-            let index = usize::try_from(*line).unwrap_or(1).saturating_sub(1);
-            let written = text
-                .lines()
-                .nth(index)
-                .unwrap_or_default()
-                .trim()
-                .to_owned();
-            kind.written(written)
-        }
-        None => kind,
     };
     draft.evidence.push(kind);
     if draft.spec.metadata.kind != Some(Kind::Web) {

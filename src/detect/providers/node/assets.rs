@@ -37,7 +37,6 @@ pub(crate) fn assets_below(
     if !project.has_build() || matches!(entry::server(scan, &project), Ok(Found::Server(_))) {
         return Ok(None);
     }
-    let manifest = &package.document.file;
     let chosen = toolchain::choose(scan, &project, Runtime::Node)?;
     let steps = steps::steps(scan, &project, None)?;
     let mut packages = steps.packages;
@@ -45,15 +44,12 @@ pub(crate) fn assets_below(
     let script = project.build_script();
     let built = Evidence::new("assets", script, "node.assets");
     let built = built.at(package.script_file(script), package.script_line(script));
-    let manager = project.manager.evidence.clone();
-    let manager = Evidence {
+    let as_assets = |evidence: Evidence| Evidence {
         field: "assets".to_owned(),
-        ..manager
+        ..evidence
     };
-    let version = Evidence {
-        field: "assets".to_owned(),
-        ..chosen.evidence
-    };
+    let manager = as_assets(project.manager.evidence.clone());
+    let version = as_assets(chosen.evidence);
     scan.claims.insert(dir.to_owned(), owner.to_owned());
     // Members that only this build uses belong to it as well.
     for member in &project.internal {
@@ -65,7 +61,6 @@ pub(crate) fn assets_below(
     if files == ["**"] {
         files = vec![crate::detect::provider::tree_glob(app)];
     }
-    let _ = manifest;
     let place = relative(app, dir);
     let there = |command: String| {
         if place == "." {

@@ -157,10 +157,7 @@ fn process(scan: &Scan<'_>, project: &Project<'_>, resolved: &Resolved) -> Optio
     if !program.env.is_empty() || program.directory.is_some() {
         return None;
     }
-    let runtime = match program.runtime {
-        Runtime::Node => "node",
-        Runtime::Bun => "bun",
-    };
+    let runtime = program.runtime.program();
     let words = std::iter::once(runtime.to_owned()).chain(path);
     Some(words.chain(program.arguments.iter().cloned()).collect())
 }
@@ -310,10 +307,7 @@ fn file(
     program: Program,
     evidence: &Evidence,
 ) -> Result<Server, Problem> {
-    let runtime = match program.runtime {
-        Runtime::Node => "node",
-        Runtime::Bun => "bun",
-    };
+    let runtime = program.runtime.program();
     let Some(at) = entry_position(&program.arguments) else {
         let message = format!("the start script runs `{runtime}` without a file");
         return Err(problem(evidence, message));
@@ -461,14 +455,10 @@ fn by_file(
                 })?;
             }
         }
-        let program = match runtime {
-            Runtime::Node => "node",
-            Runtime::Bun => "bun",
-        };
-        let mut evidence =
-            Evidence::new("start", format!("{program} {name}"), "node.listening-file")
-                .at(&source, Some(line))
-                .written(call);
+        let start = format!("{} {name}", runtime.program());
+        let mut evidence = Evidence::new("start", start, "node.listening-file")
+            .at(&source, Some(line))
+            .written(call);
         evidence.losing = losing;
         let server = Server {
             runtime,

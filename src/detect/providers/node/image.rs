@@ -286,11 +286,7 @@ fn serve(
     if !workdir.is_empty() {
         spec.runtime.workdir = Some(format!("/app/{workdir}"));
     }
-    let program = match server.runtime {
-        Runtime::Node => "node",
-        Runtime::Bun => "bun",
-    };
-    let mut command = vec![program.to_owned()];
+    let mut command = vec![server.runtime.program().to_owned()];
     command.extend(server.arguments.iter().cloned());
     spec.runtime.command = command;
     spec.runtime.processes.clone_from(&server.processes);

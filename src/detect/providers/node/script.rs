@@ -40,6 +40,16 @@ pub(super) enum Runtime {
     Bun,
 }
 
+impl Runtime {
+    /// The program by which it is called.
+    pub(super) fn program(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Bun => "bun",
+        }
+    }
+}
+
 /// Arguments, environment and directory of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Program {
@@ -278,21 +288,7 @@ impl<'p> Follower<'p> {
                     None => Resolved::Refused(format!("`{text}` is not understood")),
                 }
             }
-            "pm2-runtime" => {
-                let rest: &[String] = match rest {
-                    [first, rest @ ..] if first == "start" => rest,
-                    rest => rest,
-                };
-                match rest {
-                    [file] if !file.contains(".config.") && !file.ends_with(".json") => {
-                        program.arguments = rest.to_vec();
-                        Resolved::File(program)
-                    }
-                    _ => Resolved::Refused(format!(
-                        "`{text}` manages processes, which the container's engine does"
-                    )),
-                }
-            }
+            "pm2-runtime" => managed(rest, program, &text),
             "node" | "nodejs" => {
                 let is_watch =
                     |word: &String| word == "--watch" || word.starts_with("--watch-path");
@@ -397,6 +393,23 @@ impl<'p> Follower<'p> {
                 text()
             )),
         }
+    }
+}
+
+/// What a process manager starts: one file of its own is the program, and no manager is needed.
+fn managed(arguments: &[String], mut program: Program, text: &str) -> Resolved {
+    let rest = match arguments {
+        [first, rest @ ..] if first == "start" => rest,
+        rest => rest,
+    };
+    match rest {
+        [file] if !file.contains(".config.") && !file.ends_with(".json") => {
+            program.arguments = rest.to_vec();
+            Resolved::File(program)
+        }
+        _ => Resolved::Refused(format!(
+            "`{text}` manages processes, which the container's engine does"
+        )),
     }
 }
 

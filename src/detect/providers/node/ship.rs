@@ -81,29 +81,8 @@ pub(super) fn ship(
     server: &Server,
     steps: &Steps,
 ) -> Shipped {
-    if let Some(copies) = &server.bundle {
-        let from = copies.first().map(|copy| copy.from.clone());
-        let bundle = Evidence::new("copies", from.unwrap_or_default(), "node.bundle");
-        return Shipped {
-            copies: copies.clone(),
-            reasons: vec![bundle.note(if server.needs_modules {
-                "what the build writes, with the dependencies of production"
-            } else {
-                "the build leaves the server with all that it needs"
-            })],
-            ..Shipped::default()
-        };
-    }
-    if project.manager.tool == Tool::Rush {
-        let place = relative(&project.manager.root, &project.package.dir);
-        let copies = vec![copy("/out", "/app")];
-        let deployed = Evidence::new("copies", "/out", "node.rush-deploy");
-        return Shipped {
-            place,
-            copies,
-            reasons: vec![deployed.note("the tree that `rush deploy` makes")],
-            ..Shipped::default()
-        };
+    if let Some(shipped) = whole(project, server) {
+        return shipped;
     }
     let package = project.package;
     let base = base(project, steps);
@@ -147,6 +126,35 @@ pub(super) fn ship(
     shipped.copies.sort();
     shipped.copies.dedup();
     shipped
+}
+
+/// What is copied where something complete was made: by the build, or by Rush.
+fn whole(project: &Project<'_>, server: &Server) -> Option<Shipped> {
+    if let Some(copies) = &server.bundle {
+        let from = copies.first().map(|copy| copy.from.clone());
+        let bundle = Evidence::new("copies", from.unwrap_or_default(), "node.bundle");
+        return Some(Shipped {
+            copies: copies.clone(),
+            reasons: vec![bundle.note(if server.needs_modules {
+                "what the build writes, with the dependencies of production"
+            } else {
+                "the build leaves the server with all that it needs"
+            })],
+            ..Shipped::default()
+        });
+    }
+    if project.manager.tool == Tool::Rush {
+        let place = relative(&project.manager.root, &project.package.dir);
+        let copies = vec![copy("/out", "/app")];
+        let deployed = Evidence::new("copies", "/out", "node.rush-deploy");
+        return Some(Shipped {
+            place,
+            copies,
+            reasons: vec![deployed.note("the tree that `rush deploy` makes")],
+            ..Shipped::default()
+        });
+    }
+    None
 }
 
 fn copy(from: &str, to: &str) -> Copy {

@@ -81,25 +81,8 @@ fn output(
     let mode = option("outputMode").and_then(|mode| mode.as_str());
     let renders = is_new && mode != Some("static") && (ssr || mode == Some("server"));
     if renders {
-        let server = format!("{dist}/{}/server.mjs", directory("server"));
-        let server = Server {
-            arguments: vec![server],
-            // The builder puts what the server imports into it.
-            bundle: Some(vec![Copy {
-                from: dist.clone(),
-                to: format!("/app/{dist}"),
-            }]),
-            env: reachable("HOST", 4000),
-            ..Server::default()
-        };
-        let output = listening(
-            scan,
-            project,
-            "angular",
-            4000,
-            server,
-            "node.angular.server",
-        );
+        let entry = format!("{dist}/{}/server.mjs", directory("server"));
+        let output = rendered(scan, project, &dist, entry);
         return Ok(output.at(&document.file, line, name));
     }
     if !is_new
@@ -119,6 +102,27 @@ fn output(
     };
     let output = Output::files(Some("angular"), &dir, "node.angular");
     Ok(output.at(&document.file, line, name))
+}
+
+/// The server that renders; the builder puts what it imports into it.
+fn rendered(scan: &mut Scan<'_>, project: &Project<'_>, dist: &str, entry: String) -> Output {
+    let server = Server {
+        arguments: vec![entry],
+        bundle: Some(vec![Copy {
+            from: dist.to_owned(),
+            to: format!("/app/{dist}"),
+        }]),
+        env: reachable("HOST", 4000),
+        ..Server::default()
+    };
+    listening(
+        scan,
+        project,
+        "angular",
+        4000,
+        server,
+        "node.angular.server",
+    )
 }
 
 fn has_server_target(document: &Document, name: &str) -> bool {
