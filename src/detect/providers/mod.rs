@@ -1,6 +1,7 @@
 //! The languages.
 
 mod go;
+mod jvm;
 mod node;
 mod python;
 mod rust;
@@ -13,6 +14,7 @@ use super::provider::Provider;
 /// site is what no other language claims.
 pub(crate) static ALL: &[&dyn Provider] = &[
     &go::Go,
+    &jvm::Jvm,
     &python::Python,
     &rust::Rust,
     &node::Node,
