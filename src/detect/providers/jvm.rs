@@ -2,10 +2,12 @@
 
 mod build;
 mod facts;
+mod gradle;
 pub(super) mod java;
 mod maven;
 mod pom;
 mod project;
+mod script;
 mod settings;
 
 use crate::detect::explain::Evidence;
@@ -37,6 +39,7 @@ impl Provider for Jvm {
 
     fn detect(&self, scan: &mut Scan<'_>) {
         maven::detect(scan);
+        gradle::detect(scan);
     }
 }
 
@@ -67,7 +70,7 @@ fn warn_of_own_node(scan: &mut Scan<'_>, draft: &mut Draft, plugin: &str, file: 
             draft.spec.build.packages.push(package);
         }
     }
-    draft.evidence.push(
-        Evidence::new("assets", plugin, "jvm.downloads-node").at(file, Some(line)),
-    );
+    draft
+        .evidence
+        .push(Evidence::new("assets", plugin, "jvm.downloads-node").at(file, Some(line)));
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::detect::provider::{Draft, Problem, Scan, literal_glob, tree_glob};
 use crate::detect::explain::Evidence;
+use crate::detect::provider::{Draft, Problem, Scan, literal_glob, tree_glob};
 use crate::detect::repo::{is_within, join};
 use crate::detect::source::Fact;
 
@@ -28,7 +28,9 @@ pub(super) fn wrapper(scan: &Scan<'_>, file: &str, name: &str) -> Option<Wrapper
         return None;
     }
     let text = scan.repo.text(file).ok()?;
-    let is_checked = text.lines().any(|line| line.trim().starts_with("distributionSha256Sum"));
+    let is_checked = text
+        .lines()
+        .any(|line| line.trim().starts_with("distributionSha256Sum"));
     text.lines().zip(1..).find_map(|(line, number)| {
         let url = line.trim().strip_prefix("distributionUrl")?;
         let archive = url.rsplit('/').next()?.trim();
@@ -64,7 +66,11 @@ pub(super) fn tool(
     });
     let Some(wrapper) = wrapper else {
         let (package, _) = packaged.ok_or_else(|| {
-            Problem::new(&draft.path, None, format!("the index has no package that provides `{virtual_name}`"))
+            Problem::new(
+                &draft.path,
+                None,
+                format!("the index has no package that provides `{virtual_name}`"),
+            )
         })?;
         let evidence = Evidence::new("build tool", &package, "jvm.packaged-default");
         draft.evidence.push(evidence);
@@ -79,25 +85,46 @@ pub(super) fn tool(
     if let Some((package, number)) = &packaged
         && *number == major(&wanted.value)
     {
-        let note = format!("the wrapper asks for {name} {}; the packaged one of the same major is used", wanted.value);
-        draft.evidence.push(evidence(package, "jvm.wrapper-version").note(note));
+        let note = format!(
+            "the wrapper asks for {name} {}; the packaged one of the same major is used",
+            wanted.value
+        );
+        draft
+            .evidence
+            .push(evidence(package, "jvm.wrapper-version").note(note));
         return Ok(Tool::Packaged(package.clone()));
     }
     let missing: Vec<&String> = scripts.iter().filter(|file| !scan.repo.has(file)).collect();
     let other = packaged.map_or_else(String::new, |(package, _)| format!("; `{package}` is"));
     if let Some(missing) = missing.first() {
-        let message = format!("{name} {} is not packaged{other}, and the wrapper lacks `{missing}`", wanted.value);
-        return Err(Problem::new(&wanted.file, Some(wanted.line), message)
-            .help(format!("move to the {name} of the index, or commit the whole wrapper")));
+        let message = format!(
+            "{name} {} is not packaged{other}, and the wrapper lacks `{missing}`",
+            wanted.value
+        );
+        return Err(
+            Problem::new(&wanted.file, Some(wanted.line), message).help(format!(
+                "move to the {name} of the index, or commit the whole wrapper"
+            )),
+        );
     }
     let checked = if wrapper.is_checked {
         "and checks its digest"
     } else {
         "without a digest to check it by"
     };
-    let message = format!("{name} {} is not packaged{other}: the wrapper downloads it, {checked}", wanted.value);
-    let help = (!wrapper.is_checked).then(|| "add `distributionSha256Sum` to the wrapper's properties".to_owned());
-    scan.tell(crate::detect::explain::Severity::Warning, &wanted.file, Some(wanted.line), message, help);
+    let message = format!(
+        "{name} {} is not packaged{other}: the wrapper downloads it, {checked}",
+        wanted.value
+    );
+    let help = (!wrapper.is_checked)
+        .then(|| "add `distributionSha256Sum` to the wrapper's properties".to_owned());
+    scan.tell(
+        crate::detect::explain::Severity::Warning,
+        &wanted.file,
+        Some(wanted.line),
+        message,
+        help,
+    );
     draft.evidence.push(evidence("wrapper", "jvm.wrapper"));
     Ok(Tool::Wrapper)
 }
@@ -109,13 +136,25 @@ pub(super) fn context(draft: &mut Draft, trees: &BTreeSet<String>, files: &BTree
     }
     let is_in_tree = |file: &str| trees.iter().any(|tree| is_within(file, tree));
     let mut globs: BTreeSet<String> = trees.iter().map(|tree| tree_glob(tree)).collect();
-    globs.extend(files.iter().filter(|file| !is_in_tree(file)).map(|file| literal_glob(file)));
+    globs.extend(
+        files
+            .iter()
+            .filter(|file| !is_in_tree(file))
+            .map(|file| literal_glob(file)),
+    );
     draft.spec.build.context = globs.into_iter().collect();
 }
 
 /// The files beside a build's root, and its directories of settings, which any module may read.
-pub(super) fn surroundings(scan: &Scan<'_>, root: &str, trees: &mut BTreeSet<String>, files: &mut BTreeSet<String>) {
-    let Some(dir) = scan.repo.dir(root) else { return };
+pub(super) fn surroundings(
+    scan: &Scan<'_>,
+    root: &str,
+    trees: &mut BTreeSet<String>,
+    files: &mut BTreeSet<String>,
+) {
+    let Some(dir) = scan.repo.dir(root) else {
+        return;
+    };
     files.extend(dir.files().iter().map(|file| dir.join(file)));
     for name in [".mvn", "buildSrc", "checkstyle", "config", "etc", "gradle"] {
         if dir.has_dir(name) {
@@ -128,7 +167,11 @@ pub(super) fn surroundings(scan: &Scan<'_>, root: &str, trees: &mut BTreeSet<Str
 pub(super) fn pick(directory: &str, prefix: &str, to: &str) -> String {
     let left_out = "*-plain.jar|*-sources.jar|*-javadoc.jar|*-tests.jar|*-test.jar|*/original-*";
     let prefix = crate::detect::provider::quoted(prefix);
-    let prefix = if prefix == "''" { String::new() } else { prefix };
+    let prefix = if prefix == "''" {
+        String::new()
+    } else {
+        prefix
+    };
     format!(
         "for jar in {directory}/{prefix}*.jar; do case \"$jar\" in {left_out}) ;; *) cp \"$jar\" {to} ;; esac; done; test -f {to}"
     )
@@ -139,5 +182,7 @@ pub(super) fn no_install(draft: &mut Draft, cache: &str, tool: &str) {
     let note = format!(
         "{tool} knows what it needs only while it builds; `{cache}` is kept between builds, so nothing is fetched twice"
     );
-    draft.evidence.push(Evidence::new("install", "none", "jvm.cached-by-the-build").note(note));
+    draft
+        .evidence
+        .push(Evidence::new("install", "none", "jvm.cached-by-the-build").note(note));
 }

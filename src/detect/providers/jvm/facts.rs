@@ -53,7 +53,13 @@ impl Sources {
             let place = join(dir, place);
             if scan.repo.dir(&place).is_some() {
                 let extensions = ["java", "kt", "scala", "groovy"];
-                files.extend(source::own(scan.repo, &place, &[], &extensions, Family::Jvm));
+                files.extend(source::own(
+                    scan.repo,
+                    &place,
+                    &[],
+                    &extensions,
+                    Family::Jvm,
+                ));
             }
         }
         // Ktor's and Amper's short layout.
@@ -176,7 +182,9 @@ fn kotlin_main(file: &File, stem: &str) -> Option<(usize, String)> {
     let line = &source.code[source.code[..at].rfind('\n').map_or(0, |at| at + 1)..at];
     if line.starts_with([' ', '\t']) {
         let object = source.code[..at].rfind("object ")?;
-        let name = source.code[object + 7..].split(|c: char| !c.is_alphanumeric()).next()?;
+        let name = source.code[object + 7..]
+            .split(|c: char| !c.is_alphanumeric())
+            .next()?;
         return (!name.is_empty()).then(|| (at, name.to_owned()));
     }
     if let Some(renamed) = source.find("@file:JvmName(")
@@ -194,10 +202,15 @@ fn scala_main(file: &File) -> Option<(usize, String)> {
     let source = &file.source;
     let word = |at: usize| -> Option<String> {
         let rest = source.code[at..].trim_start();
-        let name = rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next()?;
+        let name = rest
+            .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .next()?;
         (!name.is_empty()).then(|| name.to_owned())
     };
-    if let Some(at) = source.find("@main def ").or_else(|| source.code.find("@main def ")) {
+    if let Some(at) = source
+        .find("@main def ")
+        .or_else(|| source.code.find("@main def "))
+    {
         return Some((at, word(at + "@main def ".len())?));
     }
     let at = source.all("object ").find(|at| {

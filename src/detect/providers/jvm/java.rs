@@ -178,7 +178,8 @@ pub(crate) fn choose(
         .iter()
         .map(|stream| stream.numbers.clone())
         .filter(|number| {
-            only.as_ref().is_some_and(|only| only != number) || number.as_slice() < [at_least].as_slice()
+            only.as_ref().is_some_and(|only| only != number)
+                || number.as_slice() < [at_least].as_slice()
         })
         .collect();
     let chosen = version::choose_except(scan.catalog, &TOOL, &sources, &without)
@@ -190,7 +191,9 @@ pub(crate) fn choose(
     let mut evidence = chosen.evidence;
     if evidence.rule == MINIMUM {
         let framework = evidence.written.clone().unwrap_or_default();
-        evidence.note = Some(format!("Spring Boot {framework} needs Java {at_least} or newer"));
+        evidence.note = Some(format!(
+            "Spring Boot {framework} needs Java {at_least} or newer"
+        ));
     }
     kit(scan, manifest, number, evidence)
 }
@@ -202,12 +205,7 @@ fn usual(scan: &Scan<'_>, at_least: u64) -> Option<Vec<u64>> {
     (found.as_slice() >= [at_least].as_slice()).then_some(found)
 }
 
-fn kit(
-    scan: &Scan<'_>,
-    manifest: &str,
-    number: u64,
-    evidence: Evidence,
-) -> Result<Jdk, Problem> {
+fn kit(scan: &Scan<'_>, manifest: &str, number: u64, evidence: Evidence) -> Result<Jdk, Problem> {
     let kit = format!("openjdk-{number}-default-jdk");
     let runtime = format!("openjdk-{number}-default-jvm");
     for package in [&kit, &runtime] {

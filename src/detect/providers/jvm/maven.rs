@@ -80,6 +80,13 @@ pub(super) fn detect(scan: &mut Scan<'_>) {
             Decision::Refused(problem) => {
                 let mut draft = draft(&module);
                 describe(scan, &mut draft, &module);
+                if module.is_war() {
+                    draft.spec.metadata.kind = Some(Kind::Web);
+                    draft.evidence.retain(|found| found.field != "kind");
+                    draft
+                        .evidence
+                        .push(Evidence::new("kind", "web", "maven.war"));
+                }
                 scan.refuse(draft, problem);
             }
             Decision::App(entry) => {
@@ -101,7 +108,9 @@ fn module<'p>(
 ) -> Module<'p> {
     let project = poms.project(pom);
     let (root, profiles) = poms.reactor(pom).unwrap_or((pom, Vec::new()));
-    let is_aggregator = project.first(&["packaging"]).is_some_and(|found| found.value == "pom");
+    let is_aggregator = project
+        .first_own_packaging()
+        .is_some_and(|found| found.value == "pom");
     let sources = if is_aggregator {
         Sources { files: Vec::new() }
     } else {
@@ -143,7 +152,11 @@ fn closure<'p>(
 
 fn draft(module: &Module<'_>) -> Draft {
     let kotlin = module.project.plugin("kotlin-maven-plugin").is_some()
-        && module.sources.files.iter().any(|file| file.path.ends_with(".kt"));
+        && module
+            .sources
+            .files
+            .iter()
+            .any(|file| file.path.ends_with(".kt"));
     let language = if kotlin { "kotlin" } else { "java" };
     let mut draft = Draft::new(&module.pom.dir, Kind::Web, language, "maven");
     draft.fallback = Some(module.project.coordinates().1);
@@ -174,6 +187,11 @@ impl Module<'_> {
         Some(format!("{}-{version}", self.project.coordinates().1))
     }
 
+    fn is_war(&self) -> bool {
+        let packaging = self.project.first_own_packaging();
+        packaging.is_some_and(|found| found.value == "war")
+    }
+
     fn output(&self) -> String {
         let found = self.project.first(&["build", "directory"]);
         found.map_or_else(|| "target".to_owned(), |found| found.value)
@@ -196,7 +214,10 @@ fn decide(module: &Module<'_>, user: Option<&str>) -> Decision {
     let packaging = module.project.first_own_packaging();
     let boot = module.project.plugin("spring-boot-maven-plugin");
     let boot = boot.filter(|plugin| !plugin.is_true(&module.project, "skip"));
-    match packaging.as_ref().map_or("jar", |found| found.value.as_str()) {
+    match packaging
+        .as_ref()
+        .map_or("jar", |found| found.value.as_str())
+    {
         "jar" | "quarkus" | "kjar" => {}
         "pom" => {
             let count = module.pom.modules().len();
@@ -208,15 +229,24 @@ fn decide(module: &Module<'_>, user: Option<&str>) -> Decision {
         }
         "war" if boot.is_some() => {}
         "war" => {
-            let line = packaging.as_ref().map(|found| found.line).filter(|line| *line > 0);
+            let line = packaging
+                .as_ref()
+                .map(|found| found.line)
+                .filter(|line| *line > 0);
             let message = "a `war` needs a servlet container, and none is packaged";
             let help = "let `spring-boot-maven-plugin` make it start by itself, or package a `jar` with an embedded server";
             return Decision::Refused(Problem::new(&module.pom.file, line, message).help(help));
         }
-        other => return Decision::NoApp(format!("its packaging is `{other}`, which nothing starts")),
+        other => {
+            return Decision::NoApp(format!("its packaging is `{other}`, which nothing starts"));
+        }
     }
     let name = module.project.coordinates().1;
-    if ["-test", "-tests", "-it", "-e2e"].iter().any(|ending| name.ends_with(ending)) && module.sources.files.is_empty() {
+    if ["-test", "-tests", "-it", "-e2e"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+        && module.sources.files.is_empty()
+    {
         return Decision::NoApp("it holds tests only".to_owned());
     }
     if let Some(entry) = by_plugin(module, boot.as_ref()) {
@@ -245,18 +275,25 @@ fn by_plugin(module: &Module<'_>, boot: Option<&super::pom::Plugin<'_>>) -> Opti
         }))
     };
     if let Some(plugin) = boot {
-        let main = module.sources.find("SpringApplication").or_else(|| module.sources.find("runApplication"));
+        let main = module
+            .sources
+            .find("SpringApplication")
+            .or_else(|| module.sources.find("runApplication"));
         if main.is_none() && !plugin.is_own {
             return Some(Decision::NoApp("it is a library: it inherits `spring-boot-maven-plugin` and has no class that starts".to_owned()));
         }
-        let inherits = project.external().is_some_and(|parent| parent.artifact.value == "spring-boot-starter-parent");
+        let inherits = project
+            .external()
+            .is_some_and(|parent| parent.artifact.value == "spring-boot-starter-parent");
         if inherits || plugin.runs("repackage") {
             let evidence = Evidence::new("entry", "spring-boot-maven-plugin", "maven.spring-boot");
-            let name = plugin.configured(project, &["finalName"]).map(|found| found.value);
+            let name = plugin
+                .configured(project, &["finalName"])
+                .map(|found| found.value);
             let classifier = plugin.configured(project, &["classifier"]);
-            let classifier = classifier.map_or_else(String::new, |found| format!("-{}", found.value));
-            let is_war = project.first_own_packaging().is_some_and(|found| found.value == "war");
-            let ending = if is_war { "war" } else { "jar" };
+            let classifier =
+                classifier.map_or_else(String::new, |found| format!("-{}", found.value));
+            let ending = if module.is_war() { "war" } else { "jar" };
             let artifact = module.artifact(name, &format!("{classifier}.{ending}"));
             return Some(app(evidence.at(&plugin.file, Some(plugin.line)), artifact));
         }
@@ -264,54 +301,87 @@ fn by_plugin(module: &Module<'_>, boot: Option<&super::pom::Plugin<'_>>) -> Opti
     if let Some(plugin) = project.plugin("quarkus-maven-plugin") {
         return Some(quarkus(module, &plugin));
     }
-    for (artifact, rule) in [("maven-shade-plugin", "maven.shade"), ("maven-assembly-plugin", "maven.assembly")] {
+    for (artifact, rule) in [
+        ("maven-shade-plugin", "maven.shade"),
+        ("maven-assembly-plugin", "maven.assembly"),
+    ] {
         let Some(plugin) = project.plugin(artifact) else {
             continue;
         };
-        let main = plugin.anywhere(project, "mainClass").or_else(|| plugin.anywhere(project, "Main-Class"));
+        let main = plugin
+            .anywhere(project, "mainClass")
+            .or_else(|| plugin.anywhere(project, "Main-Class"));
         let Some(main) = main else { continue };
         let evidence = Evidence::new("entry", &main.value, rule).at(&main.file, Some(main.line));
-        let name = plugin.configured(project, &["finalName"]).map(|found| found.value);
-        let ending = if artifact == "maven-shade-plugin" {
-            shaded(project, &plugin)
-        } else if plugin.configured(project, &["appendAssemblyId"]).is_some_and(|found| found.value == "false") {
+        let name = plugin
+            .configured(project, &["finalName"])
+            .map(|found| found.value);
+        if artifact == "maven-shade-plugin" {
+            let name = name.or_else(|| shaded(module, &plugin));
+            return Some(app(evidence, module.artifact(name, ".jar")));
+        }
+        let ending = if plugin
+            .configured(project, &["appendAssemblyId"])
+            .is_some_and(|found| found.value == "false")
+        {
             String::new()
         } else {
             let id = plugin.anywhere(project, "descriptorRef");
-            format!("-{}", id.map_or_else(|| "jar-with-dependencies".to_owned(), |found| found.value))
+            format!(
+                "-{}",
+                id.map_or_else(|| "jar-with-dependencies".to_owned(), |found| found.value)
+            )
         };
-        return Some(app(evidence, module.artifact(name, &format!("{ending}.jar"))));
+        return Some(app(
+            evidence,
+            module.artifact(name, &format!("{ending}.jar")),
+        ));
     }
-    let micronaut = project.external().filter(|parent| parent.artifact.value == "micronaut-parent");
+    let micronaut = project
+        .external()
+        .filter(|parent| parent.artifact.value == "micronaut-parent");
     if micronaut.is_some()
         && let Some(main) = module.property("exec.mainClass")
     {
         // The parent shades the jar around this class.
         let evidence = Evidence::new("entry", &main.value, "maven.micronaut");
-        return Some(app(evidence.at(&main.file, Some(main.line)), module.artifact(None, ".jar")));
+        return Some(app(
+            evidence.at(&main.file, Some(main.line)),
+            module.artifact(None, ".jar"),
+        ));
     }
     None
 }
 
-/// What the shaded jar's name ends with.
-fn shaded(project: &Project<'_>, plugin: &super::pom::Plugin<'_>) -> String {
+/// The name of a shaded jar that does not take the place of the usual one; the build's final name is not a part of it.
+fn shaded(module: &Module<'_>, plugin: &super::pom::Plugin<'_>) -> Option<String> {
+    let project = &module.project;
     if !plugin.is_true(project, "shadedArtifactAttached") {
-        return String::new();
+        return None;
     }
-    let name = plugin.configured(project, &["shadedClassifierName"]);
-    format!("-{}", name.map_or_else(|| "shaded".to_owned(), |found| found.value))
+    let classifier = plugin.configured(project, &["shadedClassifierName"]);
+    let classifier = classifier.map_or_else(|| "shaded".to_owned(), |found| found.value);
+    let version = module.property("project.version")?.value;
+    Some(format!(
+        "{}-{version}-{classifier}",
+        project.coordinates().1
+    ))
 }
 
 fn quarkus(module: &Module<'_>, plugin: &super::pom::Plugin<'_>) -> Decision {
     if module.sources.files.is_empty() && !plugin.is_own {
-        return Decision::NoApp("it is a library: it inherits `quarkus-maven-plugin` and has no sources".to_owned());
+        return Decision::NoApp(
+            "it is a library: it inherits `quarkus-maven-plugin` and has no sources".to_owned(),
+        );
     }
     let evidence = Evidence::new("entry", "quarkus-maven-plugin", "maven.quarkus");
     let evidence = evidence.at(&plugin.file, Some(plugin.line));
     let kind = ["quarkus.package.jar.type", "quarkus.package.type"]
         .iter()
         .find_map(|name| module.property(name));
-    let native = ["quarkus.native.enabled", "quarkus.package.type"].iter().find_map(|name| module.property(name));
+    let native = ["quarkus.native.enabled", "quarkus.package.type"]
+        .iter()
+        .find_map(|name| module.property(name));
     if let Some(native) = native.filter(|found| matches!(found.value.as_str(), "true" | "native")) {
         return Decision::Refused(no_native(&native));
     }
@@ -320,7 +390,10 @@ fn quarkus(module: &Module<'_>, plugin: &super::pom::Plugin<'_>) -> Decision {
             let (path, commands) = module.artifact(None, "-runner.jar");
             (Start::jar(&path), commands)
         }
-        _ => (Start::quarkus(&format!("{}/quarkus-app", module.output())), Vec::new()),
+        _ => (
+            Start::quarkus(&format!("{}/quarkus-app", module.output())),
+            Vec::new(),
+        ),
     };
     Decision::App(Box::new(Entry {
         evidence,
@@ -340,17 +413,27 @@ pub(super) fn no_native(by: &Fact<String>) -> Problem {
 /// The app that a class with a main method makes of the module.
 fn by_class(module: &Module<'_>, user: Option<&str>) -> Decision {
     let project = &module.project;
-    let named = ["maven-jar-plugin", "exec-maven-plugin", "mainframer-maven-plugin"].iter().find_map(|artifact| {
-        project.plugin(artifact)?.anywhere(project, "mainClass")
+    let named = [
+        "maven-jar-plugin",
+        "exec-maven-plugin",
+        "mainframer-maven-plugin",
+    ]
+    .iter()
+    .find_map(|artifact| project.plugin(artifact)?.anywhere(project, "mainClass"));
+    let named = named.or_else(|| {
+        ["exec.mainClass", "main.class", "mainClass", "start-class"]
+            .iter()
+            .find_map(|name| module.property(name))
     });
-    let named = named.or_else(|| ["exec.mainClass", "main.class", "mainClass", "start-class"].iter().find_map(|name| module.property(name)));
     let mains = module.sources.mains();
     let main = match (&named, mains.as_slice()) {
         (Some(main), _) => main.clone(),
         (None, [main]) => main.clone(),
         (None, []) => {
             let reason = match (user, module.sources.files.is_empty()) {
-                (Some(user), _) => format!("it is a library: `{user}` depends on it, and it has no main class"),
+                (Some(user), _) => {
+                    format!("it is a library: `{user}` depends on it, and it has no main class")
+                }
                 (None, true) => "it has no sources of its own".to_owned(),
                 (None, false) => "it is a library: it has no main class".to_owned(),
             };
@@ -360,7 +443,10 @@ fn by_class(module: &Module<'_>, user: Option<&str>) -> Decision {
             if let Some(user) = user {
                 return Decision::NoApp(format!("it is a library: `{user}` depends on it"));
             }
-            let names: Vec<String> = several.iter().map(|main| format!("`{}`", main.value)).collect();
+            let names: Vec<String> = several
+                .iter()
+                .map(|main| format!("`{}`", main.value))
+                .collect();
             let message = format!("has several main classes: {}", names.join(", "));
             let problem = Problem::new(&module.pom.file, None, message);
             return Decision::Refused(problem.help("name one in the property `exec.mainClass`"));
@@ -369,9 +455,15 @@ fn by_class(module: &Module<'_>, user: Option<&str>) -> Decision {
     if let Some(user) = user
         && named.is_none()
     {
-        return Decision::NoApp(format!("it is a library: `{user}` depends on it, and its build names no main class"));
+        return Decision::NoApp(format!(
+            "it is a library: `{user}` depends on it, and its build names no main class"
+        ));
     }
-    let rule = if named.is_some() { "maven.main-class" } else { "maven.only-main-class" };
+    let rule = if named.is_some() {
+        "maven.main-class"
+    } else {
+        "maven.only-main-class"
+    };
     let evidence = Evidence::new("entry", &main.value, rule).at(&main.file, Some(main.line));
     let evidence = if named.is_some() {
         evidence
@@ -379,7 +471,10 @@ fn by_class(module: &Module<'_>, user: Option<&str>) -> Decision {
         evidence.written("main")
     };
     let (jar, commands) = module.artifact(None, ".jar");
-    let needs = module.dependencies.iter().any(|one| matches!(one.scope.as_str(), "compile" | "runtime"));
+    let needs = module
+        .dependencies
+        .iter()
+        .any(|one| matches!(one.scope.as_str(), "compile" | "runtime"));
     let mut copies = vec![copy(&jar, "app.jar")];
     let mut goals = Vec::new();
     if needs {
@@ -395,10 +490,15 @@ fn by_class(module: &Module<'_>, user: Option<&str>) -> Decision {
 }
 
 fn describe(scan: &mut Scan<'_>, draft: &mut Draft, module: &Module<'_>) {
-    let starts_with = |prefix: &'static str| move |_: &str, artifact: &str| artifact.starts_with(prefix);
-    let group = |name: &'static str| move |group: &str, _: &str| group == name || group.starts_with(&format!("{name}."));
+    let starts_with =
+        |prefix: &'static str| move |_: &str, artifact: &str| artifact.starts_with(prefix);
+    let group = |name: &'static str| {
+        move |group: &str, _: &str| group == name || group.starts_with(&format!("{name}."))
+    };
     let parent = module.project.external();
-    let by_parent = parent.filter(|parent| parent.artifact.value == "spring-boot-starter-parent").map(|parent| parent.artifact);
+    let by_parent = parent
+        .filter(|parent| parent.artifact.value == "spring-boot-starter-parent")
+        .map(|parent| parent.artifact);
     let spring = by_parent.or_else(|| module.dependency(group("org.springframework.boot")));
     let found = [
         ("quarkus", module.dependency(group("io.quarkus"))),
@@ -406,19 +506,33 @@ fn describe(scan: &mut Scan<'_>, draft: &mut Draft, module: &Module<'_>) {
         ("spring-boot", spring),
         ("ktor", module.dependency(group("io.ktor"))),
     ];
-    let framework = found.into_iter().find_map(|(name, fact)| fact.map(|fact| (name, fact)));
+    let framework = found
+        .into_iter()
+        .find_map(|(name, fact)| fact.map(|fact| (name, fact)));
     if let Some((name, fact)) = &framework {
         let evidence = Evidence::new("framework", *name, "maven.dependency");
-        draft.evidence.push(evidence.at(&fact.file, Some(fact.line)).written(&fact.value));
+        draft.evidence.push(
+            evidence
+                .at(&fact.file, Some(fact.line))
+                .written(&fact.value),
+        );
     }
     let framework = framework.map(|(name, fact)| Fact {
         value: name.to_owned(),
         ..fact
     });
-    let server = project::SERVERS.iter().find_map(|name| module.dependency(starts_with(name)));
-    let health = project::HEALTH.iter().find_map(|name| module.dependency(|_, artifact| artifact == *name));
+    let server = project::SERVERS
+        .iter()
+        .find_map(|name| module.dependency(starts_with(name)));
+    let health = project::HEALTH
+        .iter()
+        .find_map(|name| module.dependency(|_, artifact| artifact == *name));
+    let command_line = project::COMMAND_LINE
+        .iter()
+        .find_map(|name| module.dependency(|_, artifact| artifact == *name));
     let facts = Facts {
         framework,
+        command_line,
         server,
         health,
         sources: Sources::read(scan, &module.pom.dir),
@@ -426,26 +540,43 @@ fn describe(scan: &mut Scan<'_>, draft: &mut Draft, module: &Module<'_>) {
     project::describe(scan, draft, &facts);
 }
 
-fn app(scan: &mut Scan<'_>, draft: &mut Draft, module: &Module<'_>, entry: Entry) -> Result<(), Problem> {
+fn app(
+    scan: &mut Scan<'_>,
+    draft: &mut Draft,
+    module: &Module<'_>,
+    entry: Entry,
+) -> Result<(), Problem> {
     draft.evidence.push(entry.evidence.clone());
     describe(scan, draft, module);
     let at = match (&entry.evidence.file, entry.evidence.line) {
         (Some(file), Some(line)) => format!(" in `{file}` line {line}"),
         _ => String::new(),
     };
-    draft.spec.metadata.reasoning = Some(format!("`{}` makes it a program{at}", entry.evidence.value));
-    draft.spec.metadata.confidence = Some(if entry.evidence.rule == "maven.only-main-class" { 80 } else { 95 });
+    draft.spec.metadata.reasoning =
+        Some(format!("`{}` makes it a program{at}", entry.evidence.value));
+    draft.spec.metadata.confidence = Some(if entry.evidence.rule == "maven.only-main-class" {
+        80
+    } else {
+        95
+    });
     let jdk = jdk(scan, module)?;
     draft.evidence.push(jdk.evidence.clone());
     let wrapper_dir = join(&module.root.dir, ".mvn/wrapper/maven-wrapper.properties");
     let wrapper = build::wrapper(scan, &wrapper_dir, "apache-maven-");
     let script = join(&module.root.dir, "mvnw");
-    let tool = build::tool(scan, draft, ("Maven", "maven"), wrapper.as_ref(), std::slice::from_ref(&script))?;
+    let tool = build::tool(
+        scan,
+        draft,
+        ("Maven", "maven"),
+        wrapper.as_ref(),
+        std::slice::from_ref(&script),
+    )?;
     steps(scan, draft, module, &entry, &tool);
     draft.spec.build.packages.push(jdk.kit.clone());
     own_node(scan, draft, module);
     super::with_front_end(scan, draft, "the Java app")?;
-    project::run(scan, draft, &jdk, entry.start)
+    project::run(draft, &jdk, entry.start);
+    Ok(())
 }
 
 fn own_node(scan: &mut Scan<'_>, draft: &mut Draft, module: &Module<'_>) {
@@ -469,7 +600,8 @@ fn jdk(scan: &mut Scan<'_>, module: &Module<'_>) -> Result<java::Jdk, Problem> {
     let project = &module.project;
     let mut sources = java::sources(scan, &module.pom.dir);
     let toolchain = project.plugin("maven-toolchains-plugin");
-    let toolchain = toolchain.and_then(|plugin| plugin.configured(project, &["toolchains", "jdk", "version"]));
+    let toolchain =
+        toolchain.and_then(|plugin| plugin.configured(project, &["toolchains", "jdk", "version"]));
     sources.extend(toolchain.map(|fact| java::source(fact, java::LEVEL)));
     let compiler = project.plugin("maven-compiler-plugin");
     let configured = |name: &str| compiler.as_ref()?.configured(project, &[name]);
@@ -480,7 +612,9 @@ fn jdk(scan: &mut Scan<'_>, module: &Module<'_>) -> Result<java::Jdk, Problem> {
         module.property("maven.compiler.target"),
         configured("source"),
         module.property("maven.compiler.source"),
-        project.plugin("kotlin-maven-plugin").and_then(|plugin| plugin.configured(project, &["jvmTarget"])),
+        project
+            .plugin("kotlin-maven-plugin")
+            .and_then(|plugin| plugin.configured(project, &["jvmTarget"])),
         module.property("kotlin.compiler.jvmTarget"),
         module.property("java.version"),
         module.property("jdk.version"),
@@ -488,9 +622,9 @@ fn jdk(scan: &mut Scan<'_>, module: &Module<'_>) -> Result<java::Jdk, Problem> {
     // Two of them often say the same in two places.
     let level = levels.into_iter().flatten().next();
     sources.extend(level.map(|fact| java::source(fact, java::LEVEL)));
-    let enforced = project.plugin("maven-enforcer-plugin").and_then(|plugin| {
-        plugin.configured(project, &["rules", "requireJavaVersion", "version"])
-    });
+    let enforced = project
+        .plugin("maven-enforcer-plugin")
+        .and_then(|plugin| plugin.configured(project, &["rules", "requireJavaVersion", "version"]));
     sources.extend(enforced.map(|fact| java::source(fact, java::LEVEL)));
     sources.extend(java::system_properties(scan, &module.pom.dir));
     let boot = boot_version(module);
@@ -532,11 +666,17 @@ fn steps(scan: &mut Scan<'_>, draft: &mut Draft, module: &Module<'_>, entry: &En
             draft.spec.build.packages.push(package.clone());
             "mvn".to_owned()
         }
-        Tool::Wrapper => format!("sh {}", quoted(&join(if up == "." { "" } else { &up }, "mvnw"))),
+        Tool::Wrapper => format!(
+            "sh {}",
+            quoted(&join(if up == "." { "" } else { &up }, "mvnw"))
+        ),
     };
     command.push_str(" -B -ntp -DskipTests");
     let is_alone = module.root.file == module.pom.file;
-    let file = join(if up == "." { "" } else { &up }, crate::detect::repo::split(&module.root.file).1);
+    let file = join(
+        if up == "." { "" } else { &up },
+        crate::detect::repo::split(&module.root.file).1,
+    );
     if file != "pom.xml" {
         command.push_str(&format!(" -f {}", quoted(&file)));
     }
@@ -546,11 +686,21 @@ fn steps(scan: &mut Scan<'_>, draft: &mut Draft, module: &Module<'_>, entry: &En
     if !is_alone {
         command.push_str(&format!(" -pl {} -am", quoted(&relative(root, own))));
     }
-    let git = ["git-commit-id-maven-plugin", "git-commit-id-plugin"].iter().find_map(|name| module.project.plugin(name));
+    let git = ["git-commit-id-maven-plugin", "git-commit-id-plugin"]
+        .iter()
+        .find_map(|name| module.project.plugin(name));
     if let Some(git) = git {
         command.push_str(" -Dmaven.gitcommitid.skip=true");
-        let evidence = Evidence::new("build", "-Dmaven.gitcommitid.skip=true", "maven.no-git-history");
-        draft.evidence.push(evidence.at(&git.file, Some(git.line)).written("git-commit-id"));
+        let evidence = Evidence::new(
+            "build",
+            "-Dmaven.gitcommitid.skip=true",
+            "maven.no-git-history",
+        );
+        draft.evidence.push(
+            evidence
+                .at(&git.file, Some(git.line))
+                .written("git-commit-id"),
+        );
     }
     command.push_str(" package");
     for goal in &entry.goals {
@@ -559,17 +709,33 @@ fn steps(scan: &mut Scan<'_>, draft: &mut Draft, module: &Module<'_>, entry: &En
     let mut commands = vec![command];
     commands.extend(entry.commands.iter().cloned());
     draft.spec.build.commands = commands;
-    draft.spec.build.env.insert("JAVA_HOME".to_owned(), "/usr/lib/jvm/default-jvm".to_owned());
+    draft.spec.build.env.insert(
+        "JAVA_HOME".to_owned(),
+        "/usr/lib/jvm/default-jvm".to_owned(),
+    );
     draft.spec.build.cache = vec![REPOSITORY.to_owned()];
     build::no_install(draft, REPOSITORY, "Maven");
     let (mut trees, mut files) = (BTreeSet::new(), BTreeSet::new());
     for pom in &module.closure {
         trees.insert(pom.dir.clone());
-        files.extend(module.poms.project(pom).chain.iter().map(|parent| parent.file.clone()));
+        files.extend(
+            module
+                .poms
+                .project(pom)
+                .chain
+                .iter()
+                .map(|parent| parent.file.clone()),
+        );
     }
     if !is_alone {
         trees.remove(root.as_str());
-        files.extend(module.poms.members(module.root).iter().map(|pom| pom.file.clone()));
+        files.extend(
+            module
+                .poms
+                .members(module.root)
+                .iter()
+                .map(|pom| pom.file.clone()),
+        );
         build::surroundings(scan, root, &mut trees, &mut files);
     }
     build::context(draft, &trees, &files);

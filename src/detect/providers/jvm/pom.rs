@@ -274,7 +274,12 @@ impl<'p> Project<'p> {
                 line: element.line,
             });
         }
-        self.model(name.strip_prefix("project.").or(name.strip_prefix("pom.")).unwrap_or(name), depth)
+        self.model(
+            name.strip_prefix("project.")
+                .or(name.strip_prefix("pom."))
+                .unwrap_or(name),
+            depth,
+        )
     }
 
     /// What the model itself says: `project.version`.
@@ -332,8 +337,12 @@ impl<'p> Project<'p> {
                     (&["build", "plugins"][..], &mut declared),
                     (&["build", "pluginManagement", "plugins"], &mut managed),
                 ] {
-                    let plugins = layer.at(path).into_iter().flat_map(|list| list.all("plugin"));
-                    let named = plugins.filter(|one| one.text_at(&["artifactId"]) == Some(artifact));
+                    let plugins = layer
+                        .at(path)
+                        .into_iter()
+                        .flat_map(|list| list.all("plugin"));
+                    let named =
+                        plugins.filter(|one| one.text_at(&["artifactId"]) == Some(artifact));
                     // A parent may keep a plugin to itself.
                     let inherited = named.filter(|one| {
                         pom.file == self.own().file || one.text_at(&["inherited"]) != Some("false")
@@ -343,7 +352,9 @@ impl<'p> Project<'p> {
             }
         }
         let (pom, first) = *declared.first()?;
-        let line = first.at(&["artifactId"]).map_or(first.line, |name| name.line);
+        let line = first
+            .at(&["artifactId"])
+            .map_or(first.line, |name| name.line);
         declared.extend(managed);
         Some(Plugin {
             file: pom.file.clone(),
@@ -357,7 +368,10 @@ impl<'p> Project<'p> {
     pub(super) fn dependencies(&self) -> Vec<Dependency> {
         let mut found = Vec::new();
         for pom in &self.chain {
-            let lists = pom.layers().into_iter().filter_map(|layer| layer.at(&["dependencies"]));
+            let lists = pom
+                .layers()
+                .into_iter()
+                .filter_map(|layer| layer.at(&["dependencies"]));
             for element in lists.flat_map(|list| list.all("dependency")) {
                 let text = |name: &str| {
                     let text = element.text_at(&[name])?;
@@ -370,7 +384,9 @@ impl<'p> Project<'p> {
                     group,
                     scope: text("scope").unwrap_or_else(|| "compile".to_owned()),
                     file: pom.file.clone(),
-                    line: element.at(&["artifactId"]).map_or(element.line, |name| name.line),
+                    line: element
+                        .at(&["artifactId"])
+                        .map_or(element.line, |name| name.line),
                     artifact,
                 });
             }
@@ -395,7 +411,9 @@ impl Plugin<'_> {
         full.extend(path);
         self.elements.iter().find_map(|(pom, element)| {
             let executions = element.at(&["executions"]);
-            let executions = executions.into_iter().flat_map(|list| list.all("execution"));
+            let executions = executions
+                .into_iter()
+                .flat_map(|list| list.all("execution"));
             let found = std::iter::once(*element)
                 .chain(executions)
                 .find_map(|place| place.at(&full).filter(|found| !found.text.is_empty()))?;
@@ -423,7 +441,8 @@ impl Plugin<'_> {
 
     /// Where the goal is written.
     pub(super) fn is_true(&self, project: &Project<'_>, name: &str) -> bool {
-        self.configured(project, &[name]).is_some_and(|found| found.value == "true")
+        self.configured(project, &[name])
+            .is_some_and(|found| found.value == "true")
     }
 }
 

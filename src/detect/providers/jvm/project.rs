@@ -1,7 +1,7 @@
 //! What Maven and Gradle modules have in common once their scripts are read: how the app is started, its port, its health.
 
 use crate::detect::explain::Evidence;
-use crate::detect::provider::{Draft, Problem, Scan};
+use crate::detect::provider::{Draft, Scan};
 use crate::detect::source::Fact;
 use crate::spec::{Copy, Kind};
 
@@ -21,7 +21,11 @@ pub(super) struct Start {
 impl Start {
     /// A jar that holds everything.
     pub(super) fn jar(path: &str) -> Self {
-        let name = if path.ends_with(".war") { "app.war" } else { "app.jar" };
+        let name = if path.ends_with(".war") {
+            "app.war"
+        } else {
+            "app.jar"
+        };
         Self {
             copies: vec![copy(path, name)],
             arguments: vec!["-jar".to_owned(), format!("/app/{name}")],
@@ -70,6 +74,8 @@ pub(super) fn copy(from: &str, to: &str) -> Copy {
 /// What is known of a module before its build is written.
 pub(super) struct Facts {
     pub(super) framework: Option<Fact<String>>,
+    /// The dependency that reads the command line.
+    pub(super) command_line: Option<Fact<String>>,
     /// The dependency that makes it a server.
     pub(super) server: Option<Fact<String>>,
     /// The dependency that answers whether it is well.
@@ -89,8 +95,17 @@ pub(super) fn describe(scan: &mut Scan<'_>, draft: &mut Draft, facts: &Facts) {
             .is_some_and(|found| found.value == "none");
     let server = facts.server.clone().filter(|_| !is_off);
     // Spring's own call says nothing of a server.
-    let listens = listens.filter(|call| framework != Some("spring-boot") && call.value != "SpringApplication.run");
+    let listens = listens
+        .filter(|call| framework != Some("spring-boot") && call.value != "SpringApplication.run");
     let Some(evidence) = server.or(listens) else {
+        if let Some(found) = &facts.command_line {
+            draft.spec.metadata.kind = Some(Kind::Cli);
+            let evidence = Evidence::new("kind", "cli", "jvm.command-line").written(&found.value);
+            draft
+                .evidence
+                .push(evidence.at(&found.file, Some(found.line)));
+            return;
+        }
         draft.spec.metadata.kind = Some(Kind::Worker);
         draft
             .evidence
@@ -99,7 +114,9 @@ pub(super) fn describe(scan: &mut Scan<'_>, draft: &mut Draft, facts: &Facts) {
     };
     draft.spec.metadata.kind = Some(Kind::Web);
     let web = Evidence::new("kind", "web", "jvm.listens").written(&evidence.value);
-    draft.evidence.push(web.at(&evidence.file, Some(evidence.line)));
+    draft
+        .evidence
+        .push(web.at(&evidence.file, Some(evidence.line)));
     port(scan, draft, framework, facts);
     health(scan, draft, framework, facts);
 }
@@ -115,7 +132,8 @@ fn port(scan: &Scan<'_>, draft: &mut Draft, framework: Option<&str>, facts: &Fac
     };
     if !key.is_empty() {
         let found = settings::port_at(scan, &path, key);
-        let found = found.or_else(|| settings::hocon_port(scan, &path).filter(|_| key.starts_with("ktor")));
+        let found =
+            found.or_else(|| settings::hocon_port(scan, &path).filter(|_| key.starts_with("ktor")));
         if let Some(found) = found {
             draft.listens_on(&found, "jvm.configured-port");
             return;
@@ -154,7 +172,8 @@ fn health(scan: &Scan<'_>, draft: &mut Draft, framework: Option<&str>, facts: &F
             if at("management.server.port").is_some() {
                 return;
             }
-            let context = at("server.servlet.context-path").or_else(|| at("spring.webflux.base-path"));
+            let context =
+                at("server.servlet.context-path").or_else(|| at("spring.webflux.base-path"));
             let base = at("management.endpoints.web.base-path");
             let base = base.unwrap_or_else(|| "/actuator".to_owned());
             format!("{}{base}/health", context.unwrap_or_default())
@@ -166,10 +185,18 @@ fn health(scan: &Scan<'_>, draft: &mut Draft, framework: Option<&str>, facts: &F
             let root = at("quarkus.http.root-path").unwrap_or_default();
             let own = at("quarkus.http.non-application-root-path");
             let own = own.unwrap_or_else(|| "q".to_owned());
-            let own = if own.starts_with('/') { own } else { format!("{root}/{own}") };
+            let own = if own.starts_with('/') {
+                own
+            } else {
+                format!("{root}/{own}")
+            };
             let health = at("quarkus.smallrye-health.root-path");
             let health = health.unwrap_or_else(|| "health".to_owned());
-            if health.starts_with('/') { health } else { format!("{own}/{health}") }
+            if health.starts_with('/') {
+                health
+            } else {
+                format!("{own}/{health}")
+            }
         }
         Some("micronaut") => {
             let base = at("endpoints.all.path").unwrap_or_default();
@@ -185,10 +212,9 @@ fn health(scan: &Scan<'_>, draft: &mut Draft, framework: Option<&str>, facts: &F
 }
 
 /// The runtime and how it is started.
-pub(super) fn run(scan: &Scan<'_>, draft: &mut Draft, jdk: &Jdk, start: Start) -> Result<(), Problem> {
+pub(super) fn run(draft: &mut Draft, jdk: &Jdk, start: Start) {
     let runtime = &mut draft.spec.runtime;
     runtime.packages = vec![jdk.runtime.clone()];
-    runtime.packages.extend(scan.catalog.package("tzdata"));
     runtime.copy = start.copies;
     runtime.copy.sort();
     let mut command = vec![JAVA.to_owned(), "-XX:MaxRAMPercentage=75".to_owned()];
@@ -202,11 +228,12 @@ pub(super) fn run(scan: &Scan<'_>, draft: &mut Draft, jdk: &Jdk, start: Start) -
         && draft.spec.metadata.kind == Some(Kind::Web)
     {
         runtime.writable = vec!["/tmp".to_owned()];
-        draft
-            .evidence
-            .push(Evidence::new("writable", "/tmp", "spring-boot.temporary-directory"));
+        draft.evidence.push(Evidence::new(
+            "writable",
+            "/tmp",
+            "spring-boot.temporary-directory",
+        ));
     }
-    Ok(())
 }
 
 /// Beginnings of artifacts that listen by themselves, those of one framework together.
@@ -245,3 +272,7 @@ pub(super) const HEALTH: &[&str] = &[
     "quarkus-smallrye-health",
     "micronaut-management",
 ];
+
+/// Artifacts of programs that people call with arguments.
+pub(super) const COMMAND_LINE: &[&str] =
+    &["clikt", "clikt-jvm", "commons-cli", "jcommander", "picocli"];
