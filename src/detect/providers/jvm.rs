@@ -17,6 +17,9 @@ use crate::detect::repo::join;
 
 use super::node;
 
+pub(super) use facts::Sources;
+pub(super) use project::JAVA;
+
 pub(crate) struct Jvm;
 
 const LANGUAGE: Language = Language {

@@ -5,8 +5,8 @@ use crate::detect::repo::{join, split};
 use crate::detect::source::{self, Fact, Family, File, port};
 
 /// The sources of a module, read once.
-pub(super) struct Sources {
-    pub(super) files: Vec<File>,
+pub(in crate::detect::providers) struct Sources {
+    pub(in crate::detect::providers) files: Vec<File>,
 }
 
 /// Calls after which a program waits for connections.
@@ -47,7 +47,7 @@ const PORTS: &[&str] = &[
 
 impl Sources {
     /// Reads what the module in `dir` compiles; tests are left out.
-    pub(super) fn read(scan: &Scan<'_>, dir: &str) -> Self {
+    pub(in crate::detect::providers) fn read(scan: &Scan<'_>, dir: &str) -> Self {
         let mut files = Vec::new();
         for place in ["src/main", "src/jvmMain"] {
             let place = join(dir, place);
@@ -71,14 +71,14 @@ impl Sources {
     }
 
     /// The classes with a main method, by their full names; the place is that of the method.
-    pub(super) fn mains(&self) -> Vec<Fact<String>> {
+    pub(in crate::detect::providers) fn mains(&self) -> Vec<Fact<String>> {
         let mut mains: Vec<Fact<String>> = self.files.iter().filter_map(main_class).collect();
         mains.sort_by(|a, b| a.value.cmp(&b.value));
         mains
     }
 
     /// Where the program starts to listen: the call.
-    pub(super) fn listens(&self) -> Option<Fact<String>> {
+    pub(in crate::detect::providers) fn listens(&self) -> Option<Fact<String>> {
         self.files.iter().find_map(|file| {
             let (call, at) = LISTEN
                 .iter()
@@ -92,7 +92,7 @@ impl Sources {
     }
 
     /// The port in a call that listens, or beside a read of `PORT`.
-    pub(super) fn port(&self) -> Option<Fact<u16>> {
+    pub(in crate::detect::providers) fn port(&self) -> Option<Fact<u16>> {
         let beside = self.files.iter().find_map(|file| {
             let strings = &file.source.strings;
             let (at, _) = strings.iter().find(|(_, text)| text == "PORT")?;
@@ -124,12 +124,12 @@ impl Sources {
     }
 
     /// Whether the port comes from the environment.
-    pub(super) fn reads_port(&self) -> bool {
+    pub(in crate::detect::providers) fn reads_port(&self) -> bool {
         let mut strings = self.files.iter().flat_map(|file| &file.source.strings);
         strings.any(|(_, text)| text == "PORT")
     }
 
-    pub(super) fn health(&self) -> Option<Fact<String>> {
+    pub(in crate::detect::providers) fn health(&self) -> Option<Fact<String>> {
         source::health(&self.files)
     }
 
