@@ -245,6 +245,8 @@ fn tools_build(scan: &mut Scan<'_>, dir: Dir<'_>) {
     };
     let mut draft = Draft::new(dir.path(), Kind::Web, "clojure", "tools.build");
     let main = build.symbol(":main");
+    let name = main.as_ref().and_then(|main| main.value.split('.').next());
+    draft.fallback = name.map(str::to_owned);
     let entry = main.as_ref().unwrap_or(&task);
     draft.evidence.push(
         Evidence::new("entry", &entry.value, "tools-build.uber").at(&entry.file, Some(entry.line)),

@@ -1,6 +1,7 @@
 //! .NET: C#, F# and Visual Basic.
 
 mod msbuild;
+mod run;
 mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use crate::detect::provider::{
     Draft, Problem, Provider, Scan, literal_glob, quoted, shown, tree_glob,
 };
 use crate::detect::repo::{is_within, join, split, upwards};
-use crate::detect::source::{self, Fact, Family, File, port_of_address};
+use crate::detect::source::Fact;
 use crate::spec::{Copy, Kind};
 use crate::wolfi::Pattern;
 
@@ -31,7 +32,6 @@ const LANGUAGE: Language = Language {
 
 const LOOKS_LIKE: &str = "a .NET project";
 const OUT: &str = "/out";
-const PORT: u16 = 8080;
 /// The port on which the web server's configuration serves a static site.
 const STATIC_PORT: u16 = 8080;
 
@@ -143,106 +143,24 @@ const TESTS: &[&str] = &[
 ];
 
 fn decide(project: &Project, projects: &BTreeMap<String, Project>) -> Decision {
-    let packages = project.items("PackageReference");
-    let package = |name: &str| {
-        packages
-            .iter()
-            .find(|found| found.value.eq_ignore_ascii_case(name))
-    };
-    let sdks = project.sdks();
-    let sdk = |name: &str| sdks.iter().find(|found| found.value == name);
-    if let Some(found) = TESTS.iter().find_map(|name| package(name)) {
-        return Decision::NoApp(format!(
-            "it is a test project: it refers to `{}`",
-            found.value
-        ));
+    if let Some(reason) = no_app(project, projects) {
+        return Decision::NoApp(reason);
     }
-    if project.is_true("IsTestProject").is_some() || sdk("MSTest.Sdk").is_some() {
-        return Decision::NoApp("it is a test project".to_owned());
-    }
-    if package("BenchmarkDotNet").is_some() {
-        return Decision::NoApp("it holds benchmarks".to_owned());
-    }
-    if sdk("Aspire.AppHost.Sdk").is_some() || project.is_true("IsAspireHost").is_some() {
-        return Decision::NoApp("it starts the other projects while they are developed".to_owned());
-    }
-    let output = project.property("OutputType");
-    let is = |kind: &str| {
-        output
-            .as_ref()
-            .is_some_and(|found| found.value.eq_ignore_ascii_case(kind))
-    };
+    let is_library = is_output(project, "Library");
     if let Some(problem) = windows_only(project) {
-        return if is("Exe")
-            || sdk("Microsoft.NET.Sdk.Web").is_some()
-            || project.is_old() && !is("Library")
-        {
+        let is_app =
+            is_output(project, "Exe") || is_web(project) || project.is_old() && !is_library;
+        return if is_app {
             Decision::Refused(problem)
         } else {
             Decision::NoApp("it is a library of the .NET Framework".to_owned())
         };
     }
-    let desktop = ["UseMaui", "UseWPF", "UseWindowsForms"]
-        .iter()
-        .find_map(|name| project.is_true(name));
-    if desktop.is_some() || is("WinExe") {
-        return Decision::NoApp(
-            "it is an app with windows of its own, for desktops or phones".to_owned(),
-        );
-    }
-    let by_sdk = |found: &Fact<String>, kind: Kind, framework: Option<&'static str>| {
-        let evidence = Evidence::new("entry", &found.value, "dotnet.sdk");
-        let evidence = evidence.at(&found.file, Some(found.line));
-        Decision::App(Role {
-            kind,
-            framework,
-            evidence,
-        })
-    };
-    if let Some(found) = sdk("Microsoft.NET.Sdk.BlazorWebAssembly") {
-        let serves = |other: &&Project| {
-            other.references().contains(&project.file)
-                && other
-                    .sdks()
-                    .iter()
-                    .any(|sdk| sdk.value == "Microsoft.NET.Sdk.Web")
-        };
-        if let Some(server) = projects.values().find(serves) {
-            return Decision::NoApp(format!(
-                "`{}` serves it as a part of itself",
-                shown(&server.dir)
-            ));
-        }
-        return by_sdk(found, Kind::Static, Some("blazor"));
-    }
-    if is("Library") {
+    if is_library {
         return Decision::NoApp("it is a class library".to_owned());
     }
-    if let Some(found) = sdk("Microsoft.NET.Sdk.Web") {
-        return by_sdk(found, Kind::Web, Some("aspnet"));
-    }
-    if let Some(found) = sdk("Microsoft.NET.Sdk.Worker") {
-        return by_sdk(found, Kind::Worker, None);
-    }
-    if let Some(found) = output.filter(|found| found.value.eq_ignore_ascii_case("exe")) {
-        let evidence = Evidence::new("entry", &found.value, "dotnet.output-type");
-        let evidence = evidence.at(&found.file, Some(found.line));
-        let is_tool = project.is_true("PackAsTool").is_some()
-            || [
-                "System.CommandLine",
-                "Spectre.Console.Cli",
-                "CommandLineParser",
-                "McMaster.Extensions.CommandLineUtils",
-                "Argu",
-            ]
-            .iter()
-            .any(|name| package(name).is_some());
-        let kind = if is_tool { Kind::Cli } else { Kind::Worker };
-        return Decision::App(Role {
-            kind,
-            framework: None,
-            evidence,
-        });
+    if let Some(role) = by_sdk(project).or_else(|| by_output(project)) {
+        return Decision::App(role);
     }
     let user = projects
         .values()
@@ -250,6 +168,100 @@ fn decide(project: &Project, projects: &BTreeMap<String, Project>) -> Decision {
     Decision::NoApp(match user {
         Some(user) => format!("it is a class library: `{}` refers to it", shown(&user.dir)),
         None => "it is a class library".to_owned(),
+    })
+}
+
+fn package(project: &Project, names: &[&str]) -> Option<Fact<String>> {
+    let packages = project.items("PackageReference");
+    let mut found = packages.into_iter();
+    found.find(|package| {
+        names
+            .iter()
+            .any(|name| package.value.eq_ignore_ascii_case(name))
+    })
+}
+
+fn sdk(project: &Project, name: &str) -> Option<Fact<String>> {
+    project.sdks().into_iter().find(|found| found.value == name)
+}
+
+fn is_output(project: &Project, kind: &str) -> bool {
+    let output = project.property("OutputType");
+    output.is_some_and(|found| found.value.eq_ignore_ascii_case(kind))
+}
+
+/// Why a project is no app, whatever it is built as.
+fn no_app(project: &Project, projects: &BTreeMap<String, Project>) -> Option<String> {
+    if let Some(found) = package(project, TESTS) {
+        return Some(format!(
+            "it is a test project: it refers to `{}`",
+            found.value
+        ));
+    }
+    if project.is_true("IsTestProject").is_some() || sdk(project, "MSTest.Sdk").is_some() {
+        return Some("it is a test project".to_owned());
+    }
+    if package(project, &["BenchmarkDotNet"]).is_some() {
+        return Some("it holds benchmarks".to_owned());
+    }
+    if sdk(project, "Aspire.AppHost.Sdk").is_some() || project.is_true("IsAspireHost").is_some() {
+        return Some("it starts the other projects while they are developed".to_owned());
+    }
+    let windows = ["UseMaui", "UseWPF", "UseWindowsForms"];
+    if is_output(project, "WinExe") || windows.iter().any(|name| project.is_true(name).is_some()) {
+        return Some("it is an app with windows of its own, for desktops or phones".to_owned());
+    }
+    sdk(project, "Microsoft.NET.Sdk.BlazorWebAssembly")?;
+    let serves = |other: &&Project| is_web(other) && other.references().contains(&project.file);
+    let server = projects.values().find(serves)?;
+    Some(format!(
+        "`{}` serves it as a part of itself",
+        shown(&server.dir)
+    ))
+}
+
+/// What the kit says that it is.
+fn by_sdk(project: &Project) -> Option<Role> {
+    const KITS: &[(&str, Kind, Option<&str>)] = &[
+        (
+            "Microsoft.NET.Sdk.BlazorWebAssembly",
+            Kind::Static,
+            Some("blazor"),
+        ),
+        ("Microsoft.NET.Sdk.Web", Kind::Web, Some("aspnet")),
+        ("Microsoft.NET.Sdk.Worker", Kind::Worker, None),
+    ];
+    KITS.iter().find_map(|(name, kind, framework)| {
+        let found = sdk(project, name)?;
+        let evidence = Evidence::new("entry", &found.value, "dotnet.sdk");
+        Some(Role {
+            kind: *kind,
+            framework: *framework,
+            evidence: evidence.at(&found.file, Some(found.line)),
+        })
+    })
+}
+
+/// A program by its output.
+fn by_output(project: &Project) -> Option<Role> {
+    const COMMAND_LINE: &[&str] = &[
+        "Argu",
+        "CommandLineParser",
+        "McMaster.Extensions.CommandLineUtils",
+        "Spectre.Console.Cli",
+        "System.CommandLine",
+    ];
+    let found = project.property("OutputType")?;
+    if !found.value.eq_ignore_ascii_case("exe") {
+        return None;
+    }
+    let evidence = Evidence::new("entry", &found.value, "dotnet.output-type");
+    let is_tool =
+        project.is_true("PackAsTool").is_some() || package(project, COMMAND_LINE).is_some();
+    Some(Role {
+        kind: if is_tool { Kind::Cli } else { Kind::Worker },
+        framework: None,
+        evidence: evidence.at(&found.file, Some(found.line)),
     })
 }
 
@@ -310,8 +322,7 @@ struct App<'p> {
 }
 
 fn is_web(project: &Project) -> bool {
-    let sdks = project.sdks();
-    sdks.iter().any(|sdk| sdk.value == "Microsoft.NET.Sdk.Web")
+    sdk(project, "Microsoft.NET.Sdk.Web").is_some()
 }
 
 impl App<'_> {
@@ -518,26 +529,14 @@ impl App<'_> {
             }
             return Ok(());
         };
-        let manager = found
-            .value
-            .split_whitespace()
-            .next()
-            .unwrap_or("npm")
-            .to_owned();
-        let manager = if manager == "npx" {
-            "npm".to_owned()
-        } else {
-            manager
-        };
+        let manager = found.value.split_whitespace().next().unwrap_or("npm");
+        let manager = if manager == "npx" { "npm" } else { manager };
         let node = Pattern::new("nodejs-", 1, "").with_default("nodejs");
         let node = scan
             .catalog
             .choose(&node, &|_| true)
             .map(|choice| choice.stream.package);
-        for (name, package) in [
-            ("nodejs", node),
-            (manager.as_str(), scan.catalog.package(&manager)),
-        ] {
+        for (name, package) in [("nodejs", node), (manager, scan.catalog.package(manager))] {
             let package = package.ok_or_else(|| {
                 let message = format!(
                     "the index has no package that provides `{name}`, which the build runs"
@@ -549,21 +548,15 @@ impl App<'_> {
         let evidence = Evidence::new("assets", &found.value, "dotnet.runs-node");
         draft
             .evidence
-            .push(evidence.at(&found.file, Some(found.line)).written(&manager));
-        let dirs: Vec<String> = self
-            .closure
-            .iter()
-            .map(|project| project.dir.clone())
-            .collect();
-        for dir in dirs {
-            let below: Vec<String> = scan
+            .push(evidence.at(&found.file, Some(found.line)).written(manager));
+        for project in &self.closure {
+            let below = scan
                 .repo
-                .below(&dir)
-                .filter(|one| one.has("package.json"))
-                .map(|one| one.path().to_owned())
-                .collect();
-            for path in below {
-                scan.claims.insert(path, "the .NET app".to_owned());
+                .below(&project.dir)
+                .filter(|one| one.has("package.json"));
+            for dir in below {
+                scan.claims
+                    .insert(dir.path().to_owned(), "the .NET app".to_owned());
             }
         }
         Ok(())
@@ -581,128 +574,6 @@ impl App<'_> {
         runtime.ports = vec![STATIC_PORT];
         Ok(())
     }
-
-    fn run(
-        &self,
-        scan: &Scan<'_>,
-        draft: &mut Draft,
-        toolchain: &version::Toolchain,
-        major: u64,
-    ) -> Result<(), Problem> {
-        let project = self.project;
-        let files = self.sources(scan);
-        let is_web = self.role.kind == Kind::Web;
-        let number = toolchain.number;
-        let aspnet = self.needs_aspnet();
-        let package = if aspnet.is_some() {
-            format!("aspnet-{number}-runtime")
-        } else {
-            format!("dotnet-{number}-runtime")
-        };
-        if !scan.catalog.has(&package) {
-            let message = format!("the index has no package `{package}`");
-            return Err(Problem::new(&project.file, None, message));
-        }
-        if let Some(found) = &aspnet {
-            let evidence = Evidence::new("runtime", &package, "dotnet.needs-aspnet");
-            draft.evidence.push(
-                evidence
-                    .at(&found.file, Some(found.line))
-                    .written(&found.value),
-            );
-        }
-        let assembly = project.property("AssemblyName");
-        let name = assembly
-            .as_ref()
-            .map_or(project.name.as_str(), |found| found.value.as_str());
-        let mut command = Evidence::new("command", format!("{name}.dll"), "dotnet.project-name");
-        if let Some(found) = &assembly {
-            command = Evidence::new("command", format!("{name}.dll"), "dotnet.assembly-name");
-            command = command
-                .at(&found.file, Some(found.line))
-                .written("AssemblyName");
-        }
-        draft.evidence.push(command);
-        let runtime = &mut draft.spec.runtime;
-        runtime.packages = vec![package];
-        runtime.packages.extend(scan.catalog.package("tzdata"));
-        runtime.copy = vec![Copy {
-            from: OUT.to_owned(),
-            to: "/app".to_owned(),
-        }];
-        runtime.command = vec!["/usr/bin/dotnet".to_owned(), format!("/app/{name}.dll")];
-        let mut env = vec![
-            ("DOTNET_EnableDiagnostics", "0"),
-            ("DOTNET_RUNNING_IN_CONTAINER", "true"),
-        ];
-        if toolchain.rolls_forward {
-            env.push(("DOTNET_ROLL_FORWARD", "Major"));
-            let evidence = Evidence::new("env", "DOTNET_ROLL_FORWARD=Major", "dotnet.roll-forward");
-            draft
-                .evidence
-                .push(evidence.note("the runtime that it was built for is not packaged"));
-        }
-        runtime.env = env
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        if is_web {
-            listen(scan, project, draft, &files, major);
-        } else if let Some(found) = listener(&files) {
-            draft.spec.metadata.kind = Some(Kind::Web);
-            let evidence = Evidence::new("kind", "web", "dotnet.listens").written(&found.value);
-            draft
-                .evidence
-                .push(evidence.at(&found.file, Some(found.line)));
-            if let Some(port) = port(&files) {
-                draft.listens_on(&port, "dotnet.address");
-            }
-        }
-        if draft.spec.metadata.kind == Some(Kind::Web) {
-            health(draft, &files);
-        }
-        Ok(())
-    }
-
-    /// The project's own sources: what it names, or all that lies in its directory and in no other project's.
-    fn sources(&self, scan: &Scan<'_>) -> Vec<File> {
-        let project = self.project;
-        let mut files = source::own(
-            scan.repo,
-            &project.dir,
-            &self.others,
-            &["cs", "fs", "vb"],
-            Family::DotNet,
-        );
-        let names_all = project.language == "fsharp"
-            || project
-                .property("EnableDefaultCompileItems")
-                .is_some_and(|found| found.value.eq_ignore_ascii_case("false"));
-        if names_all {
-            let named = project.items("Compile");
-            files.retain(|file| {
-                let mut named = named.iter().map(|item| item.value.replace('\\', "/"));
-                named.any(|item| item.contains('*') || join(&project.dir, &item) == file.path)
-            });
-        }
-        files
-    }
-
-    /// What needs the runtime of ASP.NET: the project itself, or one that it refers to.
-    fn needs_aspnet(&self) -> Option<Fact<String>> {
-        self.closure.iter().find_map(|project| {
-            let web = project
-                .sdks()
-                .into_iter()
-                .find(|sdk| sdk.value == "Microsoft.NET.Sdk.Web");
-            let references = project.items("FrameworkReference").into_iter();
-            web.or_else(|| {
-                references
-                    .into_iter()
-                    .find(|one| one.value == "Microsoft.AspNetCore.App")
-            })
-        })
-    }
 }
 
 /// The newest target framework that runs on Linux, and its number.
@@ -716,136 +587,4 @@ fn newest(asked: &Fact<String>) -> Option<(String, u64)> {
         _ => None,
     });
     numbered.max_by_key(|(_, major)| *major)
-}
-
-/// Calls that name an address.
-const ADDRESSES: &[&str] = &[
-    ".UseUrls(",
-    ".Run(",
-    "Urls.Add(",
-    "Prefixes.Add(",
-    "RunAsync(",
-];
-/// Calls that take a port.
-const PORTS: &[&str] = &["ListenAnyIP(", "IPAddress.Any,", "IPAddress.IPv6Any,"];
-
-fn port(files: &[File]) -> Option<Fact<u16>> {
-    for file in files {
-        let source = &file.source;
-        for call in ADDRESSES {
-            for at in source.all(call) {
-                let text = source.string_at(at + call.len()).unwrap_or_default();
-                let address = text
-                    .split_once("://")
-                    .map_or(text, |(_, rest)| rest)
-                    .trim_end_matches('/');
-                let address = address.replace('+', "*");
-                if let Some((value, false)) = port_of_address(&address) {
-                    return Some(Fact {
-                        value,
-                        file: file.path.clone(),
-                        line: source.line(at),
-                    });
-                }
-            }
-        }
-        for call in PORTS {
-            for at in source.all(call) {
-                if let Some(value) = source.number_after(at + call.len(), 40) {
-                    return Some(Fact {
-                        value,
-                        file: file.path.clone(),
-                        line: source.line(at),
-                    });
-                }
-            }
-        }
-    }
-    None
-}
-
-fn listener(files: &[File]) -> Option<Fact<String>> {
-    let calls = [
-        "HttpListener(",
-        "TcpListener(",
-        "WebApplication.Create",
-        "startWebServer",
-        "WebHost",
-    ];
-    files.iter().find_map(|file| {
-        let (call, at) = calls
-            .iter()
-            .find_map(|call| file.source.find(call).map(|at| (*call, at)))?;
-        Some(Fact {
-            value: call.trim_end_matches('(').to_owned(),
-            file: file.path.clone(),
-            line: file.source.line(at),
-        })
-    })
-}
-
-/// The port of a web app: one that the code or the settings fix, else the one that it is given.
-fn listen(scan: &Scan<'_>, project: &Project, draft: &mut Draft, files: &[File], major: u64) {
-    if let Some(found) = port(files).or_else(|| configured(scan, project)) {
-        draft.listens_on(&found, "dotnet.address");
-        return;
-    }
-    // Since .NET 8 a variable takes the number alone.
-    let (name, value) = if major >= 8 {
-        ("ASPNETCORE_HTTP_PORTS", PORT.to_string())
-    } else {
-        ("ASPNETCORE_URLS", format!("http://+:{PORT}"))
-    };
-    draft.spec.runtime.ports = vec![PORT];
-    draft.spec.runtime.env.insert(name.to_owned(), value);
-    draft
-        .evidence
-        .push(Evidence::new("port", PORT.to_string(), "port.default"));
-}
-
-/// The address in `appsettings.json`; those of `launchSettings.json` are for development.
-fn configured(scan: &Scan<'_>, project: &Project) -> Option<Fact<u16>> {
-    let file = join(&project.dir, "appsettings.json");
-    if !scan.repo.has(&file) {
-        return None;
-    }
-    let text = scan.repo.text(&file).ok()?;
-    let document = crate::detect::document::Document::parse(
-        &file,
-        &text,
-        crate::detect::document::Syntax::Json,
-    )
-    .ok()?;
-    let endpoints = document.keys(&["Kestrel", "Endpoints"]);
-    let mut places: Vec<Vec<&str>> = vec![vec!["urls"], vec!["Urls"]];
-    places.extend(
-        endpoints
-            .into_iter()
-            .map(|name| vec!["Kestrel", "Endpoints", name, "Url"]),
-    );
-    places.into_iter().find_map(|keys| {
-        let (scheme, rest) = document.str(&keys)?.split_once("://")?;
-        let address = rest.trim_end_matches('/').replace('+', "*");
-        let (value, is_local) = port_of_address(&address)?;
-        (scheme == "http" && !is_local).then_some(Fact {
-            value,
-            file: file.clone(),
-            line: document.line(&keys)?,
-        })
-    })
-}
-
-fn health(draft: &mut Draft, files: &[File]) {
-    let mapped = files.iter().find_map(|file| {
-        let call = "MapHealthChecks(";
-        let at = file.source.find(call)?;
-        Some(Fact {
-            value: file.source.string_at(at + call.len())?.to_owned(),
-            file: file.path.clone(),
-            line: file.source.line(at),
-        })
-    });
-    if let Some(found) = mapped.or_else(|| source::health(files)) {
-        draft.answers(&found);
-    }
 }

@@ -73,46 +73,27 @@ struct Project {
 
 /// How a program is made of a project.
 enum Packager {
+    /// `stage`, for a server that Play starts.
+    Play,
     /// `stage` puts every jar into one directory.
     Stage,
     /// One jar.
     Assembly,
 }
 
+impl Packager {
+    fn task(&self) -> &'static str {
+        match self {
+            Self::Play | Self::Stage => "stage",
+            Self::Assembly => "assembly",
+        }
+    }
+}
+
 impl Build {
     fn read(scan: &Scan<'_>, root: &str, text: &str) -> Self {
         let source = Source::parse(text, Family::Jvm);
-        let mut starts: Vec<(usize, String, String)> = Vec::new();
-        for at in source.all("lazy val ") {
-            let rest = &source.code[at + "lazy val ".len()..];
-            let id = rest
-                .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '`' || c == '-'))
-                .next()
-                .unwrap_or_default();
-            let head = &rest[..rest.find('\n').map_or(rest.len(), |end| {
-                rest[end + 1..]
-                    .find('\n')
-                    .map_or(rest.len(), |next| end + 1 + next)
-            })];
-            let Some((_, value)) = head.split_once('=') else {
-                continue;
-            };
-            if !value
-                .trim_start()
-                .trim_start_matches('(')
-                .starts_with("project")
-            {
-                continue;
-            }
-            let id = id.trim_matches('`').to_owned();
-            let file = head
-                .find("file(")
-                .and_then(|file| source.string_at(at + "lazy val ".len() + file + "file(".len()));
-            let place = file.unwrap_or(&id);
-            if let Some(dir) = resolve(root, place) {
-                starts.push((at, id, dir));
-            }
-        }
+        let starts = declared(&source, root);
         let mut projects: Vec<Project> = Vec::new();
         for (index, (at, id, dir)) in starts.iter().enumerate() {
             let next = starts
@@ -196,85 +177,88 @@ impl Build {
 
     fn app(&self, scan: &mut Scan<'_>, project: &Project) {
         let sources = sources(scan, project);
-        let play = self
-            .enables(project, "PlayScala")
-            .or_else(|| self.enables(project, "PlayJava"));
-        let java_app = self
-            .enables(project, "JavaAppPackaging")
-            .or_else(|| self.enables(project, "JavaServerAppPackaging"));
-        let mains = sources.mains();
-        if project.id.is_empty() && sources.files.is_empty() {
-            let count = self.projects.len() - 1;
-            scan.reject(
-                &project.dir,
-                LOOKS_LIKE,
-                format!("it only groups {count} projects"),
-            );
+        if sources.files.is_empty() {
+            let groups = self
+                .source
+                .all(".aggregate(")
+                .any(|at| project.text.contains(&at));
+            let reason = if groups || project.id.is_empty() {
+                let count = self.projects.len() - 1;
+                format!("it only groups {count} projects")
+            } else {
+                "it has no sources of its own".to_owned()
+            };
+            scan.reject(&project.dir, LOOKS_LIKE, reason);
             return;
         }
-        let assembly = self.plugins.get("sbt-assembly").cloned();
+        let mains = sources.mains();
         let main = self.setting(project, "mainClass");
-        let user = self.user(project);
-        let (packager, evidence) = match (play, java_app, &assembly) {
-            (Some(line), ..) => (
-                Packager::Stage,
-                Evidence::new("entry", "Play", "sbt.play").at(&self.file, Some(line)),
-            ),
-            (None, Some(line), _) => {
-                let evidence = Evidence::new("entry", "AppPackaging", "sbt.native-packager");
-                (Packager::Stage, evidence.at(&self.file, Some(line)))
-            }
-            (None, None, Some(plugin))
-                if user.is_none() && (main.is_some() || !mains.is_empty()) =>
-            {
-                let evidence = Evidence::new("entry", "sbt-assembly", "sbt.assembly");
-                (
-                    Packager::Assembly,
-                    evidence.at(&plugin.file, Some(plugin.line)),
-                )
-            }
-            _ => {
-                let reason = match (user, mains.first()) {
-                    (Some(user), _) => format!("it is a library: `{user}` depends on it"),
-                    (None, Some(main)) => {
-                        let mut draft = Draft::new(&project.dir, Kind::Worker, "scala", "sbt");
-                        draft.fallback = Some(project.id.clone());
-                        let short = main.value.rsplit('.').next().unwrap_or_default().to_owned();
-                        let evidence = Evidence::new("entry", &main.value, "sbt.main-class");
-                        draft
-                            .evidence
-                            .push(evidence.at(&main.file, Some(main.line)).written(short));
-                        let message =
-                            format!("`{}` is a program, but no plugin packages it", main.value);
-                        let problem = Problem::new(&self.file, Some(project.line), message);
-                        scan.refuse(
-                            draft,
-                            problem.help("enable `JavaAppPackaging` of sbt-native-packager"),
-                        );
-                        return;
-                    }
-                    (None, None) => "it is a library: nothing in it starts".to_owned(),
-                };
-                scan.reject(&project.dir, LOOKS_LIKE, reason);
-                return;
-            }
+        let is_program = main.is_some() || !mains.is_empty();
+        let Some((packager, evidence)) = self.packager(project, is_program) else {
+            self.no_app(scan, project, mains.first());
+            return;
         };
-        let mut draft = Draft::new(&project.dir, Kind::Web, "scala", "sbt");
-        let name = self
-            .setting(project, "name")
-            .map_or_else(|| project.id.clone(), |found| found.value);
-        draft.fallback = Some(name);
+        let mut draft = self.draft(project);
         draft.evidence.push(evidence);
         let main = main.or_else(|| mains.first().cloned().filter(|_| mains.len() == 1));
-        match self.write(
-            scan,
-            &mut draft,
-            project,
-            (&packager, main, play.is_some(), &sources),
-        ) {
+        match self.write(scan, &mut draft, project, (&packager, main, &sources)) {
             Ok(()) => scan.drafts.push(draft),
             Err(problem) => scan.refuse(draft, problem),
         }
+    }
+
+    fn draft(&self, project: &Project) -> Draft {
+        let mut draft = Draft::new(&project.dir, Kind::Web, "scala", "sbt");
+        let name = self.setting(project, "name");
+        draft.fallback = Some(name.map_or_else(|| project.id.clone(), |found| found.value));
+        draft
+    }
+
+    /// How a project is packaged, by the plugins that it enables.
+    fn packager(&self, project: &Project, is_program: bool) -> Option<(Packager, Evidence)> {
+        let first = |names: [&str; 2]| names.iter().find_map(|name| self.enables(project, name));
+        if let Some(line) = first(["PlayScala", "PlayJava"]) {
+            let evidence = Evidence::new("entry", "Play", "sbt.play");
+            return Some((Packager::Play, evidence.at(&self.file, Some(line))));
+        }
+        if let Some(line) = first(["JavaAppPackaging", "JavaServerAppPackaging"]) {
+            let evidence = Evidence::new("entry", "AppPackaging", "sbt.native-packager");
+            return Some((Packager::Stage, evidence.at(&self.file, Some(line))));
+        }
+        let plugin = self.plugins.get("sbt-assembly")?;
+        if !is_program || self.user(project).is_some() {
+            return None;
+        }
+        let evidence = Evidence::new("entry", "sbt-assembly", "sbt.assembly");
+        Some((
+            Packager::Assembly,
+            evidence.at(&plugin.file, Some(plugin.line)),
+        ))
+    }
+
+    /// A library, or a program that nothing packages.
+    fn no_app(&self, scan: &mut Scan<'_>, project: &Project, main: Option<&Fact<String>>) {
+        let reason = match (self.user(project), main) {
+            (Some(user), _) => format!("it is a library: `{user}` depends on it"),
+            (None, None) => "it is a library: nothing in it starts".to_owned(),
+            (None, Some(main)) => {
+                let mut draft = self.draft(project);
+                draft.spec.metadata.kind = Some(Kind::Worker);
+                let short = main.value.rsplit('.').next().unwrap_or_default().to_owned();
+                let evidence = Evidence::new("entry", &main.value, "sbt.main-class").written(short);
+                draft
+                    .evidence
+                    .push(evidence.at(&main.file, Some(main.line)));
+                let message = format!("`{}` is a program, but no plugin packages it", main.value);
+                let problem = Problem::new(&self.file, Some(project.line), message);
+                scan.refuse(
+                    draft,
+                    problem.help("enable `JavaAppPackaging` of sbt-native-packager"),
+                );
+                return;
+            }
+        };
+        scan.reject(&project.dir, LOOKS_LIKE, reason);
     }
 
     /// The project that depends on this one.
@@ -301,56 +285,140 @@ impl Build {
         scan: &mut Scan<'_>,
         draft: &mut Draft,
         project: &Project,
-        (packager, main, is_play, sources): (&Packager, Option<Fact<String>>, bool, &Sources),
+        (packager, main, sources): (&Packager, Option<Fact<String>>, &Sources),
     ) -> Result<(), Problem> {
+        let is_play = matches!(packager, Packager::Play);
         self.describe(draft, is_play, sources);
         draft.spec.metadata.confidence = Some(90);
-        let how = match packager {
-            Packager::Stage => "stage",
-            Packager::Assembly => "assembly",
-        };
-        draft.spec.metadata.reasoning = Some(format!("its task `{how}` makes a program of it"));
+        draft.spec.metadata.reasoning = Some(format!(
+            "its task `{}` makes a program of it",
+            packager.task()
+        ));
         let mut asked = java::sources(scan, &project.dir);
-        let release = self.release(project);
-        asked.extend(release.map(|fact| java::source(fact, java::LEVEL)));
+        asked.extend(
+            self.release(project)
+                .map(|fact| java::source(fact, java::LEVEL)),
+        );
         asked.extend(java::system_properties(scan, &project.dir));
-        // sbt's package brings a kit of its own; a newer one builds as well.
         let jdk = java::choose(scan, &self.file, &asked, 8)?;
         draft.evidence.push(jdk.evidence.clone());
-        let sbt = scan
-            .catalog
-            .package("sbt")
-            .ok_or_else(|| Problem::new(&self.file, None, "sbt is not packaged"))?;
+        let sbt = scan.catalog.package("sbt");
+        let sbt = sbt.ok_or_else(|| Problem::new(&self.file, None, "sbt is not packaged"))?;
         let is_new = self.sbt_version(scan, draft, &sbt);
-        let main = match (main, is_play) {
-            (Some(main), _) => main,
-            (None, true) => Fact {
-                value: "play.core.server.ProdServerStart".to_owned(),
-                file: self.file.clone(),
-                line: 0,
-            },
-            (None, false) => {
-                let problem = Problem::new(
-                    &self.file,
-                    Some(project.line),
-                    "does not say which class is started",
-                );
+        let main = match main {
+            Some(main) => main.value,
+            None if is_play => "play.core.server.ProdServerStart".to_owned(),
+            None => {
+                let message = "does not say which class is started";
+                let problem = Problem::new(&self.file, Some(project.line), message);
                 return Err(problem.help("set `Compile / mainClass := Some(\"…\")`"));
             }
         };
+        draft.evidence.push(Evidence::new(
+            "command",
+            &main,
+            if is_play {
+                "sbt.play-server"
+            } else {
+                "sbt.main-class"
+            },
+        ));
+        self.steps(scan, draft, project, (packager, is_new));
+        draft.spec.build.packages = vec![sbt, jdk.kit.clone()];
+        let runtime = &mut draft.spec.runtime;
+        runtime.packages = vec![jdk.runtime.clone()];
+        let mut command = vec![JAVA.to_owned(), "-XX:MaxRAMPercentage=75".to_owned()];
+        if is_play {
+            // The pid file has no place on a file system that is only read.
+            command.push("-Dpidfile.path=/dev/null".to_owned());
+        }
+        let class_path = match packager {
+            Packager::Assembly => "/app/app.jar",
+            Packager::Play | Packager::Stage => "/app/lib/*",
+        };
+        command.extend(["-cp".to_owned(), class_path.to_owned(), main]);
+        runtime.command = command;
+        Ok(())
+    }
+
+    /// The commands, and what they leave.
+    fn steps(
+        &self,
+        scan: &Scan<'_>,
+        draft: &mut Draft,
+        project: &Project,
+        (packager, is_new): (&Packager, bool),
+    ) {
         let up = relative(&project.dir, &self.root);
-        let prefix = if project.id.is_empty() || project.dir == self.root {
+        let up = if up == "." { "" } else { up.as_str() };
+        let is_root = project.id.is_empty() || project.dir == self.root;
+        let prefix = if is_root {
             String::new()
         } else {
             format!("{}/", project.id)
         };
-        let go = if up == "." {
+        let go = if up.is_empty() {
             String::new()
         } else {
-            format!("cd {} && ", quoted(&up))
+            format!("cd {} && ", quoted(up))
         };
+        let task = format!(
+            "{go}sbt -batch {}",
+            quoted(&format!("{prefix}{}", packager.task()))
+        );
+        // Since sbt 2 every project has a part of the root's `target`.
+        let (target, own) = if is_new {
+            (join(up, "target"), format!("*/{}", project.id))
+        } else {
+            ("target".to_owned(), "*".to_owned())
+        };
+        let find = |what: &str| {
+            let pattern = quoted(&format!("{own}{what}"));
+            format!(
+                "\"$(find {} -path {pattern} | head -n 1)\"",
+                quoted(&target)
+            )
+        };
+        let mut commands = vec![task];
+        let mut copies = match packager {
+            Packager::Assembly => {
+                let jar = self.setting(project, "assemblyJarName");
+                let jar = jar.map_or_else(
+                    || "/*-assembly-*.jar".to_owned(),
+                    |found| format!("/{}", found.value),
+                );
+                commands.push(format!("mkdir -p {OUT}; cp {} {OUT}/app.jar", find(&jar)));
+                vec![(format!("{OUT}/app.jar"), "app.jar")]
+            }
+            _ if is_new => {
+                commands.push(format!(
+                    "mkdir -p {OUT}; cp -R {}/. {OUT}",
+                    find("/universal/stage")
+                ));
+                vec![
+                    (format!("{OUT}/lib"), "lib"),
+                    (format!("{OUT}/conf"), "conf"),
+                ]
+            }
+            _ => {
+                let stage = "target/universal/stage";
+                vec![
+                    (format!("{stage}/lib"), "lib"),
+                    (format!("{stage}/conf"), "conf"),
+                ]
+            }
+        };
+        let has_conf = scan.repo.dir(&join(&project.dir, "conf")).is_some();
+        copies.retain(|(_, to)| *to != "conf" || has_conf);
+        draft.spec.runtime.copy = copies
+            .into_iter()
+            .map(|(from, to)| Copy {
+                from,
+                to: to.to_owned(),
+            })
+            .collect();
         let build = &mut draft.spec.build;
-        build.packages = vec![sbt, jdk.kit.clone()];
+        build.commands = commands;
         build.env = [
             ("JAVA_HOME", "/usr/lib/jvm/default-jvm"),
             ("COURSIER_CACHE", "/root/.cache/coursier"),
@@ -360,93 +428,10 @@ impl Build {
         build.cache = ["/root/.cache/coursier", "/root/.ivy2", "/root/.sbt"]
             .map(str::to_owned)
             .into();
-        let task = |name: &str| format!("{go}sbt -batch {}", quoted(&format!("{prefix}{name}")));
-        // Since sbt 2 every project has a part of the root's `target`.
-        let (target, own) = if is_new {
-            (
-                join(if up == "." { "" } else { &up }, "target"),
-                format!("*/{}", project.id),
-            )
-        } else {
-            ("target".to_owned(), "*".to_owned())
-        };
-        let find = |what: &str| {
-            format!(
-                "\"$(find {target} -path {} | head -n 1)\"",
-                quoted(&format!("{own}{what}"))
-            )
-        };
-        let (copies, class_path, commands) = match packager {
-            Packager::Stage if !is_new => (
-                vec![
-                    ("target/universal/stage/lib", "lib"),
-                    ("target/universal/stage/conf", "conf"),
-                ],
-                "/app/lib/*",
-                vec![task("stage")],
-            ),
-            Packager::Stage => (
-                vec![("/out/lib", "lib"), ("/out/conf", "conf")],
-                "/app/lib/*",
-                vec![
-                    task("stage"),
-                    format!("mkdir -p {OUT}; cp -R {}/. {OUT}", find("/universal/stage")),
-                ],
-            ),
-            Packager::Assembly => {
-                let jar = self.setting(project, "assemblyJarName");
-                let jar = jar.map_or_else(
-                    || "/*-assembly-*.jar".to_owned(),
-                    |found| format!("/{}", found.value),
-                );
-                let command = format!("mkdir -p {OUT}; cp {} {OUT}/app.jar", find(&jar));
-                (
-                    vec![("/out/app.jar", "app.jar")],
-                    "/app/app.jar",
-                    vec![task("assembly"), command],
-                )
-            }
-        };
-        build.commands = commands;
-        draft
-            .evidence
-            .push(Evidence::new("install", "none", "jvm.cached-by-the-build"));
-        let conf = scan.repo.dir(&join(&project.dir, "conf")).is_some();
-        let runtime = &mut draft.spec.runtime;
-        let copies = copies.into_iter().filter(|(_, to)| *to != "conf" || conf);
-        runtime.copy = copies
-            .map(|(from, to)| Copy {
-                from: from.to_owned(),
-                to: to.to_owned(),
-            })
-            .collect();
-        runtime.packages = vec![jdk.runtime.clone()];
-        let mut command = vec![JAVA.to_owned(), "-XX:MaxRAMPercentage=75".to_owned()];
-        if is_play {
-            // The pid file has no place on a file system that is only read.
-            command.extend([
-                "-Dpidfile.path=/dev/null".to_owned(),
-                "-Duser.dir=/app".to_owned(),
-            ]);
-        }
-        command.extend(["-cp".to_owned(), class_path.to_owned(), main.value.clone()]);
-        runtime.command = command;
-        let evidence = Evidence::new(
-            "command",
-            &main.value,
-            if main.line == 0 {
-                "sbt.play-server"
-            } else {
-                "sbt.main-class"
-            },
-        );
-        let short = main.value.rsplit('.').next().unwrap_or_default().to_owned();
-        draft.evidence.push(if main.line == 0 {
-            evidence
-        } else {
-            evidence.at(&main.file, Some(main.line)).written(short)
-        });
-        Ok(())
+        let evidence = Evidence::new("install", "none", "jvm.cached-by-the-build");
+        draft.evidence.push(evidence.note(
+            "sbt knows what it needs only while it builds; its caches are kept between builds",
+        ));
     }
 
     fn describe(&self, draft: &mut Draft, is_play: bool, sources: &Sources) {
@@ -563,6 +548,42 @@ impl Build {
         }
         is_new
     }
+}
+
+/// The projects that a script declares: where, their names and their directories.
+fn declared(source: &Source, root: &str) -> Vec<(usize, String, String)> {
+    const WORD: &str = "lazy val ";
+    let mut found = Vec::new();
+    for at in source.all(WORD) {
+        let rest = &source.code[at + WORD.len()..];
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '`' | '-');
+        let id = rest
+            .split(|c: char| !is_part(c))
+            .next()
+            .unwrap_or_default()
+            .trim_matches('`');
+        // The value may begin on the next line.
+        let head: usize = rest.split_inclusive('\n').take(2).map(str::len).sum();
+        let head = &rest[..head];
+        let Some((_, value)) = head.split_once('=') else {
+            continue;
+        };
+        if !value
+            .trim_start()
+            .trim_start_matches('(')
+            .starts_with("project")
+        {
+            continue;
+        }
+        let file = head
+            .find("file(")
+            .map(|file| at + WORD.len() + file + "file(".len());
+        let place = file.and_then(|file| source.string_at(file)).unwrap_or(id);
+        if let Some(dir) = resolve(root, place) {
+            found.push((at, id.to_owned(), dir));
+        }
+    }
+    found
 }
 
 /// `addSbtPlugin("group" % "artifact" % "version")` of the files in `project`.

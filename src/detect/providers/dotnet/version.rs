@@ -180,20 +180,9 @@ pub(super) fn kit(
             accepted.holds(&found) && found.as_slice() >= least.as_slice()
         });
     let Some(choice) = choice else {
-        let streams = scan.catalog.streams(&Pattern::new("dotnet-", 1, "-sdk"));
-        let known = streams
-            .iter()
-            .filter(|stream| stream.status.is_maintained());
-        let known: Vec<String> = known
-            .map(|stream| stream.newest.upstream().to_owned())
-            .collect();
         let message =
             format!("the .NET SDK `{asked}` with `rollForward: {policy}` is not packaged");
-        let help = format!(
-            "packaged are {}: ask for one of them, or set `rollForward` to `latestMajor`",
-            known.join(" and ")
-        );
-        return Err(Problem::new(&file, line, message).help(help));
+        return Err(Problem::new(&file, line, message).help(packaged(scan)));
     };
     let package = choice.stream.package;
     let note = format!(
@@ -208,6 +197,17 @@ pub(super) fn kit(
         package,
         evidence: Some(evidence),
     })
+}
+
+/// What could be asked for.
+fn packaged(scan: &Scan<'_>) -> String {
+    let streams = scan.catalog.streams(&Pattern::new("dotnet-", 1, "-sdk"));
+    let known = streams
+        .iter()
+        .filter(|stream| stream.status.is_maintained());
+    let known: Vec<&str> = known.map(|stream| stream.newest.upstream()).collect();
+    let known = known.join(" and ");
+    format!("packaged are {known}: ask for one of them, or set `rollForward` to `latestMajor`")
 }
 
 /// The kits that `global.json` accepts; the hundreds of the last number are the feature band

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::detect::explain::Evidence;
+use crate::detect::explain::{Evidence, Severity};
 use crate::detect::provider::{Draft, Problem, Scan, literal_glob, tree_glob};
 use crate::detect::repo::{is_within, join};
 use crate::detect::source::Fact;
@@ -94,39 +94,44 @@ pub(super) fn tool(
             .push(evidence(package, "jvm.wrapper-version").note(note));
         return Ok(Tool::Packaged(package.clone()));
     }
-    let missing: Vec<&String> = scripts.iter().filter(|file| !scan.repo.has(file)).collect();
     let other = packaged.map_or_else(String::new, |(package, _)| format!("; `{package}` is"));
-    if let Some(missing) = missing.first() {
-        let message = format!(
-            "{name} {} is not packaged{other}, and the wrapper lacks `{missing}`",
-            wanted.value
-        );
-        return Err(
-            Problem::new(&wanted.file, Some(wanted.line), message).help(format!(
-                "move to the {name} of the index, or commit the whole wrapper"
-            )),
-        );
+    by_wrapper(scan, (name, &other), wrapper, scripts)?;
+    draft.evidence.push(evidence("wrapper", "jvm.wrapper"));
+    Ok(Tool::Wrapper)
+}
+
+/// Says that the wrapper downloads its tool, or why it cannot.
+fn by_wrapper(
+    scan: &mut Scan<'_>,
+    (name, other): (&str, &str),
+    wrapper: &Wrapper,
+    scripts: &[String],
+) -> Result<(), Problem> {
+    let wanted = &wrapper.version;
+    let version = &wanted.value;
+    if let Some(missing) = scripts.iter().find(|file| !scan.repo.has(file)) {
+        let message =
+            format!("{name} {version} is not packaged{other}, and the wrapper lacks `{missing}`");
+        let help = format!("move to the {name} of the index, or commit the whole wrapper");
+        return Err(Problem::new(&wanted.file, Some(wanted.line), message).help(help));
     }
     let checked = if wrapper.is_checked {
         "and checks its digest"
     } else {
         "without a digest to check it by"
     };
-    let message = format!(
-        "{name} {} is not packaged{other}: the wrapper downloads it, {checked}",
-        wanted.value
-    );
-    let help = (!wrapper.is_checked)
-        .then(|| "add `distributionSha256Sum` to the wrapper's properties".to_owned());
+    let message =
+        format!("{name} {version} is not packaged{other}: the wrapper downloads it, {checked}");
+    let help = "add `distributionSha256Sum` to the wrapper's properties".to_owned();
+    let help = (!wrapper.is_checked).then_some(help);
     scan.tell(
-        crate::detect::explain::Severity::Warning,
+        Severity::Warning,
         &wanted.file,
         Some(wanted.line),
         message,
         help,
     );
-    draft.evidence.push(evidence("wrapper", "jvm.wrapper"));
-    Ok(Tool::Wrapper)
+    Ok(())
 }
 
 /// The context of a module: the directories that it is made of, and single files.

@@ -43,6 +43,7 @@ const PORTS: &[&str] = &[
     ".listen(",
     ".start(",
     ".port(",
+    "withPort(",
 ];
 
 impl Sources {
@@ -112,7 +113,16 @@ impl Sources {
             self.files.iter().find_map(|file| {
                 PORTS.iter().find_map(|call| {
                     let at = file.source.find(call)?;
-                    let value = file.source.number_after(at + call.len(), 60)?;
+                    let after = at + call.len();
+                    let number = file.source.number_after(after, 60);
+                    // `port"8080"` of Scala.
+                    let in_string = || {
+                        let mut strings = file.source.strings.iter();
+                        let (_, text) =
+                            strings.find(|(place, _)| (after..after + 8).contains(place))?;
+                        port(text)
+                    };
+                    let value = number.or_else(in_string)?;
                     Some(Fact {
                         value,
                         file: file.path.clone(),

@@ -1,22 +1,23 @@
 //! Gradle: which projects are apps, and how each is built and started.
 
+mod entry;
+mod jdk;
+mod steps;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::detect::document::Syntax;
 use crate::detect::explain::Evidence;
 use crate::detect::passed_over;
-use crate::detect::provider::{Draft, Problem, Scan, quoted};
-use crate::detect::repo::{is_within, join, relative, resolve, split, upwards};
+use crate::detect::provider::{Draft, Problem, Scan};
+use crate::detect::repo::{join, resolve, split, upwards};
 use crate::detect::source::Fact;
-use crate::detect::version::numbers;
 use crate::spec::Kind;
 
 use super::build::{self, Tool};
 use super::facts::Sources;
-use super::java;
-use super::maven::{boot_needs, no_native};
-use super::project::{self, Facts, Start, copy};
+use super::project::{self, Facts, Start};
 use super::script::{Catalog, Dependency, Needed, Plugin, Script, directory_name};
 
 const LOOKS_LIKE: &str = "a Gradle project";
@@ -374,7 +375,7 @@ fn project_app(scan: &mut Scan<'_>, project: &Project<'_>, all: &[Project<'_>]) 
     if passed_over(scan, project.dir, LOOKS_LIKE, project.path != ":") {
         return;
     }
-    match decide(scan, project, all) {
+    match entry::decide(scan, project, all) {
         Decision::NoApp(reason) => scan.reject(project.dir, LOOKS_LIKE, reason),
         Decision::Refused(problem) => {
             let mut draft = draft(project);
@@ -419,272 +420,59 @@ fn draft(project: &Project<'_>) -> Draft {
     draft
 }
 
-fn decide(scan: &Scan<'_>, project: &Project<'_>, all: &[Project<'_>]) -> Decision {
-    if project.has("com.android.application").is_some() {
-        return Decision::NoApp("it is an Android app, which runs on phones".to_owned());
-    }
-    let file = &project.scripts[0].file;
-    if let Some(plugin) = project.has("org.springframework.boot") {
-        let has_main = project
-            .sources
-            .find("SpringApplication")
-            .or_else(|| project.sources.find("runApplication"));
-        let is_own = plugin.place.file == *file;
-        if has_main.is_none() && !is_own {
-            return Decision::NoApp("it is a library: it is given `org.springframework.boot` and has no class that starts".to_owned());
-        }
-        let (task, ending) = if project.has("war").is_some() {
-            ("bootWar", "war")
-        } else {
-            ("bootJar", "jar")
-        };
-        return jar(scan, project, plugin, task, "", ending);
-    }
-    if let Some(plugin) = project.has("io.quarkus") {
-        return quarkus(scan, project, plugin);
-    }
-    let application = [
-        "application",
-        "io.micronaut.application",
-        "io.micronaut.minimal.application",
-        "io.ktor.plugin",
-    ];
-    if project.has_any(&application).is_some() {
-        return application_plugin(project);
-    }
-    let shadow = [
-        "com.gradleup.shadow",
-        "com.github.johnrengelman.shadow",
-        "io.github.goooler.shadow",
-    ];
-    if let Some(plugin) = project.has_any(&shadow)
-        && project.scripts.iter().any(|script| {
-            script
-                .source
-                .strings
-                .iter()
-                .any(|(_, text)| text == "Main-Class")
-        })
-    {
-        return jar(scan, project, plugin, "shadowJar", "all", "jar");
-    }
-    if let Some(plugin) = project.has("war") {
-        let message = "a `war` needs a servlet container, and none is packaged";
-        let problem = Problem::new(&plugin.place.file, Some(plugin.place.line), message);
-        return Decision::Refused(
-            problem.help("use an embedded server with the plugin `application`"),
-        );
-    }
-    Decision::NoApp(library(project, all))
-}
-
-/// Why a project is no app.
-fn library(project: &Project<'_>, all: &[Project<'_>]) -> String {
-    let needs = |other: &&Project<'_>| {
-        let mut shipped = other.dependencies.iter().filter(|one| one.is_shipped());
-        shipped.any(|one| one.what == Needed::Project(project.path.to_owned()))
-    };
-    if let Some(user) = all.iter().find(needs) {
-        return format!(
-            "it is a library: `{}` depends on it, and no plugin makes a program of it",
-            crate::detect::provider::shown(user.dir)
-        );
-    }
-    if project.sources.files.is_empty() {
-        return if project.path == ":" && project.build.projects.len() > 1 {
-            container(project)
-        } else {
-            "it has no sources of its own".to_owned()
-        };
-    }
-    if let Some(main) = project.sources.mains().first() {
-        return format!(
-            "`{}` has a main method, but no plugin makes a program of it: `application` does",
-            main.value
-        );
-    }
-    "it is a library: no plugin makes a program of it".to_owned()
-}
-
-fn of_plugin(plugin: &Plugin, rule: &str) -> Evidence {
-    let evidence = Evidence::new("entry", &plugin.id, rule);
-    let evidence = evidence.at(&plugin.place.file, Some(plugin.place.line));
-    evidence.written(&plugin.place.value)
-}
-
-/// A task that makes one jar of everything.
-fn jar(
-    scan: &Scan<'_>,
-    project: &Project<'_>,
-    plugin: &Plugin,
-    task: &'static str,
-    classifier: &str,
-    ending: &str,
-) -> Decision {
-    let (path, commands) = match project.archive(scan, task, classifier, ending) {
-        Some(name) => (format!("build/libs/{name}"), Vec::new()),
-        None => {
-            let to = format!("{OUT}/app.{ending}");
-            let pick =
-                build::pick("build/libs", "", &to).replace("*.jar; do", &format!("*.{ending}; do"));
-            (to, vec![format!("mkdir -p {OUT}; {pick}")])
-        }
-    };
-    Decision::App(Box::new(Entry {
-        evidence: of_plugin(plugin, "gradle.plugin"),
-        task,
-        start: Start::jar(&path),
-        commands,
-    }))
-}
-
-fn quarkus(scan: &Scan<'_>, project: &Project<'_>, plugin: &Plugin) -> Decision {
-    let setting = |key: &str| super::settings::value(scan, project.dir, key);
-    let kind = setting("quarkus.package.jar.type").or_else(|| setting("quarkus.package.type"));
-    let native = [setting("quarkus.native.enabled"), kind.clone()]
-        .into_iter()
-        .flatten();
-    for found in native {
-        if matches!(found.value.as_str(), "true" | "native") {
-            return Decision::Refused(no_native(&found));
-        }
-    }
-    let is_uber = kind.is_some_and(|kind| matches!(kind.value.as_str(), "uber-jar" | "legacy-jar"));
-    let (start, commands) = if is_uber {
-        let to = format!("{OUT}/app.jar");
-        let command = format!("mkdir -p {OUT}; cp build/*-runner.jar {to}");
-        (Start::jar(&to), vec![command])
-    } else {
-        (Start::quarkus("build/quarkus-app"), Vec::new())
-    };
-    Decision::App(Box::new(Entry {
-        evidence: of_plugin(plugin, "gradle.plugin"),
-        task: "quarkusBuild",
-        start,
-        commands,
-    }))
-}
-
-/// `installDist`: all jars in one directory, and the class that the scripts name.
-fn application_plugin(project: &Project<'_>) -> Decision {
-    let main = ["mainClass", "mainClassName"].iter().find_map(|name| {
-        project
-            .text(name, Some("application"))
-            .or_else(|| project.text(name, None))
-    });
-    let mains = project.sources.mains();
-    let file = &project.scripts[0].file;
-    let (main, rule) = match (main, mains.as_slice()) {
-        (Some(main), _) => (main, "gradle.main-class"),
-        (None, [only]) => (only.clone(), "gradle.only-main-class"),
-        (None, _) => {
-            let message = "does not say which class is started";
-            let problem = Problem::new(file, None, message);
-            return Decision::Refused(problem.help("set `mainClass` in the block `application`"));
-        }
-    };
-    let evidence = Evidence::new("entry", &main.value, rule).at(&main.file, Some(main.line));
-    let evidence = if rule == "gradle.main-class" {
-        evidence
-    } else {
-        evidence.written("main")
-    };
-    let name = project
-        .text("applicationName", Some("application"))
-        .map(|found| found.value);
-    let name = name.or_else(|| {
-        project
-            .name()
-            .filter(|_| !project.mentions("applicationName"))
-    });
-    let (from, commands) = match name {
-        Some(name) => (format!("build/install/{name}/lib"), Vec::new()),
-        // The name of the directory that it is built in.
-        None => (
-            format!("{OUT}/lib"),
-            vec![format!(
-                "mkdir -p {OUT}; cp -R build/install/*/lib {OUT}/lib"
-            )],
+/// The framework, by its plugin or by a dependency.
+fn framework(project: &Project<'_>) -> Option<(&'static str, Fact<String>)> {
+    /// Names, plugins, and what the dependencies begin with; the more special come first.
+    const FRAMEWORKS: &[(&str, &str, &str)] = &[
+        ("quarkus", "io.quarkus", "io.quarkus"),
+        ("micronaut", "io.micronaut.application", "io.micronaut"),
+        (
+            "spring-boot",
+            "org.springframework.boot",
+            "org.springframework.boot:",
         ),
-    };
-    Decision::App(Box::new(Entry {
-        evidence,
-        task: "installDist",
-        start: Start::class_path(vec![copy(&from, "lib")], &main.value),
-        commands,
-    }))
+        ("ktor", "io.ktor.plugin", "io.ktor:"),
+    ];
+    FRAMEWORKS.iter().find_map(|(name, plugin, group)| {
+        let by_plugin = project.has(plugin).map(|plugin| plugin.place.clone());
+        let fact = by_plugin.or_else(|| project.dependency(|module| module.starts_with(group)))?;
+        Some((*name, fact))
+    })
 }
 
 fn describe(scan: &mut Scan<'_>, draft: &mut Draft, project: &Project<'_>) {
-    let group = |prefix: &'static str| move |module: &str| module.starts_with(prefix);
-    let by_plugin = |id: &str| project.has(id).map(|plugin| plugin.place.clone());
-    let found = [
-        (
-            "quarkus",
-            by_plugin("io.quarkus").or_else(|| project.dependency(group("io.quarkus"))),
-        ),
-        (
-            "micronaut",
-            by_plugin("io.micronaut.application")
-                .or_else(|| project.dependency(group("io.micronaut"))),
-        ),
-        (
-            "spring-boot",
-            by_plugin("org.springframework.boot")
-                .or_else(|| project.dependency(group("org.springframework.boot:"))),
-        ),
-        (
-            "ktor",
-            by_plugin("io.ktor.plugin").or_else(|| project.dependency(group("io.ktor:"))),
-        ),
-    ];
-    let framework = found
-        .into_iter()
-        .find_map(|(name, fact)| fact.map(|fact| (name, fact)));
+    let framework = framework(project);
     if let Some((name, fact)) = &framework {
         let evidence = Evidence::new("framework", *name, "gradle.plugin-or-dependency");
-        draft.evidence.push(
-            evidence
-                .at(&fact.file, Some(fact.line))
-                .written(&fact.value),
-        );
+        let evidence = evidence.written(&fact.value);
+        draft
+            .evidence
+            .push(evidence.at(&fact.file, Some(fact.line)));
     }
-    let artifact = |name: &'static str| {
-        move |module: &str| {
-            module
-                .split(':')
-                .nth(1)
-                .is_some_and(|found| found.starts_with(name))
-        }
+    let first = |names: &'static [&'static str]| {
+        names.iter().find_map(|name| {
+            project.dependency(|module| {
+                module
+                    .split(':')
+                    .nth(1)
+                    .is_some_and(|found| found.starts_with(name))
+            })
+        })
     };
-    let server = project::SERVERS
-        .iter()
-        .find_map(|name| project.dependency(artifact(name)));
     // Micronaut's plugin adds the server that `runtime` names.
-    let server = server.or_else(|| {
-        let found = project
-            .scripts
-            .iter()
-            .find_map(|script| script.text("runtime", Some("micronaut")))?;
-        matches!(
-            found.value.as_str(),
-            "netty" | "jetty" | "tomcat" | "undertow" | "http_poja"
-        )
-        .then_some(found)
+    let server = first(project::SERVERS).or_else(|| {
+        let found = project.text("runtime", Some("micronaut"))?;
+        let servers = ["netty", "jetty", "tomcat", "undertow", "http_poja"];
+        servers.contains(&found.value.as_str()).then_some(found)
     });
-    let health = project::HEALTH
-        .iter()
-        .find_map(|name| project.dependency(artifact(name)));
     let facts = Facts {
         framework: framework.map(|(name, fact)| Fact {
             value: name.to_owned(),
             ..fact
         }),
-        command_line: project::COMMAND_LINE
-            .iter()
-            .find_map(|name| project.dependency(artifact(name))),
+        command_line: first(project::COMMAND_LINE),
         server,
-        health,
+        health: first(project::HEALTH),
         sources: Sources::read(scan, project.dir),
     };
     project::describe(scan, draft, &facts);
@@ -734,314 +522,32 @@ fn app(
         // The packaged one is newer than what the table ends with.
         _ => "9.99".to_owned(),
     };
-    let jdk = jdk(scan, draft, project, &version)?;
-    steps(draft, project, &entry, (&tool, &home));
-    files(scan, draft, project, all);
-    let node = [
-        "com.github.node-gradle.node",
-        "org.siouan.frontend-jdk17",
-        "org.siouan.frontend-jdk21",
-    ];
-    if let Some(plugin) = project.has_any(&node) {
-        super::warn_of_own_node(
-            scan,
-            draft,
-            &plugin.id,
-            &plugin.place.file,
-            plugin.place.line,
-        );
-        scan.claims
-            .insert(project.dir.to_owned(), "the Java app".to_owned());
+    let jdk = jdk::jdk(scan, draft, project, &version)?;
+    steps::steps(draft, project, &entry, (&tool, &home));
+    steps::files(scan, draft, project, all);
+    if !own_node(scan, draft, project) {
+        super::with_front_end(scan, draft, "the Java app")?;
     }
-    super::with_front_end(scan, draft, "the Java app")?;
     let mut start = entry.start;
-    let flags = default_flags(project);
+    let flags = steps::default_flags(project);
     start.arguments.splice(0..0, flags);
     project::run(draft, &jdk, start);
     Ok(())
 }
 
-/// `applicationDefaultJvmArgs`, where they are literal.
-fn default_flags(project: &Project<'_>) -> Vec<String> {
-    for script in &project.scripts {
-        let Some(at) = script.source.find("applicationDefaultJvmArgs") else {
-            continue;
-        };
-        let rest = &script.source.code[at..];
-        let end = at + rest.find([']', ')', '\n']).unwrap_or(rest.len());
-        let within = script
-            .source
-            .strings
-            .iter()
-            .filter(|(from, _)| (at..end).contains(from));
-        // A variable of the script is not known here, nor is a development flag wanted.
-        let known = within.filter(|(_, text)| text.starts_with('-') && !text.contains('$'));
-        return known.map(|(_, text)| text.clone()).collect();
-    }
-    Vec::new()
-}
-
-/// The Java that the program runs on; the one that Gradle itself runs on may be another.
-fn jdk(
-    scan: &mut Scan<'_>,
-    draft: &mut Draft,
-    project: &Project<'_>,
-    gradle: &str,
-) -> Result<java::Jdk, Problem> {
-    let manifest = project.scripts[0].file.clone();
-    let toolchain = project
-        .argument("JavaLanguageVersion.of")
-        .or_else(|| project.argument("jvmToolchain"));
-    let toolchain = toolchain.or_else(|| {
-        let root = script(scan, &project.build.root, "build")?;
-        root.argument("JavaLanguageVersion.of")
-            .or_else(|| root.argument("jvmToolchain"))
-    });
-    let toolchain = toolchain.filter(|found| java::number_of(&found.value).is_some());
-    let mut sources = Vec::new();
-    let is_pinned = toolchain.is_some();
-    // Gradle itself looks for this one and takes no other.
-    sources.extend(toolchain.map(|fact| java::source(fact, java::TOOLCHAIN)));
-    if sources.is_empty() {
-        sources = java::sources(scan, project.dir);
-    }
-    let levels = [
-        "targetCompatibility",
-        "sourceCompatibility",
-        "jvmTarget",
-        "options.release",
+/// Whether a plugin brings Node.js by itself, which is told.
+fn own_node(scan: &mut Scan<'_>, draft: &mut Draft, project: &Project<'_>) -> bool {
+    let ids = [
+        "com.github.node-gradle.node",
+        "org.siouan.frontend-jdk17",
+        "org.siouan.frontend-jdk21",
     ];
-    for name in levels {
-        let found = project.argument(name).and_then(level);
-        sources.extend(found.map(|fact| java::source(fact, java::LEVEL)));
-    }
-    sources.extend(java::system_properties(scan, project.dir));
-    let boot = project
-        .plugins
-        .iter()
-        .find(|plugin| plugin.id == "org.springframework.boot");
-    let boot = boot.and_then(|plugin| Some((plugin, plugin.version.clone()?)));
-    let boot = boot.or_else(|| {
-        let root = script(scan, &project.build.root, "build")?;
-        let found = root.plugins(&project.build.catalog);
-        let found = found
-            .into_iter()
-            .find(|plugin| plugin.id == "org.springframework.boot")?;
-        let version = found.version.clone()?;
-        // It outlives the list only as a version.
-        project
-            .plugins
-            .iter()
-            .find(|plugin| plugin.id == found.id)
-            .map(|plugin| (plugin, version))
-    });
-    let (least, most) = runs_on(gradle);
-    let floor = boot.as_ref().map_or(8, |(_, version)| boot_needs(version));
-    if is_pinned {
-        let jdk = java::choose(scan, &manifest, &sources, floor)?;
-        draft.evidence.push(jdk.evidence.clone());
-        let build = &mut draft.spec.build;
-        if (least..=most).contains(&jdk.number) {
-            build.packages.push(jdk.kit.clone());
-        } else {
-            let host = java::between(scan, least, most)
-                .ok_or_else(|| cannot_run(&manifest, gradle, most))?;
-            build.packages.push(format!("openjdk-{host}-default-jdk"));
-            build.packages.push(format!("openjdk-{}", jdk.number));
-            let note = format!(
-                "Gradle runs on this one and compiles with Java {}",
-                jdk.number
-            );
-            let evidence = Evidence::new("toolchain", format!("openjdk-{host}"), "gradle.runs-on");
-            draft.evidence.push(evidence.note(note));
-        }
-        return Ok(jdk);
-    }
-    let jdk = java::choose(scan, &manifest, &sources, floor.max(least))?;
-    if jdk.number <= most {
-        draft.spec.build.packages.push(jdk.kit.clone());
-        draft.evidence.push(jdk.evidence.clone());
-        return Ok(jdk);
-    }
-    if sources.is_empty() {
-        // Nobody asks for the usual one.
-        let number = java::between(scan, floor.max(least), most)
-            .ok_or_else(|| cannot_run(&manifest, gradle, most))?;
-        let asked = Fact {
-            value: number.to_string(),
-            file: String::new(),
-            line: 0,
-        };
-        let mut jdk = java::choose(
-            scan,
-            &manifest,
-            &[java::source(asked, java::LEVEL)],
-            floor.max(least),
-        )?;
-        let note = format!("Gradle {gradle} runs on Java {most} at most");
-        jdk.evidence =
-            Evidence::new("toolchain", format!("openjdk-{number}"), "gradle.runs-on").note(note);
-        draft.spec.build.packages.push(jdk.kit.clone());
-        draft.evidence.push(jdk.evidence.clone());
-        return Ok(jdk);
-    }
-    draft.evidence.push(jdk.evidence.clone());
-    Err(cannot_run(&manifest, gradle, most))
-}
-
-fn cannot_run(manifest: &str, gradle: &str, most: u64) -> Problem {
-    let message = format!("Gradle {gradle} runs on Java {most} at most, and no packaged one fits");
-    Problem::new(manifest, None, message).help("move to a newer Gradle")
-}
-
-/// `JavaVersion.VERSION_17`, `JvmTarget.JVM_17`, `'1.8'`, `17`.
-fn level(fact: Fact<String>) -> Option<Fact<String>> {
-    let number = fact.value.rsplit(['.', '_']).next()?;
-    let number = if fact.value.starts_with("1.") {
-        &fact.value
-    } else {
-        number
+    let Some(plugin) = project.has_any(&ids) else {
+        return false;
     };
-    let number = java::number_of(number)?;
-    let value = number.first()?.to_string();
-    Some(Fact { value, ..fact })
-}
-
-/// The oldest and the newest Java that a Gradle runs on
-/// (<https://docs.gradle.org/current/userguide/compatibility.html>).
-fn runs_on(gradle: &str) -> (u64, u64) {
-    /// Since which Gradle, which Java; sorted.
-    const NEWEST: &[([u64; 2], u64)] = &[
-        ([2, 0], 8),
-        ([4, 7], 10),
-        ([5, 0], 11),
-        ([5, 4], 12),
-        ([6, 0], 13),
-        ([6, 3], 14),
-        ([6, 7], 15),
-        ([7, 0], 16),
-        ([7, 3], 17),
-        ([7, 5], 18),
-        ([7, 6], 19),
-        ([8, 3], 20),
-        ([8, 5], 21),
-        ([8, 8], 22),
-        ([8, 10], 23),
-        ([8, 14], 24),
-        ([9, 1], 25),
-        ([9, 4], 26),
-    ];
-    let found = numbers(gradle);
-    let at = |index: usize| found.get(index).copied().unwrap_or(0);
-    let version = [at(0), at(1)];
-    let newest = NEWEST.iter().rfind(|(since, _)| *since <= version);
-    let least = if version[0] >= 9 { 17 } else { 8 };
-    (least, newest.map_or(8, |(_, java)| *java))
-}
-
-fn steps(draft: &mut Draft, project: &Project<'_>, entry: &Entry, (tool, home): (&Tool, &str)) {
-    let root = &project.build.root;
-    let up = relative(project.dir, root);
-    let mut command = match tool {
-        Tool::Packaged(package) => {
-            draft.spec.build.packages.insert(0, package.clone());
-            "gradle".to_owned()
-        }
-        Tool::Wrapper => {
-            let home = relative(project.dir, home);
-            format!(
-                "sh {}",
-                quoted(&join(if home == "." { "" } else { &home }, "gradlew"))
-            )
-        }
-    };
-    command.push_str(" --no-daemon");
-    if up != "." {
-        command.push_str(&format!(" -p {}", quoted(&up)));
-    }
-    if draft
-        .evidence
-        .iter()
-        .any(|found| found.rule == java::TOOLCHAIN)
-    {
-        command.push_str(" -Porg.gradle.java.installations.auto-download=false");
-    }
-    command.push_str(&format!(" {}", quoted(&project.task(entry.task))));
-    let mut commands = vec![command];
-    commands.extend(entry.commands.iter().cloned());
-    draft.spec.build.commands = commands;
-    let java_home = "/usr/lib/jvm/default-jvm".to_owned();
-    draft
-        .spec
-        .build
-        .env
-        .insert("JAVA_HOME".to_owned(), java_home);
-    draft.spec.build.cache = vec![HOME.to_owned()];
-    build::no_install(draft, HOME, "Gradle");
-}
-
-/// The project, those that it needs, and the scripts of all: Gradle reads every one.
-fn files(scan: &Scan<'_>, draft: &mut Draft, project: &Project<'_>, all: &[Project<'_>]) {
-    let root = project.build.root.as_str();
-    let mut needed = vec![project];
-    let mut at = 0;
-    while let Some(one) = needed.get(at).copied() {
-        for dependency in &one.dependencies {
-            let Needed::Project(path) = &dependency.what else {
-                continue;
-            };
-            let found = all
-                .iter()
-                .find(|other| other.path == path || accessor_path(other.path) == *path);
-            if let Some(found) = found
-                && !needed.iter().any(|known| known.path == found.path)
-            {
-                needed.push(found);
-            }
-        }
-        at += 1;
-    }
-    let mut trees: BTreeSet<String> = needed.iter().map(|one| one.dir.to_owned()).collect();
-    let mut files = BTreeSet::new();
-    let is_alone = needed.len() == 1 && project.path == ":" && all.len() == 1;
-    if !is_alone {
-        if project.path != ":" {
-            trees.remove(root);
-        }
-        for other in all {
-            files.extend(other.scripts.iter().map(|script| script.file.clone()));
-            files.extend(
-                [join(other.dir, "gradle.properties")]
-                    .into_iter()
-                    .filter(|file| scan.repo.has(file)),
-            );
-        }
-        build::surroundings(scan, root, &mut trees, &mut files);
-    }
-    trees.extend(
-        project
-            .build
-            .included
-            .iter()
-            .filter(|dir| is_within(dir, ""))
-            .cloned(),
-    );
-    build::context(draft, &trees, &files);
-}
-
-/// A path as type-safe accessors write it: `:my-lib` is `:myLib`.
-fn accessor_path(path: &str) -> String {
-    let mut written = String::new();
-    let mut is_next_upper = false;
-    for character in path.chars() {
-        match character {
-            '-' | '_' => is_next_upper = true,
-            other if is_next_upper => {
-                written.push(other.to_ascii_uppercase());
-                is_next_upper = false;
-            }
-            other => written.push(other),
-        }
-    }
-    written
+    let place = &plugin.place;
+    super::warn_of_own_node(scan, draft, &plugin.id, &place.file, place.line);
+    scan.claims
+        .insert(project.dir.to_owned(), "the Java app".to_owned());
+    true
 }

@@ -1,20 +1,22 @@
 //! Maven: which modules are apps, and how each is built and started.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod steps;
+
+use std::collections::BTreeMap;
 
 use crate::detect::explain::Evidence;
 use crate::detect::passed_over;
-use crate::detect::provider::{Draft, Problem, Scan, quoted, shown};
-use crate::detect::repo::{join, relative};
+use crate::detect::provider::{Draft, Problem, Scan, shown};
+use crate::detect::repo::join;
 use crate::detect::source::Fact;
-use crate::detect::version::{Source, numbers};
 use crate::spec::Kind;
 
-use super::build::{self, Tool};
+use super::build::{self};
 use super::facts::Sources;
-use super::java;
-use super::pom::{Pom, Poms, Project};
+use super::pom::{Plugin, Pom, Poms, Project};
 use super::project::{self, Facts, Start, copy};
+
+pub(super) use steps::boot_needs;
 
 const LOOKS_LIKE: &str = "a Maven project";
 const REPOSITORY: &str = "/root/.m2/repository";
@@ -187,6 +189,11 @@ impl Module<'_> {
         Some(format!("{}-{version}", self.project.coordinates().1))
     }
 
+    /// Whether the build is the module's own.
+    fn is_alone(&self) -> bool {
+        self.root.file == self.pom.file
+    }
+
     fn is_war(&self) -> bool {
         let packaging = self.project.first_own_packaging();
         packaging.is_some_and(|found| found.value == "war")
@@ -264,97 +271,116 @@ impl Project<'_> {
 }
 
 /// The app that a plugin makes of the module.
-fn by_plugin(module: &Module<'_>, boot: Option<&super::pom::Plugin<'_>>) -> Option<Decision> {
-    let project = &module.project;
-    let app = |evidence: Evidence, (path, commands): (String, Vec<String>)| {
-        Decision::App(Box::new(Entry {
-            evidence,
-            start: Start::jar(&path),
-            goals: Vec::new(),
-            commands,
-        }))
-    };
-    if let Some(plugin) = boot {
-        let main = module
-            .sources
-            .find("SpringApplication")
-            .or_else(|| module.sources.find("runApplication"));
-        if main.is_none() && !plugin.is_own {
-            return Some(Decision::NoApp("it is a library: it inherits `spring-boot-maven-plugin` and has no class that starts".to_owned()));
-        }
-        let inherits = project
-            .external()
-            .is_some_and(|parent| parent.artifact.value == "spring-boot-starter-parent");
-        if inherits || plugin.runs("repackage") {
-            let evidence = Evidence::new("entry", "spring-boot-maven-plugin", "maven.spring-boot");
-            let name = plugin
-                .configured(project, &["finalName"])
-                .map(|found| found.value);
-            let classifier = plugin.configured(project, &["classifier"]);
-            let classifier =
-                classifier.map_or_else(String::new, |found| format!("-{}", found.value));
-            let ending = if module.is_war() { "war" } else { "jar" };
-            let artifact = module.artifact(name, &format!("{classifier}.{ending}"));
-            return Some(app(evidence.at(&plugin.file, Some(plugin.line)), artifact));
-        }
+fn by_plugin(module: &Module<'_>, boot: Option<&Plugin<'_>>) -> Option<Decision> {
+    if let Some(plugin) = boot
+        && let Some(decision) = spring_boot(module, plugin)
+    {
+        return Some(decision);
     }
-    if let Some(plugin) = project.plugin("quarkus-maven-plugin") {
+    if let Some(plugin) = module.project.plugin("quarkus-maven-plugin") {
         return Some(quarkus(module, &plugin));
     }
-    for (artifact, rule) in [
-        ("maven-shade-plugin", "maven.shade"),
-        ("maven-assembly-plugin", "maven.assembly"),
-    ] {
-        let Some(plugin) = project.plugin(artifact) else {
-            continue;
-        };
-        let main = plugin
-            .anywhere(project, "mainClass")
-            .or_else(|| plugin.anywhere(project, "Main-Class"));
-        let Some(main) = main else { continue };
-        let evidence = Evidence::new("entry", &main.value, rule).at(&main.file, Some(main.line));
-        let name = plugin
-            .configured(project, &["finalName"])
-            .map(|found| found.value);
-        if artifact == "maven-shade-plugin" {
-            let name = name.or_else(|| shaded(module, &plugin));
-            return Some(app(evidence, module.artifact(name, ".jar")));
-        }
-        let ending = if plugin
-            .configured(project, &["appendAssemblyId"])
-            .is_some_and(|found| found.value == "false")
-        {
-            String::new()
-        } else {
-            let id = plugin.anywhere(project, "descriptorRef");
-            format!(
-                "-{}",
-                id.map_or_else(|| "jar-with-dependencies".to_owned(), |found| found.value)
-            )
-        };
-        return Some(app(
-            evidence,
-            module.artifact(name, &format!("{ending}.jar")),
-        ));
+    shade(module)
+        .or_else(|| assembly(module))
+        .or_else(|| micronaut(module))
+}
+
+/// An app whose jar holds everything.
+fn one_jar(evidence: Evidence, (path, commands): (String, Vec<String>)) -> Decision {
+    Decision::App(Box::new(Entry {
+        evidence,
+        start: Start::jar(&path),
+        goals: Vec::new(),
+        commands,
+    }))
+}
+
+fn spring_boot(module: &Module<'_>, plugin: &Plugin<'_>) -> Option<Decision> {
+    let project = &module.project;
+    let sources = &module.sources;
+    let main = sources
+        .find("SpringApplication")
+        .or_else(|| sources.find("runApplication"));
+    if main.is_none() && !plugin.is_own {
+        let reason =
+            "it is a library: it inherits `spring-boot-maven-plugin` and has no class that starts";
+        return Some(Decision::NoApp(reason.to_owned()));
     }
-    let micronaut = project
-        .external()
-        .filter(|parent| parent.artifact.value == "micronaut-parent");
-    if micronaut.is_some()
-        && let Some(main) = module.property("exec.mainClass")
-    {
-        // The parent shades the jar around this class.
-        let evidence = Evidence::new("entry", &main.value, "maven.micronaut");
-        return Some(app(
-            evidence.at(&main.file, Some(main.line)),
-            module.artifact(None, ".jar"),
-        ));
+    let parent = project.external();
+    let is_bound =
+        parent.is_some_and(|parent| parent.artifact.value == "spring-boot-starter-parent");
+    // Without the parent the goal has to be asked for: the plugin alone leaves a jar that starts nothing.
+    if !is_bound && !plugin.runs("repackage") {
+        return None;
     }
-    None
+    let evidence = Evidence::new("entry", "spring-boot-maven-plugin", "maven.spring-boot");
+    let name = plugin
+        .configured(project, &["finalName"])
+        .map(|found| found.value);
+    let classifier = plugin.configured(project, &["classifier"]);
+    let classifier = classifier.map_or_else(String::new, |found| format!("-{}", found.value));
+    let ending = if module.is_war() { "war" } else { "jar" };
+    let artifact = module.artifact(name, &format!("{classifier}.{ending}"));
+    Some(one_jar(
+        evidence.at(&plugin.file, Some(plugin.line)),
+        artifact,
+    ))
+}
+
+/// The class in the manifest that a plugin writes.
+fn main_of(module: &Module<'_>, plugin: &Plugin<'_>, rule: &str) -> Option<Evidence> {
+    let main = plugin.anywhere(&module.project, "mainClass");
+    let main = main.or_else(|| plugin.anywhere(&module.project, "Main-Class"))?;
+    Some(Evidence::new("entry", &main.value, rule).at(&main.file, Some(main.line)))
+}
+
+fn shade(module: &Module<'_>) -> Option<Decision> {
+    let project = &module.project;
+    let plugin = project.plugin("maven-shade-plugin")?;
+    let evidence = main_of(module, &plugin, "maven.shade")?;
+    let name = plugin
+        .configured(project, &["finalName"])
+        .map(|found| found.value);
+    let name = name.or_else(|| shaded(module, &plugin));
+    Some(one_jar(evidence, module.artifact(name, ".jar")))
+}
+
+fn assembly(module: &Module<'_>) -> Option<Decision> {
+    let project = &module.project;
+    let plugin = project.plugin("maven-assembly-plugin")?;
+    let evidence = main_of(module, &plugin, "maven.assembly")?;
+    let name = plugin
+        .configured(project, &["finalName"])
+        .map(|found| found.value);
+    let appends = plugin.configured(project, &["appendAssemblyId"]);
+    let ending = if appends.is_some_and(|found| found.value == "false") {
+        String::new()
+    } else {
+        let id = plugin.anywhere(project, "descriptorRef");
+        let id = id.map_or_else(|| "jar-with-dependencies".to_owned(), |found| found.value);
+        format!("-{id}")
+    };
+    Some(one_jar(
+        evidence,
+        module.artifact(name, &format!("{ending}.jar")),
+    ))
+}
+
+/// The parent of Micronaut shades the jar around the class that a property names.
+fn micronaut(module: &Module<'_>) -> Option<Decision> {
+    let parent = module.project.external()?;
+    let main = module
+        .property("exec.mainClass")
+        .filter(|_| parent.artifact.value == "micronaut-parent")?;
+    let evidence = Evidence::new("entry", &main.value, "maven.micronaut");
+    Some(one_jar(
+        evidence.at(&main.file, Some(main.line)),
+        module.artifact(None, ".jar"),
+    ))
 }
 
 /// The name of a shaded jar that does not take the place of the usual one; the build's final name is not a part of it.
-fn shaded(module: &Module<'_>, plugin: &super::pom::Plugin<'_>) -> Option<String> {
+fn shaded(module: &Module<'_>, plugin: &Plugin<'_>) -> Option<String> {
     let project = &module.project;
     if !plugin.is_true(project, "shadedArtifactAttached") {
         return None;
@@ -368,7 +394,7 @@ fn shaded(module: &Module<'_>, plugin: &super::pom::Plugin<'_>) -> Option<String
     ))
 }
 
-fn quarkus(module: &Module<'_>, plugin: &super::pom::Plugin<'_>) -> Decision {
+fn quarkus(module: &Module<'_>, plugin: &Plugin<'_>) -> Decision {
     if module.sources.files.is_empty() && !plugin.is_own {
         return Decision::NoApp(
             "it is a library: it inherits `quarkus-maven-plugin` and has no sources".to_owned(),
@@ -410,55 +436,51 @@ pub(super) fn no_native(by: &Fact<String>) -> Problem {
     problem.help("ask for the native image in a profile, so that the usual build makes a jar")
 }
 
+/// What a module is whose build names no main class, and whose sources do not say it either.
+fn no_main(module: &Module<'_>, user: Option<&str>, mains: &[Fact<String>]) -> Decision {
+    if let Some(user) = user {
+        let what = if mains.is_empty() {
+            "it has no main class"
+        } else {
+            "its build names no main class"
+        };
+        return Decision::NoApp(format!(
+            "it is a library: `{user}` depends on it, and {what}"
+        ));
+    }
+    if mains.is_empty() {
+        let reason = if module.sources.files.is_empty() {
+            "it has no sources of its own"
+        } else {
+            "it is a library: it has no main class"
+        };
+        return Decision::NoApp(reason.to_owned());
+    }
+    let names: Vec<String> = mains
+        .iter()
+        .map(|main| format!("`{}`", main.value))
+        .collect();
+    let message = format!("has several main classes: {}", names.join(", "));
+    let problem = Problem::new(&module.pom.file, None, message);
+    Decision::Refused(problem.help("name one in the property `exec.mainClass`"))
+}
+
 /// The app that a class with a main method makes of the module.
 fn by_class(module: &Module<'_>, user: Option<&str>) -> Decision {
     let project = &module.project;
-    let named = [
-        "maven-jar-plugin",
-        "exec-maven-plugin",
-        "mainframer-maven-plugin",
-    ]
-    .iter()
-    .find_map(|artifact| project.plugin(artifact)?.anywhere(project, "mainClass"));
-    let named = named.or_else(|| {
-        ["exec.mainClass", "main.class", "mainClass", "start-class"]
-            .iter()
-            .find_map(|name| module.property(name))
+    let plugins = ["maven-jar-plugin", "exec-maven-plugin"].iter();
+    let mut named =
+        plugins.filter_map(|artifact| project.plugin(artifact)?.anywhere(project, "mainClass"));
+    let named = named.next().or_else(|| {
+        let names = ["exec.mainClass", "main.class", "mainClass", "start-class"];
+        names.iter().find_map(|name| module.property(name))
     });
     let mains = module.sources.mains();
     let main = match (&named, mains.as_slice()) {
         (Some(main), _) => main.clone(),
-        (None, [main]) => main.clone(),
-        (None, []) => {
-            let reason = match (user, module.sources.files.is_empty()) {
-                (Some(user), _) => {
-                    format!("it is a library: `{user}` depends on it, and it has no main class")
-                }
-                (None, true) => "it has no sources of its own".to_owned(),
-                (None, false) => "it is a library: it has no main class".to_owned(),
-            };
-            return Decision::NoApp(reason);
-        }
-        (None, several) => {
-            if let Some(user) = user {
-                return Decision::NoApp(format!("it is a library: `{user}` depends on it"));
-            }
-            let names: Vec<String> = several
-                .iter()
-                .map(|main| format!("`{}`", main.value))
-                .collect();
-            let message = format!("has several main classes: {}", names.join(", "));
-            let problem = Problem::new(&module.pom.file, None, message);
-            return Decision::Refused(problem.help("name one in the property `exec.mainClass`"));
-        }
+        (None, [main]) if user.is_none() => main.clone(),
+        (None, several) => return no_main(module, user, several),
     };
-    if let Some(user) = user
-        && named.is_none()
-    {
-        return Decision::NoApp(format!(
-            "it is a library: `{user}` depends on it, and its build names no main class"
-        ));
-    }
     let rule = if named.is_some() {
         "maven.main-class"
     } else {
@@ -559,7 +581,7 @@ fn app(
     } else {
         95
     });
-    let jdk = jdk(scan, module)?;
+    let jdk = steps::jdk(scan, module)?;
     draft.evidence.push(jdk.evidence.clone());
     let wrapper_dir = join(&module.root.dir, ".mvn/wrapper/maven-wrapper.properties");
     let wrapper = build::wrapper(scan, &wrapper_dir, "apache-maven-");
@@ -571,172 +593,11 @@ fn app(
         wrapper.as_ref(),
         std::slice::from_ref(&script),
     )?;
-    steps(scan, draft, module, &entry, &tool);
+    steps::steps(scan, draft, module, &entry, &tool);
     draft.spec.build.packages.push(jdk.kit.clone());
-    own_node(scan, draft, module);
-    super::with_front_end(scan, draft, "the Java app")?;
+    if !steps::own_node(scan, draft, module) {
+        super::with_front_end(scan, draft, "the Java app")?;
+    }
     project::run(draft, &jdk, entry.start);
     Ok(())
-}
-
-fn own_node(scan: &mut Scan<'_>, draft: &mut Draft, module: &Module<'_>) {
-    let plugin = "frontend-maven-plugin";
-    let found = module.closure.iter().find_map(|pom| {
-        let project = module.poms.project(pom);
-        let found = project.plugin(plugin)?;
-        let place = found.configured(&project, &["workingDirectory"]);
-        Some((found.file.clone(), found.line, pom.dir.clone(), place))
-    });
-    let Some((file, line, dir, place)) = found else {
-        return;
-    };
-    super::warn_of_own_node(scan, draft, plugin, &file, line);
-    let place = place.map_or_else(String::new, |found| found.value);
-    let front_end = crate::detect::repo::resolve(&dir, &place).unwrap_or(dir);
-    scan.claims.insert(front_end, "the Java app".to_owned());
-}
-
-fn jdk(scan: &mut Scan<'_>, module: &Module<'_>) -> Result<java::Jdk, Problem> {
-    let project = &module.project;
-    let mut sources = java::sources(scan, &module.pom.dir);
-    let toolchain = project.plugin("maven-toolchains-plugin");
-    let toolchain =
-        toolchain.and_then(|plugin| plugin.configured(project, &["toolchains", "jdk", "version"]));
-    sources.extend(toolchain.map(|fact| java::source(fact, java::LEVEL)));
-    let compiler = project.plugin("maven-compiler-plugin");
-    let configured = |name: &str| compiler.as_ref()?.configured(project, &[name]);
-    let levels = [
-        configured("release"),
-        module.property("maven.compiler.release"),
-        configured("target"),
-        module.property("maven.compiler.target"),
-        configured("source"),
-        module.property("maven.compiler.source"),
-        project
-            .plugin("kotlin-maven-plugin")
-            .and_then(|plugin| plugin.configured(project, &["jvmTarget"])),
-        module.property("kotlin.compiler.jvmTarget"),
-        module.property("java.version"),
-        module.property("jdk.version"),
-    ];
-    // Two of them often say the same in two places.
-    let level = levels.into_iter().flatten().next();
-    sources.extend(level.map(|fact| java::source(fact, java::LEVEL)));
-    let enforced = project
-        .plugin("maven-enforcer-plugin")
-        .and_then(|plugin| plugin.configured(project, &["rules", "requireJavaVersion", "version"]));
-    sources.extend(enforced.map(|fact| java::source(fact, java::LEVEL)));
-    sources.extend(java::system_properties(scan, &module.pom.dir));
-    let boot = boot_version(module);
-    let mut floor = 8;
-    if let Some(version) = &boot {
-        floor = boot_needs(&version.value);
-        if sources.is_empty() {
-            sources.push(Source {
-                text: version.value.clone(),
-                file: version.file.clone(),
-                line: Some(version.line),
-                rule: java::MINIMUM,
-            });
-        }
-    }
-    java::choose(scan, &module.pom.file, &sources, floor)
-}
-
-/// Spring Boot's version, by its parent, its plugin, or its list of versions.
-fn boot_version(module: &Module<'_>) -> Option<Fact<String>> {
-    let parent = module.project.external();
-    let parent = parent.filter(|parent| parent.artifact.value == "spring-boot-starter-parent");
-    parent.map(|parent| parent.version)
-}
-
-/// The Java that a version of Spring Boot runs on at least.
-pub(super) fn boot_needs(version: &str) -> u64 {
-    match numbers(version).first() {
-        Some(major) if *major >= 3 => 17,
-        _ => 8,
-    }
-}
-
-fn steps(scan: &mut Scan<'_>, draft: &mut Draft, module: &Module<'_>, entry: &Entry, tool: &Tool) {
-    let (root, own) = (&module.root.dir, &module.pom.dir);
-    let up = relative(own, root);
-    let mut command = match tool {
-        Tool::Packaged(package) => {
-            draft.spec.build.packages.push(package.clone());
-            "mvn".to_owned()
-        }
-        Tool::Wrapper => format!(
-            "sh {}",
-            quoted(&join(if up == "." { "" } else { &up }, "mvnw"))
-        ),
-    };
-    command.push_str(" -B -ntp -DskipTests");
-    let is_alone = module.root.file == module.pom.file;
-    let file = join(
-        if up == "." { "" } else { &up },
-        crate::detect::repo::split(&module.root.file).1,
-    );
-    if file != "pom.xml" {
-        command.push_str(&format!(" -f {}", quoted(&file)));
-    }
-    if !module.profiles.is_empty() {
-        command.push_str(&format!(" -P {}", quoted(&module.profiles.join(","))));
-    }
-    if !is_alone {
-        command.push_str(&format!(" -pl {} -am", quoted(&relative(root, own))));
-    }
-    let git = ["git-commit-id-maven-plugin", "git-commit-id-plugin"]
-        .iter()
-        .find_map(|name| module.project.plugin(name));
-    if let Some(git) = git {
-        command.push_str(" -Dmaven.gitcommitid.skip=true");
-        let evidence = Evidence::new(
-            "build",
-            "-Dmaven.gitcommitid.skip=true",
-            "maven.no-git-history",
-        );
-        draft.evidence.push(
-            evidence
-                .at(&git.file, Some(git.line))
-                .written("git-commit-id"),
-        );
-    }
-    command.push_str(" package");
-    for goal in &entry.goals {
-        command.push_str(&format!(" {goal}"));
-    }
-    let mut commands = vec![command];
-    commands.extend(entry.commands.iter().cloned());
-    draft.spec.build.commands = commands;
-    draft.spec.build.env.insert(
-        "JAVA_HOME".to_owned(),
-        "/usr/lib/jvm/default-jvm".to_owned(),
-    );
-    draft.spec.build.cache = vec![REPOSITORY.to_owned()];
-    build::no_install(draft, REPOSITORY, "Maven");
-    let (mut trees, mut files) = (BTreeSet::new(), BTreeSet::new());
-    for pom in &module.closure {
-        trees.insert(pom.dir.clone());
-        files.extend(
-            module
-                .poms
-                .project(pom)
-                .chain
-                .iter()
-                .map(|parent| parent.file.clone()),
-        );
-    }
-    if !is_alone {
-        trees.remove(root.as_str());
-        files.extend(
-            module
-                .poms
-                .members(module.root)
-                .iter()
-                .map(|pom| pom.file.clone()),
-        );
-        build::surroundings(scan, root, &mut trees, &mut files);
-    }
-    build::context(draft, &trees, &files);
 }
