@@ -153,7 +153,7 @@ fn describe(scan: &Scan<'_>, draft: &mut Draft) {
             .iter()
             .any(|file| file.source.strings.iter().any(|(_, text)| text == "PORT")) =>
         {
-            draft.is_given_port(8080)
+            draft.is_given_port(8080);
         }
         None => {}
     }

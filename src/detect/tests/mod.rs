@@ -1,6 +1,8 @@
 //! Repositories written by the tests, and what has to come out of them.
 
+mod dotnet;
 mod go;
+mod jvm;
 mod node;
 mod python;
 mod robustness;

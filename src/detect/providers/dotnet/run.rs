@@ -37,11 +37,10 @@ impl App<'_> {
         }
         if let Some(found) = &aspnet {
             let evidence = Evidence::new("runtime", &package, "dotnet.needs-aspnet");
-            draft.evidence.push(
-                evidence
-                    .at(&found.file, Some(found.line))
-                    .written(&found.value),
-            );
+            let evidence = evidence.written(&found.value);
+            draft
+                .evidence
+                .push(evidence.at(&found.file, Some(found.line)));
         }
         let name = self.assembly(draft);
         let runtime = &mut draft.spec.runtime;

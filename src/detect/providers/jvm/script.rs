@@ -365,7 +365,7 @@ impl Script {
     pub(super) fn text(&self, name: &str, block: Option<&str>) -> Option<Fact<String>> {
         let ranges = match block {
             Some(block) => self.blocks(block),
-            None => vec![0..self.source.code.len()],
+            None => std::iter::once(0..self.source.code.len()).collect(),
         };
         let at_top = |at: usize| block.is_some() || self.depth(at) == 0;
         for range in ranges {
