@@ -1,10 +1,14 @@
 //! The languages.
 
 mod deno;
+mod clojure;
+mod dotnet;
 mod go;
+mod jvm;
 mod node;
 mod python;
 mod rust;
+mod scala;
 mod static_site;
 mod unsupported;
 
@@ -17,10 +21,14 @@ use super::provider::Provider;
 /// Every language, in the order in which they look: JavaScript after the back ends whose assets it may build, and a static
 /// site is what no other language claims.
 pub(crate) static ALL: &[&dyn Provider] = &[
+    &clojure::Clojure,
+    &dotnet::DotNet,
     &go::Go,
+    &jvm::Jvm,
     &python::Python,
     &rust::Rust,
     &deno::Deno,
+    &scala::Scala,
     &node::Node,
     &unsupported::Unsupported,
     &static_site::StaticSite,

@@ -4,6 +4,8 @@ mod deno;
 mod go;
 mod hints;
 mod names;
+mod dotnet;
+mod jvm;
 mod node;
 mod overrides;
 mod python;
