@@ -119,6 +119,8 @@ pub(crate) struct Source {
 impl Source {
     /// Tells code, comments and strings apart.
     pub(crate) fn parse(text: &str, family: Family) -> Self {
+        let page = (family == Family::Php).then(|| without_page(text));
+        let text = page.as_deref().unwrap_or(text);
         let bytes = text.as_bytes();
         let grammar = family.grammar();
         let mut code = bytes.to_vec();
@@ -216,6 +218,21 @@ fn blank(bytes: &mut [u8]) {
             *byte = b' ';
         }
     }
+}
+
+/// The text with everything outside of `<?php … ?>` blanked: a page's apostrophes open no strings.
+fn without_page(text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut at = 0;
+    while at < bytes.len() {
+        let open = text[at..].find("<?").map_or(bytes.len(), |open| at + open);
+        blank(&mut bytes[at..open]);
+        at = text[open..]
+            .find("?>")
+            .map_or(bytes.len(), |close| open + close + 2);
+    }
+    // Whole characters were blanked.
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The length of the comment that `rest` starts with.

@@ -2,6 +2,7 @@
 
 mod go;
 mod node;
+mod php;
 mod python;
 mod rust;
 mod static_site;
@@ -13,6 +14,7 @@ use super::provider::Provider;
 /// site is what no other language claims.
 pub(crate) static ALL: &[&dyn Provider] = &[
     &go::Go,
+    &php::Php,
     &python::Python,
     &rust::Rust,
     &node::Node,

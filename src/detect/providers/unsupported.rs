@@ -19,7 +19,6 @@ const MANIFESTS: &[(&str, &str)] = &[
     ("build.gradle.kts", "a Gradle project"),
     ("build.sbt", "an sbt project"),
     ("build.zig", "a Zig project"),
-    ("composer.json", "a PHP project"),
     ("deno.json", "a Deno project"),
     ("deno.jsonc", "a Deno project"),
     ("deps.edn", "a Clojure project"),
