@@ -128,7 +128,9 @@ impl Source {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
-            if let Some(length) = comment(rest, &grammar) {
+            // PHP's attributes start like a comment.
+            let is_attribute = family == Family::Php && rest.starts_with(b"#[");
+            if let Some(length) = comment(rest, &grammar).filter(|_| !is_attribute) {
                 blank(&mut code[at..at + length]);
                 at += length;
             } else if let Some((open, close)) = string(rest, family, &grammar, &code[..at]) {

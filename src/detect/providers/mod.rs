@@ -4,6 +4,7 @@ mod go;
 mod node;
 mod php;
 mod python;
+mod ruby;
 mod rust;
 mod static_site;
 mod unsupported;
@@ -16,6 +17,7 @@ pub(crate) static ALL: &[&dyn Provider] = &[
     &go::Go,
     &php::Php,
     &python::Python,
+    &ruby::Ruby,
     &rust::Rust,
     &node::Node,
     &unsupported::Unsupported,

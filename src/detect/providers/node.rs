@@ -177,7 +177,9 @@ pub(super) fn assets(
     };
     let workspace = workspace::node(scan, dir);
     let project = project(scan, &packages, package, workspace.as_ref());
-    if !project.has_build() || matches!(entry::server(scan, &project)?, entry::Found::Server(_)) {
+    // What cannot be started is no server: a Procfile there may be about the back end.
+    let is_server = matches!(entry::server(scan, &project), Ok(entry::Found::Server(_)));
+    if !project.has_build() || is_server {
         return Ok(None);
     }
     let manifest = &package.document.file;

@@ -13,7 +13,6 @@ const MANIFESTS: &[(&str, &str)] = &[
     (".fsproj", "a .NET project"),
     (".vbproj", "a .NET project"),
     ("CMakeLists.txt", "a CMake project"),
-    ("Gemfile", "a Ruby project"),
     ("Package.swift", "a Swift package"),
     ("build.gradle", "a Gradle project"),
     ("build.gradle.kts", "a Gradle project"),

@@ -117,10 +117,10 @@ impl Extensions {
         }
         extensions.settings(scan, project);
         for name in base {
-            let framework = project.framework.map_or("", |framework| framework.name);
-            let mut base = Evidence::new("extension", *name, "php.framework-extensions");
-            base.note = Some(format!("{framework} needs it"));
-            extensions.add(name, base);
+            extensions.add(
+                name,
+                Evidence::new("extension", *name, "php.framework-extensions"),
+            );
         }
         extensions.used(scan, project);
         extensions
@@ -167,7 +167,9 @@ impl Extensions {
                 };
                 if let Some(extension) = extension {
                     let found = Evidence::new("extension", extension, "php.settings");
-                    let found = found.written(line.trim()).at(&dir.join(file), Some(number));
+                    let found = found
+                        .written(value_of(extension, scheme, value))
+                        .at(&dir.join(file), Some(number));
                     self.add(extension, found);
                 }
             }
@@ -261,6 +263,11 @@ pub(super) fn package(scan: &Scan<'_>, php: &str, extension: &str) -> Option<Str
     ]
     .into_iter()
     .find(|name| scan.catalog.has(name))
+}
+
+/// The part of a setting that says which extension it needs; the rest of it may be a secret.
+fn value_of<'t>(extension: &str, scheme: &'t str, value: &'t str) -> &'t str {
+    if extension == "redis" { value } else { scheme }
 }
 
 fn uses_redis(settings: &str) -> bool {

@@ -123,6 +123,7 @@ const LEFT_OUT: &[&str] = &[
     "docker-compose.yaml",
     "docker-compose.yml",
     "docs",
+    "examples",
     "node_modules",
     "package-lock.json",
     "package.json",
