@@ -12,6 +12,7 @@ pub(crate) enum Family {
     /// C# and F#.
     DotNet,
     Elixir,
+    Erlang,
     Go,
     /// Java, Kotlin, Groovy, Scala.
     Jvm,
@@ -87,6 +88,7 @@ impl Family {
             Self::C | Self::DotNet => (SLASHES, STARS, WORDS),
             Self::CMake => (HASH, &[("#[[", "]]")], DOUBLE),
             Self::Elixir => (HASH, &[], ELIXIR),
+            Self::Erlang => (&["%"] as &[&str], &[], LONG_WORDS),
             Self::Go => (SLASHES, STARS, GO),
             Self::Jvm => (SLASHES, STARS, JVM),
             Self::Lisp => (&[";"] as &[&str], &[], DOUBLE),

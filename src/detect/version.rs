@@ -87,13 +87,13 @@ pub(crate) struct Source {
 }
 
 /// A language's toolchain.
-pub(crate) struct Tool {
+pub(crate) struct Tool<'p> {
     /// Its name as people write it.
     pub(crate) name: &'static str,
     /// The names under which `.tool-versions` and `mise.toml` know it.
     pub(crate) asdf: &'static [&'static str],
     /// What its streams' package names begin with.
-    pub(crate) prefix: &'static str,
+    pub(crate) prefix: &'p str,
     /// How many numbers a stream has.
     pub(crate) numbers: usize,
     /// The virtual package by which the distribution marks its default.
@@ -102,7 +102,7 @@ pub(crate) struct Tool {
     pub(crate) read: fn(&Source) -> Result<Want, String>,
 }
 
-impl Tool {
+impl Tool<'_> {
     /// The pattern of its streams' package names.
     fn pattern(&self) -> Pattern {
         let pattern = Pattern::new(self.prefix, self.numbers, "");
@@ -134,7 +134,7 @@ pub(crate) struct Unavailable {
 /// Chooses the stream for `sources`, of which the first one that can be read wins.
 pub(crate) fn choose(
     catalog: &Catalog<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     sources: &[Source],
 ) -> Result<Chosen, Unavailable> {
     choose_except(catalog, tool, sources, &[])
@@ -143,7 +143,7 @@ pub(crate) fn choose(
 /// The same, without the streams of these numbers.
 pub(crate) fn choose_except(
     catalog: &Catalog<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     sources: &[Source],
     without: &[Vec<u64>],
 ) -> Result<Chosen, Unavailable> {
@@ -251,7 +251,7 @@ fn evidence(stream: &Stream, source: Option<&Source>, wants: &[(&Source, Want)])
 /// The stream that a pin was written for, where its exact version is not packaged.
 fn substitute(
     catalog: &Catalog<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     want: &Want,
     source: Option<&Source>,
     warnings: &mut Vec<(String, Option<u64>, String)>,
@@ -302,7 +302,7 @@ fn substitute(
 /// What `.tool-versions` and `mise.toml` ask for, from `dir` upwards; the nearest comes first.
 pub(crate) fn tool_versions(
     dir: Dir<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     document: &mut dyn FnMut(&str) -> Option<std::rc::Rc<Document>>,
 ) -> Vec<Source> {
     let mut sources = Vec::new();

@@ -20,7 +20,8 @@ use crate::detect::provider::{
 use crate::detect::repo::{is_within, join, resolve};
 use crate::detect::source::{self, Family};
 use crate::detect::version::{self, Chosen, Source, Tool};
-use crate::spec::{Copy, Kind};
+use crate::spec::{Copy, Health, Kind};
+use crate::wolfi::Pattern;
 
 use gemfile::{Gemfile, Lock};
 use start::Start;
@@ -65,6 +66,7 @@ const LEFT_OUT: &[&str] = &[
     "log",
     "node_modules",
     "package-lock.json",
+    "package.json",
     "peelbox.yaml",
     "pnpm-lock.yaml",
     "spec",
@@ -78,7 +80,7 @@ const LEFT_OUT: &[&str] = &[
 
 const LANGUAGE: Language = Language {
     name: "Ruby",
-    build_systems: &["bundler", "ruby"],
+    build_systems: &["bundler"],
     frameworks: &["grape", "hanami", "rails", "roda", "sinatra"],
     manifests: &["Gemfile", "config.ru", "gems.rb"],
 };
@@ -230,14 +232,9 @@ fn app(scan: &mut Scan<'_>, project: &Project) {
         }
         Err(refused) => Err(refused),
     };
-    let build_system = if project.gemfile.is_some() {
-        "bundler"
-    } else {
-        "ruby"
-    };
     let kind = found.as_ref().map_or(Kind::Web, |start| start.kind);
-    let mut draft = Draft::new(&project.dir, kind, "ruby", build_system);
-    let manifest = Evidence::new("build_system", build_system, "ruby.manifest");
+    let mut draft = Draft::new(&project.dir, kind, "ruby", "bundler");
+    let manifest = Evidence::new("build_system", "bundler", "ruby.manifest");
     draft.evidence.push(manifest.at(&project.file, None));
     if let Some(name) = project.framework {
         draft.spec.metadata.framework = Some(name.to_owned());
@@ -330,7 +327,7 @@ fn supported(project: &Project) -> Result<(), Problem> {
         .help("run `bundle lock --add-platform x86_64-linux aarch64-linux`"))
 }
 
-/// The version: `.tool-versions`, `.ruby-version`, the Gemfile, what the lock file notes.
+/// The version: `.tool-versions`, `.ruby-version`, what the lock file notes, the Gemfile.
 fn toolchain(scan: &mut Scan<'_>, project: &Project) -> Result<Chosen, version::Unavailable> {
     let mut sources = Vec::new();
     if let Some(dir) = scan.repo.dir(&project.dir) {
@@ -341,13 +338,19 @@ fn toolchain(scan: &mut Scan<'_>, project: &Project) -> Result<Chosen, version::
     let asked = gemfile.and_then(|gemfile| Some((&gemfile.file, gemfile.ruby.as_ref()?)));
     let lock = project.lock.as_ref();
     let locked = lock.and_then(|lock| Some((&lock.file, lock.ruby.as_ref()?)));
-    for (place, rule) in [(asked, "version.gemfile"), (locked, "version.lock")] {
-        sources.extend(place.map(|(file, (text, line))| Source {
+    // The Ruby that the gems were locked with is the best of those that the Gemfile allows.
+    let serves = locked.is_some_and(|(_, (text, _))| serves(scan, project, text));
+    let locked = locked
+        .filter(|_| serves)
+        .map(|found| (found, "version.lock"));
+    let asked = asked.map(|found| (found, "version.gemfile"));
+    for ((file, (text, line)), rule) in locked.into_iter().chain(asked) {
+        sources.push(Source {
             text: text.clone(),
             file: file.clone(),
             line: Some(*line),
             rule,
-        }));
+        });
     }
     let mut chosen = scan.toolchain(&TOOL, &sources)?;
     if let Some(written) = &mut chosen.evidence.written
@@ -357,6 +360,26 @@ fn toolchain(scan: &mut Scan<'_>, project: &Project) -> Result<Chosen, version::
         written.truncate(written.find(',').unwrap_or(written.len()));
     }
     Ok(chosen)
+}
+
+/// Whether the stream of a locked Ruby is maintained, and allowed by the Gemfile.
+fn serves(scan: &Scan<'_>, project: &Project, locked: &str) -> bool {
+    let numbers = version::numbers(locked);
+    let streams = scan
+        .catalog
+        .streams(&Pattern::new(TOOL.prefix, TOOL.numbers, ""));
+    let stream = streams
+        .iter()
+        .find(|stream| stream.status.is_maintained() && numbers.starts_with(&stream.numbers));
+    let asked = project
+        .gemfile
+        .as_ref()
+        .and_then(|gemfile| gemfile.ruby.as_ref());
+    let range = asked.and_then(|(text, _)| requirement::parse(text).ok());
+    stream.is_some_and(|stream| {
+        let newest = version::numbers(stream.newest.upstream());
+        range.is_none_or(|range| range.holds(&newest))
+    })
 }
 
 /// The command that keeps Bundler from refusing the release of Ruby that is packaged, where the Gemfile pins another one.
@@ -620,9 +643,7 @@ fn run(
             &["rb", "ru"],
             Family::Ruby,
         );
-        if let Some(health) = health(&files) {
-            draft.answers(&health);
-        }
+        answers(&files, draft);
     }
     for dir in writable {
         let found = Evidence::new("writable", *dir, "ruby.rails-writes");
@@ -636,20 +657,26 @@ fn run(
     runtime.copy = shipped(scan, project);
 }
 
-/// The route that answers; Rails writes its own without the slash: `get "up" => "rails/health#show"`.
-fn health(files: &[source::File]) -> Option<source::Fact<String>> {
-    for file in files {
-        for (at, text) in &file.source.strings {
-            if text == "up" && file.path.ends_with("config/routes.rb") {
-                return Some(source::Fact {
-                    value: "/up".to_owned(),
-                    file: file.path.clone(),
-                    line: file.source.line(*at),
-                });
-            }
+/// Declares the route that answers; Rails writes its own without the slash: `get "up" => "rails/health#show"`.
+fn answers(files: &[source::File], draft: &mut Draft) {
+    let routes = files
+        .iter()
+        .find(|file| file.path.ends_with("config/routes.rb"));
+    let rails = routes.and_then(|file| {
+        let (at, _) = file.source.strings.iter().find(|(_, text)| text == "up")?;
+        Some((file, file.source.line(*at)))
+    });
+    let Some((file, line)) = rails else {
+        if let Some(health) = source::health(files) {
+            draft.answers(&health);
         }
-    }
-    source::health(files)
+        return;
+    };
+    draft.spec.runtime.health = Some(Health {
+        endpoint: "/up".to_owned(),
+    });
+    let found = Evidence::new("health", "/up", "ruby.rails-health").written("up");
+    draft.evidence.push(found.at(&file.path, Some(line)));
 }
 
 fn shipped(scan: &Scan<'_>, project: &Project) -> Vec<Copy> {

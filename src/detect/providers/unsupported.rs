@@ -21,15 +21,12 @@ const MANIFESTS: &[(&str, &str)] = &[
     ("deno.json", "a Deno project"),
     ("deno.jsonc", "a Deno project"),
     ("deps.edn", "a Clojure project"),
-    ("gleam.toml", "a Gleam project"),
     ("hugo.toml", "a Hugo site"),
     ("meson.build", "a Meson project"),
-    ("mix.exs", "an Elixir project"),
     ("package.json5", "a pnpm package"),
     ("pom.xml", "a Maven project"),
     ("project.clj", "a Clojure project"),
     ("pubspec.yaml", "a Dart project"),
-    ("rebar.config", "an Erlang project"),
     ("shard.yml", "a Crystal project"),
 ];
 
