@@ -166,7 +166,7 @@ pub(crate) fn choose_except(
         want.holds(version) && !without.iter().any(|out| numbers(version).starts_with(out))
     }) {
         Some(choice) => {
-            if !choice.alternatives.is_empty() {
+            if !choice.stream.status.is_maintained() {
                 warnings.push(unmaintained(&choice, source));
             }
             choice.stream
@@ -206,15 +206,13 @@ fn unmaintained(choice: &Choice, source: Option<&Source>) -> (String, Option<u64
         .iter()
         .map(|stream| format!("`{}`", stream.package))
         .collect();
-    (
-        file,
-        line,
-        format!(
-            "`{}` {what}; maintained are {}",
-            choice.stream.package,
-            others.join(", ")
-        ),
-    )
+    let package = &choice.stream.package;
+    let message = if others.is_empty() {
+        format!("`{package}` {what}, and no stream of it is maintained")
+    } else {
+        format!("`{package}` {what}; maintained are {}", others.join(", "))
+    };
+    (file, line, message)
 }
 
 fn evidence(stream: &Stream, source: Option<&Source>, wants: &[(&Source, Want)]) -> Evidence {
@@ -274,7 +272,7 @@ fn substitute(
         warnings.push((file.unwrap_or_default(), line, message));
         let newest = stream.newest.upstream();
         if let Some(choice) = catalog.choose(&tool.pattern(), &|version| version == newest)
-            && !choice.alternatives.is_empty()
+            && !choice.stream.status.is_maintained()
         {
             warnings.push(unmaintained(&choice, source));
         }

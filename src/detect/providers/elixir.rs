@@ -18,7 +18,7 @@ use crate::spec::Kind;
 use crate::wolfi::Pattern;
 
 use super::beam;
-use mix::Mix;
+use mix::{Mix, Release};
 
 pub(crate) struct Elixir;
 
@@ -137,8 +137,12 @@ fn library(project: &Project) -> Option<String> {
 /// One app for every release, or the one that Mix makes without being told.
 fn apps(scan: &mut Scan<'_>, project: &Project) {
     let mix = &project.mix;
-    let releases: Vec<Fact<String>> = if mix.releases.is_empty() {
-        mix.app.iter().cloned().collect()
+    let own = mix.app.iter().map(|app| Release {
+        name: app.clone(),
+        apps: BTreeSet::new(),
+    });
+    let releases: Vec<Release> = if mix.releases.is_empty() {
+        own.collect()
     } else {
         mix.releases.clone()
     };
@@ -163,14 +167,24 @@ fn apps(scan: &mut Scan<'_>, project: &Project) {
     }
     let is_single = releases.len() == 1;
     for release in releases {
-        let mut draft = draft(scan, project, Some(&release));
-        let name = release.value.clone();
+        // What it does not start does not make it what it is.
+        let mut project = Project {
+            dir: project.dir.clone(),
+            mix: mix.clone(),
+            members: project.members.clone(),
+        };
+        project.members.retain(|(_, member)| {
+            let app = member.app.as_ref().map(|app| app.value.as_str());
+            release.apps.is_empty() || app.is_some_and(|app| release.apps.contains(app))
+        });
+        let mut draft = draft(scan, &project, Some(&release.name));
+        let name = release.name.value.clone();
         if is_single {
             draft.fallback = Some(name.clone());
         } else {
             draft.target = Some(name.clone());
         }
-        match build(scan, project, &name, &mut draft) {
+        match build(scan, &project, &name, &mut draft) {
             Ok(()) => scan.drafts.push(draft),
             Err(problem) => scan.refuse(draft, problem),
         }
@@ -398,7 +412,17 @@ fn inputs(scan: &Scan<'_>, project: &Project) -> Vec<String> {
         "config/prod.exs",
     ];
     files.extend(names.iter().map(|name| join(&project.dir, name)));
-    files.extend(project.members.iter().map(|(_, mix)| mix.file.clone()));
+    // An umbrella resolves the dependencies of all its members, whatever a release starts.
+    let members = project
+        .mix
+        .apps_path
+        .as_ref()
+        .and_then(|path| resolve(&project.dir, &path.value));
+    if let Some(apps) = members {
+        let dirs = scan.dirs_with(&["mix.exs"]);
+        let inside = dirs.iter().filter(|dir| is_within(dir.path(), &apps));
+        files.extend(inside.map(|dir| dir.join("mix.exs")));
+    }
     files.retain(|file| scan.repo.has(file));
     files.iter().map(|file| literal_glob(file)).collect()
 }

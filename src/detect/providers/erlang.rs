@@ -83,6 +83,7 @@ impl Provider for Erlang {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
+        let mut found: Vec<(String, Config, Vec<Fact<String>>)> = Vec::new();
         for dir in scan.dirs_with(&["rebar.config"]) {
             let path = dir.path();
             // A project of Mix may keep one for its dependencies.
@@ -102,17 +103,29 @@ impl Provider for Erlang {
                     config.file
                 );
                 scan.reject(path, LOOKS_LIKE, reason);
+                continue;
             }
-            let is_single = releases.len() == 1;
+            found.push((path.to_owned(), config, releases));
+        }
+        let all: Vec<String> = found.iter().map(|(path, ..)| path.clone()).collect();
+        for (path, config, releases) in &found {
+            let others: Vec<String> = all.iter().filter(|other| *other != path).cloned().collect();
             for release in releases {
-                app(scan, path, &config, &release, is_single);
+                app(scan, path, &others, config, release, releases.len() == 1);
             }
         }
     }
 }
 
-fn app(scan: &mut Scan<'_>, path: &str, config: &Config, release: &Fact<String>, is_single: bool) {
-    let files = source::own(scan.repo, path, &[], &["erl"], Family::Erlang);
+fn app(
+    scan: &mut Scan<'_>,
+    path: &str,
+    others: &[String],
+    config: &Config,
+    release: &Fact<String>,
+    is_single: bool,
+) {
+    let files = source::own(scan.repo, path, others, &["erl"], Family::Erlang);
     let listens = files.iter().find_map(|file| {
         let (call, at) = LISTEN
             .iter()
@@ -259,30 +272,28 @@ fn build(
     build.commands = vec![format!(
         "rebar3 as prod release -n {release} --dev-mode false --include-erts true -o /out"
     )];
-    let distribution = distribution(scan, path, config);
     if !path.is_empty() {
         build.context = vec![tree_glob(path)];
     }
     build.commands.push(beam::link(release));
-    if distribution {
-        // It would start a daemon of its own, through a shell.
-        build.commands.push(format!(
+    distribution(scan, path, config);
+    // A node of a cluster would start a daemon of its own, through a shell; relx makes a node where it is not told.
+    draft.spec.build.commands.push(format!(
             "sed -i -e '/^-s\\{{0,1\\}}name /d' -e '/^-setcookie /d' /out/{release}/releases/current/vm.args"
-        ));
-    }
+    ));
     let command = beam::erlexec("start", &[], &[]);
     beam::ship(scan, release, command, draft);
     Ok(())
 }
 
-/// Whether the flags of the machine make it a node of a cluster, which is said.
-fn distribution(scan: &mut Scan<'_>, path: &str, config: &Config) -> bool {
+/// Says where the flags of the machine make it a node of a cluster.
+fn distribution(scan: &mut Scan<'_>, path: &str, config: &Config) {
     let file = config
         .text("{vm_args,")
         .and_then(|(text, _)| resolve(path, &text));
-    let Some(file) = file else { return false };
+    let Some(file) = file else { return };
     let Ok(text) = scan.repo.text(&file) else {
-        return false;
+        return;
     };
     let mut lines = text.lines().zip(1..);
     let named = lines.find(|(line, _)| line.starts_with("-name ") || line.starts_with("-sname "));
@@ -290,5 +301,4 @@ fn distribution(scan: &mut Scan<'_>, path: &str, config: &Config) -> bool {
         let message = format!("`{line}` is left out: the image has no shell to start `epmd` with");
         scan.warn(&file, Some(number), message);
     }
-    named.is_some()
 }

@@ -339,8 +339,7 @@ fn writable(scan: &Scan<'_>, project: &Project, draft: &mut Draft) {
     let mut owned = Vec::new();
     for dir in framework.writable {
         draft.spec.runtime.writable.push((*dir).to_owned());
-        let mut found = Evidence::new("writable", *dir, "php.framework-writes");
-        found.note = Some(format!("{} writes there", framework.name));
+        let found = Evidence::new("writable", *dir, "php.framework-writes");
         draft.evidence.push(found);
         if scan.repo.dir(&join(&project.dir, dir)).is_some() {
             owned.push(*dir);

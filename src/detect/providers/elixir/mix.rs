@@ -4,6 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::source::{Fact, Family, Source};
 
+/// A release that a project names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Release {
+    pub(super) name: Fact<String>,
+    /// The apps that it starts, where it says so.
+    pub(super) apps: BTreeSet<String>,
+}
+
 /// A project of Mix.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mix {
@@ -16,7 +24,7 @@ pub(super) struct Mix {
     pub(super) module: Option<u64>,
     /// Where the apps of an umbrella are.
     pub(super) apps_path: Option<Fact<String>>,
-    pub(super) releases: Vec<Fact<String>>,
+    pub(super) releases: Vec<Release>,
     /// Its dependencies, without those for development and tests, with their lines.
     pub(super) deps: BTreeMap<String, u64>,
     /// The aliases that it defines.
@@ -71,32 +79,21 @@ impl Mix {
         let Some(open) = source.code[at..].find('[').map(|open| at + open) else {
             return;
         };
-        let mut depth = 0_usize;
-        for (offset, character) in source.code[open..].char_indices() {
-            let place = open + offset;
-            match character {
-                '[' | '{' | '(' => depth += 1,
-                ']' | '}' | ')' => {
-                    depth = depth.saturating_sub(1);
-                    if depth == 0 {
-                        return;
-                    }
-                }
-                ':' if depth == 1 => {
-                    let before = &source.code[open..place];
-                    let start = before
-                        .rfind(|c: char| c != '_' && !c.is_ascii_alphanumeric())
-                        .map_or(0, |last| last + 1);
-                    let name = &before[start..];
-                    if !name.is_empty() && source.code[place + 1..].starts_with([' ', '\n']) {
-                        self.releases.push(Fact {
-                            value: name.to_owned(),
-                            file: file.to_owned(),
-                            line: source.line(place),
-                        });
-                    }
-                }
-                _ => {}
+        for (place, name, depth) in keys(&source.code, open) {
+            if depth == 1 {
+                let name = Fact {
+                    value: name,
+                    file: file.to_owned(),
+                    line: source.line(place),
+                };
+                self.releases.push(Release {
+                    name,
+                    apps: BTreeSet::new(),
+                });
+            } else if depth == 3
+                && let Some(release) = self.releases.last_mut()
+            {
+                release.apps.insert(name);
             }
         }
     }
@@ -128,6 +125,35 @@ impl Mix {
             }
         }
     }
+}
+
+/// The keys of the list that opens at `open`, with their places and how deep they stand in it.
+fn keys(code: &str, open: usize) -> Vec<(usize, String, usize)> {
+    let mut depth = 0_usize;
+    let mut keys = Vec::new();
+    for (offset, character) in code[open..].char_indices() {
+        let place = open + offset;
+        match character {
+            '[' | '{' | '(' => depth += 1,
+            ']' | '}' | ')' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return keys;
+                }
+            }
+            ':' if code[place + 1..].starts_with([' ', '\n']) => {
+                let before = &code[open..place];
+                let start = before
+                    .rfind(|c: char| c != '_' && !c.is_ascii_alphanumeric())
+                    .map_or(0, |last| last + 1);
+                if start < before.len() {
+                    keys.push((place, before[start..].to_owned(), depth));
+                }
+            }
+            _ => {}
+        }
+    }
+    keys
 }
 
 fn word(text: &str) -> String {
@@ -182,12 +208,12 @@ end
         assert_eq!(value(&mix.app), Some(("shop".to_owned(), 9)));
         assert_eq!(value(&mix.elixir), Some(("~> 1.15".to_owned(), 8)));
         assert_eq!(value(&mix.apps_path), None);
-        let releases: Vec<&str> = mix
+        let releases: Vec<(&str, usize)> = mix
             .releases
             .iter()
-            .map(|fact| fact.value.as_str())
+            .map(|release| (release.name.value.as_str(), release.apps.len()))
             .collect();
-        assert_eq!(releases, ["store", "worker"]);
+        assert_eq!(releases, [("store", 0), ("worker", 1)]);
         let deps: Vec<&str> = mix.deps.keys().map(String::as_str).collect();
         assert_eq!(deps, ["bandit", "phoenix"]);
         assert!(mix.aliases.contains("assets.deploy"));

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use crate::detect::document::Document;
 use crate::detect::explain::Evidence;
 use crate::detect::source::{Family, own};
@@ -105,14 +107,14 @@ impl Extensions {
     pub(super) fn find(scan: &Scan<'_>, project: &Project, base: &[&str]) -> Self {
         let mut extensions = Self::default();
         if let Some(manifest) = &project.manifest {
-            extensions.required(manifest, &["require"]);
+            let table = manifest.get(&["require"]);
+            extensions.required(manifest, &["require"], table);
         }
         if let Some(lock) = &project.lock {
-            let count = lock
-                .get(&["packages"])
-                .and_then(serde_json::Value::as_array);
-            for number in 0..count.map_or(0, Vec::len) {
-                extensions.required(lock, &["packages", &number.to_string(), "require"]);
+            let packages = lock.get(&["packages"]).and_then(Value::as_array);
+            for (number, package) in packages.into_iter().flatten().enumerate() {
+                let place = ["packages", &number.to_string(), "require"];
+                extensions.required(lock, &place, package.get("require"));
             }
         }
         extensions.settings(scan, project);
@@ -131,14 +133,15 @@ impl Extensions {
     }
 
     /// The `ext-` entries of a table of requirements.
-    fn required(&mut self, document: &Document, table: &[&str]) {
-        for key in document.keys(table) {
+    fn required(&mut self, document: &Document, place: &[&str], table: Option<&Value>) {
+        let keys = table.and_then(Value::as_object).into_iter();
+        for key in keys.flat_map(serde_json::Map::keys) {
             let Some(name) = key.strip_prefix("ext-") else {
                 continue;
             };
             let name = name.to_ascii_lowercase();
             let name = name.strip_prefix("zend-").unwrap_or(&name);
-            let line = document.line(&[table, &[key]].concat());
+            let line = document.line(&[place, &[key]].concat());
             let found = Evidence::new("extension", name, "php.ext").written(key);
             self.add(name, found.at(&document.file, line));
         }

@@ -20,7 +20,8 @@ pub(super) fn add(scan: &mut Scan<'_>, project: &Project, start: &Start, draft: 
                 continue;
             }
         };
-        let found = Evidence::new("process", argv.join(" "), "hint.procfile");
+        let field = if name == "web" { "start" } else { "process" };
+        let found = Evidence::new(field, argv.join(" "), "hint.procfile");
         let found = found.written(&line.value).at(&line.file, Some(line.line));
         draft.evidence.push(found);
         if name != "web" {
