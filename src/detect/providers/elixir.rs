@@ -3,7 +3,7 @@
 mod mix;
 pub(super) mod requirement;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
@@ -15,7 +15,7 @@ use crate::detect::repo::{is_within, join, resolve};
 use crate::detect::source::{self, Fact, Family, File, Source};
 use crate::detect::version::{self, Chosen, Tool};
 use crate::spec::Kind;
-use crate::wolfi::Pattern;
+use crate::wolfi::{Pattern, Stream};
 
 use super::beam;
 use mix::{Mix, Release};
@@ -262,34 +262,43 @@ fn web(scan: &Scan<'_>, project: &Project, draft: &mut Draft) {
     }
 }
 
-/// The streams of Elixir, each for one release of Erlang: the first that has what is asked for.
-fn toolchain(scan: &mut Scan<'_>, project: &Project) -> Result<(Chosen, Chosen), Problem> {
-    let mut sources = Vec::new();
-    let names = Tool {
-        name: "Elixir",
-        asdf: &["elixir"],
-        prefix: "",
-        numbers: 2,
-        default: None,
-        read: requirement::read,
-    };
-    let dir = scan.repo.dir(&project.dir);
-    let mut erlang_sources = Vec::new();
-    if let Some(dir) = dir {
-        sources.extend(scan.tool_versions(dir, &names));
-        sources.extend(version::version_files(dir, &[".elixir-version"]));
-        erlang_sources.extend(scan.tool_versions(dir, &beam::ERLANG));
-        erlang_sources.extend(version::version_files(dir, &[".erlang-version"]));
+/// Elixir's names; its streams are packaged for one release of Erlang each, which the prefix has to name.
+const ELIXIR: Tool<'_> = Tool {
+    name: "Elixir",
+    asdf: &["elixir"],
+    prefix: "",
+    numbers: 2,
+    default: None,
+    read: requirement::read,
+};
+
+/// What asks for Elixir, and what for Erlang.
+fn asked(
+    scan: &mut Scan<'_>,
+    project: &Project,
+) -> (Vec<version::Source>, Option<version::Source>) {
+    let (mut elixir, mut erlang) = (Vec::new(), Vec::new());
+    if let Some(dir) = scan.repo.dir(&project.dir) {
+        elixir.extend(scan.tool_versions(dir, &ELIXIR));
+        elixir.extend(version::version_files(dir, &[".elixir-version"]));
+        erlang.extend(scan.tool_versions(dir, &beam::ERLANG));
+        erlang.extend(version::version_files(dir, &[".erlang-version"]));
     }
-    sources.extend(project.mix.elixir.as_ref().map(|asked| version::Source {
+    elixir.extend(project.mix.elixir.as_ref().map(|asked| version::Source {
         text: asked.value.clone(),
         file: asked.file.clone(),
         line: Some(asked.line),
         rule: "version.mix",
     }));
+    (elixir, erlang.into_iter().next())
+}
+
+/// The streams of Elixir and Erlang: the first release of Erlang that has the Elixir that is asked for.
+fn toolchain(scan: &mut Scan<'_>, project: &Project) -> Result<(Chosen, Stream), Problem> {
+    let (elixir, erlang) = asked(scan, project);
     let mut streams = scan.catalog.streams(&Pattern::new("erlang-", 1, ""));
     streams.sort_by_key(|stream| (stream.status, std::cmp::Reverse(stream.numbers.clone())));
-    if let Some(asked) = erlang_sources.first() {
+    if let Some(asked) = &erlang {
         streams.retain(|stream| {
             (beam::ERLANG.read)(asked).is_ok_and(|want| want.holds(stream.newest.upstream()))
         });
@@ -297,30 +306,16 @@ fn toolchain(scan: &mut Scan<'_>, project: &Project) -> Result<(Chosen, Chosen),
     let mut refusal = None;
     for stream in streams {
         let prefix = format!("erl{}-elixir-", stream.name);
-        if scan
-            .catalog
-            .streams(&Pattern::new(&prefix, 2, ""))
-            .is_empty()
-        {
+        let packaged = scan.catalog.streams(&Pattern::new(&prefix, 2, ""));
+        if packaged.is_empty() {
             continue;
         }
         let tool = Tool {
             prefix: &prefix,
-            ..names
+            ..ELIXIR
         };
-        match scan.toolchain(&tool, &sources) {
-            Ok(elixir) => {
-                let source = version::Source {
-                    text: stream.name.clone(),
-                    file: elixir.stream.package.clone(),
-                    line: None,
-                    rule: "version.elixir",
-                };
-                let erlang = version::choose(scan.catalog, &beam::ERLANG, &[source]);
-                return erlang
-                    .map(|erlang| (elixir, erlang))
-                    .map_err(|error| unavailable(&project.mix.file, error));
-            }
+        match scan.toolchain(&tool, &elixir) {
+            Ok(elixir) => return Ok((elixir, stream)),
             Err(error) => refusal = refusal.or(Some(error)),
         }
     }
@@ -349,30 +344,18 @@ fn build(
         );
     }
     let build = &mut draft.spec.build;
-    build.packages = vec![elixir.stream.package.clone(), erlang.stream.package.clone()];
+    build.packages = vec![elixir.stream.package.clone(), erlang.package.clone()];
     build.packages.extend(scan.catalog.package("git"));
     if NATIVE.iter().any(|name| project.dep(name).is_some()) {
         build.packages.extend(scan.catalog.package("build-base"));
     }
     build.packages.sort();
-    let env = [
-        ("HEX_HOME", "/root/.hex"),
-        ("LANG", "C.UTF-8"),
-        ("MIX_ENV", "prod"),
-        ("MIX_HOME", "/root/.mix"),
-    ];
-    build.env = env
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
+    build.env = environment();
     build.install.files = inputs(scan, project);
-    build.install.commands = [
-        "mix local.hex --force",
-        "mix local.rebar --force",
-        "mix deps.get --only prod",
-        "mix deps.compile",
-    ]
-    .map(str::to_owned)
-    .to_vec();
+    build.install.commands = INSTALL
+        .iter()
+        .map(|command| (*command).to_owned())
+        .collect();
     build.cache = vec!["/root/.hex/packages".to_owned()];
     let mut commands = vec!["mix compile".to_owned()];
     for alias in ["assets.setup", "assets.deploy"] {
@@ -400,6 +383,25 @@ fn build(
     migrations(scan, project, draft);
     front_end(scan, project, draft);
     Ok(())
+}
+
+/// What fetches and compiles the dependencies.
+const INSTALL: &[&str] = &[
+    "mix local.hex --force",
+    "mix local.rebar --force",
+    "mix deps.get --only prod",
+    "mix deps.compile",
+];
+
+fn environment() -> BTreeMap<String, String> {
+    [
+        ("HEX_HOME", "/root/.hex"),
+        ("LANG", "C.UTF-8"),
+        ("MIX_ENV", "prod"),
+        ("MIX_HOME", "/root/.mix"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
 }
 
 /// What the dependencies are made from: manifests, the lock file, and the configuration of the compilation.

@@ -270,7 +270,7 @@ fn parts(
     if start.kind == Kind::Web {
         match &start.port {
             Some(port) => {
-                draft.listens_on(port, "ruby.puma-config");
+                draft.listens_on(port, "ruby.port");
                 let port = port.value.to_string();
                 draft.spec.runtime.env.insert("PORT".to_owned(), port);
             }
@@ -606,35 +606,18 @@ fn run(
     packages.extend(native.runtime.iter().cloned());
     packages.sort();
     packages.dedup();
-    let mut env = vec![("LANG", "C.UTF-8")];
-    if project.gemfile.is_some() {
-        env.extend(settings());
-        env.extend(project.lock.as_ref().map(|_| ("BUNDLE_DEPLOYMENT", "1")));
-    }
-    env.push(("APP_ENV", "production"));
-    env.push(("RACK_ENV", "production"));
-    let mut writable: &[&str] = &[];
-    match project.framework {
-        Some("rails") => {
-            env.push(("BOOTSNAP_READONLY", "1"));
-            env.push(("RAILS_ENV", "production"));
-            env.push(("RAILS_LOG_TO_STDOUT", "1"));
-            env.push(("RAILS_SERVE_STATIC_FILES", "1"));
-            writable = &[
-                "log",
-                "storage",
-                "tmp",
-                "tmp/cache",
-                "tmp/pids",
-                "tmp/sockets",
-            ];
-        }
-        Some("hanami") => {
-            env.push(("HANAMI_ENV", "production"));
-            env.push(("HANAMI_SERVE_ASSETS", "true"));
-        }
-        _ => {}
-    }
+    let writable: &[&str] = if project.framework == Some("rails") {
+        &[
+            "log",
+            "storage",
+            "tmp",
+            "tmp/cache",
+            "tmp/pids",
+            "tmp/sockets",
+        ]
+    } else {
+        &[]
+    };
     if start.kind == Kind::Web {
         let files = source::own(
             scan.repo,
@@ -652,9 +635,45 @@ fn run(
     let runtime = &mut draft.spec.runtime;
     runtime.writable = writable.iter().map(|dir| (*dir).to_owned()).collect();
     runtime.packages = packages;
-    runtime.env.extend(owned(&env));
+    runtime.env.extend(owned(&environment(project)));
     runtime.command.clone_from(&start.command);
     runtime.copy = shipped(scan, project);
+}
+
+fn environment(project: &Project) -> Vec<(&'static str, &'static str)> {
+    let mut env = vec![
+        ("APP_ENV", "production"),
+        ("LANG", "C.UTF-8"),
+        ("RACK_ENV", "production"),
+    ];
+    if project.gemfile.is_some() {
+        env.extend(settings());
+        // Nothing is to be written at a start, not even the lock file that the build made.
+        let is_locked = project.lock.is_some();
+        env.push((
+            if is_locked {
+                "BUNDLE_DEPLOYMENT"
+            } else {
+                "BUNDLE_FROZEN"
+            },
+            "1",
+        ));
+    }
+    let own: &[(&str, &str)] = match project.framework {
+        Some("rails") => &[
+            ("BOOTSNAP_READONLY", "1"),
+            ("RAILS_ENV", "production"),
+            ("RAILS_LOG_TO_STDOUT", "1"),
+            ("RAILS_SERVE_STATIC_FILES", "1"),
+        ],
+        Some("hanami") => &[
+            ("HANAMI_ENV", "production"),
+            ("HANAMI_SERVE_ASSETS", "true"),
+        ],
+        _ => &[],
+    };
+    env.extend(own);
+    env
 }
 
 /// Declares the route that answers; Rails writes its own without the slash: `get "up" => "rails/health#show"`.

@@ -198,3 +198,33 @@ fn assets_are_compiled_only_where_a_gem_makes_some() {
     let without = rails("gem 'rails', '~> 7.1'\ngem 'puma'");
     assert!(without.apps[0].spec.build.commands.is_empty());
 }
+
+#[test]
+fn the_port_is_the_default_beside_its_variable() {
+    for (script, port) in [
+        (
+            "server = TCPServer.new(\"0.0.0.0\", Integer(ENV.fetch(\"PORT\", \"8080\")))",
+            8080,
+        ),
+        (
+            "port = ENV.fetch('PORT') { 7070 }\nTCPServer.new(port)",
+            7070,
+        ),
+        (
+            "port = ENV['PORT'] || 6060 # 5050\nTCPServer.new(port)",
+            6060,
+        ),
+        ("# 1234\nTCPServer.new(ENV['PORT'])", 9292),
+    ] {
+        for procfile in ["web: bundle exec ruby app.rb", "console: x | y"] {
+            let found = found(&[
+                ("Gemfile", "gem 'own', path: 'own'"),
+                ("Procfile", procfile),
+                ("app.rb", script),
+            ]);
+            let spec = &found.apps[0].spec;
+            assert_eq!(spec.runtime.ports, [port], "{script}");
+            assert_eq!(spec.runtime.env["PORT"], port.to_string());
+        }
+    }
+}

@@ -212,15 +212,15 @@ pub(super) fn read(scan: &mut Scan<'_>, path: &str, dirs: &[String]) -> Option<P
     };
     project.framework(dir);
     project.neighbours(dir);
-    if let Some((_, page)) = project.docroot(scan) {
-        if let Ok(text) = scan.repo.text(&page) {
-            project.pages.push(File {
-                path: page.clone(),
-                source: Source::parse(&text, Family::Php),
-            });
-            if project.manifest.is_none() {
-                project.file = page;
-            }
+    if let Some((_, page)) = project.docroot(scan)
+        && let Ok(text) = scan.repo.text(&page)
+    {
+        project.pages.push(File {
+            path: page.clone(),
+            source: Source::parse(&text, Family::Php),
+        });
+        if project.manifest.is_none() {
+            project.file = page;
         }
     }
     Some(project)

@@ -96,7 +96,16 @@ fn from_procfile(
     line: &Fact<String>,
     name: &str,
 ) -> Result<Start, Unstartable> {
-    let config = puma_port(scan, project);
+    let named = line
+        .value
+        .split([' ', '\'', '"'])
+        .find(|word| word.ends_with(".rb"));
+    let program = named.map(|name| join(&project.dir, name));
+    let program = program.filter(|file| !file.ends_with("config/puma.rb"));
+    let config = match program.and_then(|file| Some((scan.repo.text(&file).ok()?, file))) {
+        Some((text, file)) => beside_port(&Source::parse(&text, Family::Ruby), &file),
+        None => puma_port(scan, project),
+    };
     let usual_port = usual_port(project);
     let port = config.as_ref().map_or(usual_port, |port| port.value);
     let command = resolve(scan, project, &line.value, port).map_err(|reason| Unstartable {
@@ -252,16 +261,7 @@ fn script(scan: &Scan<'_>, project: &Project) -> Option<Start> {
     } else {
         evidence.written(written).at(&file, Some(source.line(at)))
     };
-    let port = source
-        .strings
-        .iter()
-        .find(|(_, text)| text == "PORT")
-        .and_then(|(at, _)| Some((source.number_after(at + 6, 40)?, *at)))
-        .map(|(value, at)| Fact {
-            value,
-            file: file.clone(),
-            line: source.line(at),
-        });
+    let port = beside_port(&source, &file);
     let mut command = vec![RUBY.to_owned()];
     command.extend(
         project
@@ -286,24 +286,40 @@ fn puma_port(scan: &Scan<'_>, project: &Project) -> Option<Fact<u16>> {
     let file = join(&project.dir, "config/puma.rb");
     let text = scan.repo.text(&file).ok()?;
     let source = Source::parse(&text, Family::Ruby);
-    let beside = source
-        .strings
-        .iter()
-        .find(|(_, text)| text == "PORT")
-        .map(|(at, _)| at + 6);
-    let at = beside.or_else(|| source.find("port ").map(|at| at + 5))?;
-    // `ENV.fetch("PORT", 3000)` and `ENV.fetch("PORT") { 3000 }`.
+    beside_port(&source, &file).or_else(|| {
+        let at = source.find("port ")?;
+        number(&source, at + "port ".len(), &file)
+    })
+}
+
+/// The default beside a read of `PORT`: `ENV.fetch("PORT", 3000)`, `ENV.fetch("PORT") { 3000 }`, `ENV["PORT"] || "3000"`.
+fn beside_port(source: &Source, file: &str) -> Option<Fact<u16>> {
+    let mut strings = source.strings.iter();
+    let (at, _) = strings.find(|(_, text)| text == "PORT")?;
+    let line = source.line(*at);
+    let text = strings
+        .next()
+        .filter(|(place, _)| source.line(*place) == line)
+        .and_then(|(_, text)| crate::detect::source::port(text));
+    match text {
+        Some(value) => Some(Fact {
+            value,
+            line,
+            file: file.to_owned(),
+        }),
+        None => number(source, at + "\"PORT\"".len(), file),
+    }
+}
+
+/// The first number from `at` on, on the same line.
+fn number(source: &Source, at: usize, file: &str) -> Option<Fact<u16>> {
     let rest = source.code.get(at..)?.split('\n').next()?;
-    let digits = rest.find(|c: char| c.is_ascii_digit())?;
-    let number: String = rest[digits..]
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect();
-    let value = crate::detect::source::port(&number)?;
+    let start = rest.find(|c: char| c.is_ascii_digit())?;
+    let digits = rest[start..].split(|c: char| !c.is_ascii_digit()).next()?;
     Some(Fact {
-        value,
+        value: crate::detect::source::port(digits)?,
         line: source.line(at),
-        file,
+        file: file.to_owned(),
     })
 }
 
