@@ -326,7 +326,7 @@ impl<'a> Scan<'a> {
     /// The stream for `sources`; what is to be said about it becomes diagnostics.
     pub(crate) fn toolchain(
         &mut self,
-        tool: &Tool,
+        tool: &Tool<'_>,
         sources: &[Source],
     ) -> Result<Chosen, Unavailable> {
         let chosen = super::version::choose(self.catalog, tool, sources)?;
@@ -337,7 +337,7 @@ impl<'a> Scan<'a> {
     }
 
     /// What `.tool-versions` and `mise.toml` ask for, seen from `dir`.
-    pub(crate) fn tool_versions(&mut self, dir: Dir<'_>, tool: &Tool) -> Vec<Source> {
+    pub(crate) fn tool_versions(&mut self, dir: Dir<'_>, tool: &Tool<'_>) -> Vec<Source> {
         super::version::tool_versions(dir, tool, &mut |path| self.document(path, Syntax::Toml))
     }
 

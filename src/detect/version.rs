@@ -87,13 +87,13 @@ pub(crate) struct Source {
 }
 
 /// A language's toolchain.
-pub(crate) struct Tool {
+pub(crate) struct Tool<'p> {
     /// Its name as people write it.
     pub(crate) name: &'static str,
     /// The names under which `.tool-versions` and `mise.toml` know it.
     pub(crate) asdf: &'static [&'static str],
     /// What its streams' package names begin with.
-    pub(crate) prefix: &'static str,
+    pub(crate) prefix: &'p str,
     /// How many numbers a stream has.
     pub(crate) numbers: usize,
     /// The virtual package by which the distribution marks its default.
@@ -102,7 +102,7 @@ pub(crate) struct Tool {
     pub(crate) read: fn(&Source) -> Result<Want, String>,
 }
 
-impl Tool {
+impl Tool<'_> {
     /// The pattern of its streams' package names.
     fn pattern(&self) -> Pattern {
         let pattern = Pattern::new(self.prefix, self.numbers, "");
@@ -134,7 +134,7 @@ pub(crate) struct Unavailable {
 /// Chooses the stream for `sources`, of which the first one that can be read wins.
 pub(crate) fn choose(
     catalog: &Catalog<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     sources: &[Source],
 ) -> Result<Chosen, Unavailable> {
     choose_except(catalog, tool, sources, &[])
@@ -143,7 +143,7 @@ pub(crate) fn choose(
 /// The same, without the streams of these numbers.
 pub(crate) fn choose_except(
     catalog: &Catalog<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     sources: &[Source],
     without: &[Vec<u64>],
 ) -> Result<Chosen, Unavailable> {
@@ -166,7 +166,7 @@ pub(crate) fn choose_except(
         want.holds(version) && !without.iter().any(|out| numbers(version).starts_with(out))
     }) {
         Some(choice) => {
-            if !choice.alternatives.is_empty() {
+            if !choice.stream.status.is_maintained() {
                 warnings.push(unmaintained(&choice, source));
             }
             choice.stream
@@ -237,15 +237,13 @@ fn unmaintained(choice: &Choice, source: Option<&Source>) -> (String, Option<u64
         .iter()
         .map(|stream| format!("`{}`", stream.package))
         .collect();
-    (
-        file,
-        line,
-        format!(
-            "`{}` {what}; maintained are {}",
-            choice.stream.package,
-            others.join(", ")
-        ),
-    )
+    let package = &choice.stream.package;
+    let message = if others.is_empty() {
+        format!("`{package}` {what}, and no stream of it is maintained")
+    } else {
+        format!("`{package}` {what}; maintained are {}", others.join(", "))
+    };
+    (file, line, message)
 }
 
 fn evidence(stream: &Stream, source: Option<&Source>, wants: &[(&Source, Want)]) -> Evidence {
@@ -282,7 +280,7 @@ fn evidence(stream: &Stream, source: Option<&Source>, wants: &[(&Source, Want)])
 /// The stream that a pin was written for, where its exact version is not packaged.
 fn substitute(
     catalog: &Catalog<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     want: &Want,
     source: Option<&Source>,
     warnings: &mut Vec<(String, Option<u64>, String)>,
@@ -305,7 +303,7 @@ fn substitute(
         warnings.push((file.unwrap_or_default(), line, message));
         let newest = stream.newest.upstream();
         if let Some(choice) = catalog.choose(&tool.pattern(), &|version| version == newest)
-            && !choice.alternatives.is_empty()
+            && !choice.stream.status.is_maintained()
         {
             warnings.push(unmaintained(&choice, source));
         }
@@ -343,7 +341,7 @@ const MISE: &[&str] = &[
 /// What `.tool-versions` and mise's files ask for, from `dir` upwards; the nearest comes first.
 pub(crate) fn tool_versions(
     dir: Dir<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     document: &mut dyn FnMut(&str) -> Option<std::rc::Rc<Document>>,
 ) -> Vec<Source> {
     let mut sources = Vec::new();

@@ -3,10 +3,16 @@
 mod deno;
 mod clojure;
 mod dotnet;
+mod beam;
+mod elixir;
+mod erlang;
+mod gleam;
 mod go;
 mod jvm;
 mod node;
+mod php;
 mod python;
+mod ruby;
 mod rust;
 mod scala;
 mod static_site;
@@ -25,7 +31,12 @@ pub(crate) static ALL: &[&dyn Provider] = &[
     &dotnet::DotNet,
     &go::Go,
     &jvm::Jvm,
+    &elixir::Elixir,
+    &erlang::Erlang,
+    &gleam::Gleam,
+    &php::Php,
     &python::Python,
+    &ruby::Ruby,
     &rust::Rust,
     &deno::Deno,
     &scala::Scala,

@@ -10,16 +10,11 @@ pub(crate) struct Unsupported;
 const MANIFESTS: &[(&str, &str)] = &[
     (".cabal", "a Haskell package"),
     ("CMakeLists.txt", "a CMake project"),
-    ("Gemfile", "a Ruby project"),
     ("Package.swift", "a Swift package"),
     ("build.zig", "a Zig project"),
-    ("composer.json", "a PHP project"),
-    ("gleam.toml", "a Gleam project"),
     ("hugo.toml", "a Hugo site"),
     ("meson.build", "a Meson project"),
-    ("mix.exs", "an Elixir project"),
     ("pubspec.yaml", "a Dart project"),
-    ("rebar.config", "an Erlang project"),
     ("shard.yml", "a Crystal project"),
 ];
 

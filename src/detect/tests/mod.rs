@@ -1,6 +1,7 @@
 //! Repositories written by the tests, and what has to come out of them.
 
 mod deno;
+mod elixir;
 mod go;
 mod hints;
 mod names;
@@ -8,8 +9,10 @@ mod dotnet;
 mod jvm;
 mod node;
 mod overrides;
+mod php;
 mod python;
 mod robustness;
+mod ruby;
 mod rust;
 mod static_site;
 mod versions;
@@ -25,8 +28,17 @@ use super::{Detection, Repo, detect};
 const PACKAGES: &str = include_str!("../../../tests/fixtures/packages.txt");
 
 fn index() -> Index {
+    index_with("")
+}
+
+/// The same with more packages.
+fn index_with(more: &str) -> Index {
     let mut text = String::new();
-    for line in PACKAGES.lines().filter(|line| !line.starts_with('#')) {
+    for line in PACKAGES
+        .lines()
+        .chain(more.lines())
+        .filter(|line| !line.starts_with('#'))
+    {
         let mut words = line.split(' ');
         let (name, version) = (words.next().unwrap(), words.next().unwrap());
         let provides: Vec<&str> = words.collect();
@@ -48,9 +60,14 @@ fn write(root: &Path, files: &[(&str, &str)]) {
 
 /// Detects in a repository of these files.
 fn found(files: &[(&str, &str)]) -> Detection {
+    found_with(files, "")
+}
+
+/// The same with more packages in the index.
+fn found_with(files: &[(&str, &str)], packages: &str) -> Detection {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), files);
-    detect(&Repo::open(root.path()).unwrap(), &index())
+    detect(&Repo::open(root.path()).unwrap(), &index_with(packages))
 }
 
 impl Detection {
@@ -94,6 +111,17 @@ impl Detection {
                 format!("{} {file}:{line} {}", found.value, found.rule)
             })
             .collect()
+    }
+
+    /// Why an app that was recognised cannot be built.
+    fn refusal(&self, name: &str) -> &str {
+        let found = self
+            .refused
+            .iter()
+            .find(|app| app.spec.metadata.project_name == name);
+        &found
+            .unwrap_or_else(|| panic!("`{name}` is not refused:\n{}", self.explain_text()))
+            .reason
     }
 
     fn messages(&self) -> Vec<String> {
