@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{
     Draft, Problem, Provider, Scan, literal_glob, quoted, shown, tree_glob,
 };
@@ -41,7 +40,7 @@ impl Provider for DotNet {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        let projects = msbuild::projects(scan);
+        let projects = msbuild::projects(scan, LOOKS_LIKE);
         let solutions = msbuild::solutions(scan);
         for project in projects.values() {
             // The pages of a project are a part of what it publishes.
@@ -67,9 +66,6 @@ impl Provider for DotNet {
                     continue;
                 }
             };
-            if passed_over(scan, &project.dir, LOOKS_LIKE, false) {
-                continue;
-            }
             let mut draft = draft(project, role.kind, &projects);
             let app = App {
                 project,

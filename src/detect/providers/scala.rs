@@ -1,15 +1,17 @@
 //! Scala with sbt.
 
+mod steps;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
 use crate::detect::passed_over;
-use crate::detect::provider::{Draft, Problem, Provider, Scan, quoted};
-use crate::detect::repo::{join, relative, resolve, split};
+use crate::detect::provider::{Draft, Problem, Provider, Scan};
+use crate::detect::repo::{join, resolve, split};
 use crate::detect::source::{Fact, Family, Source};
-use crate::spec::{Copy, Kind};
+use crate::spec::Kind;
 
 use super::jvm::{JAVA, Sources, java};
 
@@ -261,25 +263,6 @@ impl Build {
         scan.reject(&project.dir, LOOKS_LIKE, reason);
     }
 
-    /// The project that depends on this one.
-    fn user(&self, project: &Project) -> Option<&str> {
-        let id = project.id.as_str();
-        let is_used = |other: &&Project| {
-            other.id != id
-                && self.source.all("dependsOn(").any(|at| {
-                    let inside = &self.source.code[at..];
-                    let end = inside.find('\n').unwrap_or(inside.len());
-                    let mut words = inside["dependsOn(".len()..end]
-                        .split(|c: char| !(c.is_alphanumeric() || c == '_'));
-                    other.text.contains(&at) && words.any(|word| word == id)
-                })
-        };
-        self.projects
-            .iter()
-            .find(is_used)
-            .map(|other| other.id.as_str())
-    }
-
     fn write(
         &self,
         scan: &mut Scan<'_>,
@@ -339,99 +322,6 @@ impl Build {
         command.extend(["-cp".to_owned(), class_path.to_owned(), main]);
         runtime.command = command;
         Ok(())
-    }
-
-    /// The commands, and what they leave.
-    fn steps(
-        &self,
-        scan: &Scan<'_>,
-        draft: &mut Draft,
-        project: &Project,
-        (packager, is_new): (&Packager, bool),
-    ) {
-        let up = relative(&project.dir, &self.root);
-        let up = if up == "." { "" } else { up.as_str() };
-        let is_root = project.id.is_empty() || project.dir == self.root;
-        let prefix = if is_root {
-            String::new()
-        } else {
-            format!("{}/", project.id)
-        };
-        let go = if up.is_empty() {
-            String::new()
-        } else {
-            format!("cd {} && ", quoted(up))
-        };
-        let task = format!(
-            "{go}sbt -batch {}",
-            quoted(&format!("{prefix}{}", packager.task()))
-        );
-        // Since sbt 2 every project has a part of the root's `target`.
-        let (target, own) = if is_new {
-            (join(up, "target"), format!("*/{}", project.id))
-        } else {
-            ("target".to_owned(), "*".to_owned())
-        };
-        let find = |what: &str| {
-            let pattern = quoted(&format!("{own}{what}"));
-            format!(
-                "\"$(find {} -path {pattern} | head -n 1)\"",
-                quoted(&target)
-            )
-        };
-        let mut commands = vec![task];
-        let mut copies = match packager {
-            Packager::Assembly => {
-                let jar = self.setting(project, "assemblyJarName");
-                let jar = jar.map_or_else(
-                    || "/*-assembly-*.jar".to_owned(),
-                    |found| format!("/{}", found.value),
-                );
-                commands.push(format!("mkdir -p {OUT}; cp {} {OUT}/app.jar", find(&jar)));
-                vec![(format!("{OUT}/app.jar"), "app.jar")]
-            }
-            _ if is_new => {
-                commands.push(format!(
-                    "mkdir -p {OUT}; cp -R {}/. {OUT}",
-                    find("/universal/stage")
-                ));
-                vec![
-                    (format!("{OUT}/lib"), "lib"),
-                    (format!("{OUT}/conf"), "conf"),
-                ]
-            }
-            _ => {
-                let stage = "target/universal/stage";
-                vec![
-                    (format!("{stage}/lib"), "lib"),
-                    (format!("{stage}/conf"), "conf"),
-                ]
-            }
-        };
-        let has_conf = scan.repo.dir(&join(&project.dir, "conf")).is_some();
-        copies.retain(|(_, to)| *to != "conf" || has_conf);
-        draft.spec.runtime.copy = copies
-            .into_iter()
-            .map(|(from, to)| Copy {
-                from,
-                to: to.to_owned(),
-            })
-            .collect();
-        let build = &mut draft.spec.build;
-        build.commands = commands;
-        build.env = [
-            ("JAVA_HOME", "/usr/lib/jvm/default-jvm"),
-            ("COURSIER_CACHE", "/root/.cache/coursier"),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-        build.cache = ["/root/.cache/coursier", "/root/.ivy2", "/root/.sbt"]
-            .map(str::to_owned)
-            .into();
-        let evidence = Evidence::new("install", "none", "jvm.cached-by-the-build");
-        draft.evidence.push(evidence.note(
-            "sbt knows what it needs only while it builds; its caches are kept between builds",
-        ));
     }
 
     fn describe(&self, draft: &mut Draft, is_play: bool, sources: &Sources) {

@@ -33,7 +33,11 @@ fn pages_that_belong_to_nothing_are_a_site() {
 
 #[test]
 fn manifests_of_other_languages_are_named() {
-    let found = found(&[("web/composer.json", "{}"), ("gem/Gemfile", "")]);
+    let found = found(&[
+        ("web/composer.json", "{}"),
+        ("gem/Gemfile", ""),
+        ("fixtures/x/pom.xml", ""),
+    ]);
     let rejected: Vec<String> = found
         .rejected
         .iter()

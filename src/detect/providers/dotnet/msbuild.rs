@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::detect::provider::Scan;
+use crate::detect::provider::{Scan, lookalike};
 use crate::detect::repo::{join, resolve, split, upwards};
 use crate::detect::source::Fact;
 use crate::detect::xml::Element;
@@ -30,11 +30,15 @@ pub(super) struct Project {
     defaults: Vec<(String, Rc<Element>)>,
 }
 
-/// Reads every project of the repository, by path.
-pub(super) fn projects(scan: &mut Scan<'_>) -> BTreeMap<String, Project> {
+/// Reads every project of the repository, by path; what lies among examples is told, as what it `looks_like`.
+pub(super) fn projects(scan: &mut Scan<'_>, looks_like: &str) -> BTreeMap<String, Project> {
     let endings: Vec<&str> = LANGUAGES.iter().map(|(ending, _)| *ending).collect();
     let mut projects = BTreeMap::new();
     for dir in scan.dirs_with(&endings) {
+        if let Some(reason) = lookalike(dir.path()) {
+            scan.reject(dir.path(), looks_like, reason);
+            continue;
+        }
         for name in dir.files() {
             let Some((ending, language)) =
                 LANGUAGES.iter().find(|(ending, _)| name.ends_with(ending))

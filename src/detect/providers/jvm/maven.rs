@@ -5,7 +5,6 @@ mod steps;
 use std::collections::BTreeMap;
 
 use crate::detect::explain::Evidence;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Scan, shown};
 use crate::detect::repo::join;
 use crate::detect::source::Fact;
@@ -54,7 +53,7 @@ enum Decision {
 }
 
 pub(super) fn detect(scan: &mut Scan<'_>) {
-    let poms = Poms::read(scan);
+    let poms = Poms::read(scan, LOOKS_LIKE);
     let mut by_coordinates = BTreeMap::new();
     for pom in poms.all() {
         by_coordinates.insert(poms.project(pom).coordinates(), pom);
@@ -72,9 +71,6 @@ pub(super) fn detect(scan: &mut Scan<'_>) {
         }
     }
     for pom in poms.all() {
-        if passed_over(scan, &pom.dir, LOOKS_LIKE, poms.is_module(pom)) {
-            continue;
-        }
         let module = module(scan, &poms, pom, &by_coordinates);
         let user = users.get(pom.file.as_str()).map(String::as_str);
         match decide(&module, user) {

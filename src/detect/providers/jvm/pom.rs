@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::detect::provider::Scan;
+use crate::detect::provider::{Scan, lookalike};
 use crate::detect::repo::{join, resolve, split};
 use crate::detect::source::Fact;
 use crate::detect::xml::Element;
@@ -55,13 +55,14 @@ pub(super) struct Plugin<'p> {
 }
 
 impl Poms {
-    pub(super) fn read(scan: &mut Scan<'_>) -> Self {
+    /// Reads every project file; what lies among test data is told, as what it `looks_like`.
+    pub(super) fn read(scan: &mut Scan<'_>, looks_like: &str) -> Self {
         let mut poms = BTreeMap::new();
-        let mut queue: Vec<String> = scan
-            .dirs_with(&["pom.xml"])
-            .iter()
-            .map(|dir| dir.join("pom.xml"))
-            .collect();
+        let dirs = scan.dirs_with(&["pom.xml"]);
+        let apart: Vec<String> = dirs.iter().map(|dir| dir.join("pom.xml")).collect();
+        // What lies among test data counts only where a build names it.
+        let is_usual = |file: &&String| lookalike(split(file).0).is_none();
+        let mut queue: Vec<String> = apart.iter().filter(is_usual).cloned().collect();
         while let Some(file) = queue.pop() {
             if poms.contains_key(&file) {
                 continue;
@@ -83,6 +84,11 @@ impl Poms {
             let files = modules.iter().map(|(file, _)| file.clone());
             queue.extend(files.filter(|file| scan.repo.has(file)));
             poms.insert(file, pom);
+        }
+        for file in apart.iter().filter(|file| !poms.contains_key(*file)) {
+            if let Some(reason) = lookalike(split(file).0) {
+                scan.reject(split(file).0, looks_like, reason);
+            }
         }
         let mut owners = BTreeMap::new();
         for pom in poms.values() {
@@ -127,11 +133,6 @@ impl Poms {
             file = owner;
         }
         (file != &pom.file).then(|| self.poms.get(file).map(|pom| (pom, profiles)))?
-    }
-
-    /// Whether some aggregator lists the project.
-    pub(super) fn is_module(&self, pom: &Pom) -> bool {
-        self.owners.contains_key(&pom.file)
     }
 
     /// Everything that the aggregator lists, itself included.
