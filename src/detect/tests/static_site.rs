@@ -46,6 +46,7 @@ fn manifests_of_other_languages_are_named() {
     assert_eq!(
         rejected,
         [
+            "fixtures/x: a Maven project: `fixtures` directories hold test data",
             "gem: a Ruby project: nothing starts it: it has no `config.ru`, no Procfile and no program, so it holds a library or tools",
             "web: a PHP project: it has no `index.php` in a directory of pages, and names no single program: it is a library or holds tools",
         ]
