@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{App, Detection};
+use crate::text::visible;
 
 /// A value that was considered for a field and lost.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -131,9 +132,9 @@ impl Detection {
                 .min(40);
             for rejected in &self.rejected {
                 let (path, like, reason) = (
-                    plain(&rejected.path),
-                    plain(&rejected.looked_like),
-                    plain(&rejected.reason),
+                    visible(&rejected.path),
+                    visible(&rejected.looked_like),
+                    visible(&rejected.reason),
                 );
                 let _ = writeln!(text, "  {path:width$}  {like}: {reason}"); // a String takes everything
             }
@@ -146,9 +147,14 @@ impl Detection {
                 Severity::Note => "note",
             };
             let place = place(Some(diagnostic.file.as_str()), diagnostic.line);
-            let _ = writeln!(text, "{severity}: {}{}", place, plain(&diagnostic.message));
+            let _ = writeln!(
+                text,
+                "{severity}: {}{}",
+                place,
+                visible(&diagnostic.message)
+            );
             if let Some(help) = &diagnostic.help {
-                let _ = writeln!(text, "  help: {}", plain(help));
+                let _ = writeln!(text, "  help: {}", visible(help));
             }
         }
         text
@@ -175,12 +181,12 @@ fn explain_app(app: &App, text: &mut String) {
     let _ = writeln!(
         text,
         "{} ({}): {}",
-        plain(&metadata.project_name),
-        plain(&metadata.path),
+        visible(&metadata.project_name),
+        visible(&metadata.path),
         what.join(", ")
     );
     if let Some(reasoning) = &metadata.reasoning {
-        let _ = writeln!(text, "  {}", plain(reasoning));
+        let _ = writeln!(text, "  {}", visible(reasoning));
     }
     for evidence in &app.evidence {
         let from = match &evidence.file {
@@ -194,11 +200,11 @@ fn explain_app(app: &App, text: &mut String) {
             text,
             "  {:<12} {}{from} [{}]",
             evidence.field,
-            plain(&evidence.value),
+            visible(&evidence.value),
             evidence.rule
         );
         if let Some(note) = &evidence.note {
-            let _ = writeln!(text, "  {:<12}   {}", "", plain(note));
+            let _ = writeln!(text, "  {:<12}   {}", "", visible(note));
         }
         for losing in &evidence.losing {
             let at = place(losing.file.as_deref(), losing.line);
@@ -206,8 +212,8 @@ fn explain_app(app: &App, text: &mut String) {
                 text,
                 "  {:<12}   not {at}{}: {}",
                 "",
-                plain(&losing.value),
-                plain(&losing.reason)
+                visible(&losing.value),
+                visible(&losing.reason)
             );
         }
     }
@@ -217,20 +223,7 @@ fn explain_app(app: &App, text: &mut String) {
 fn place(file: Option<&str>, line: Option<u64>) -> String {
     match (file, line) {
         (None | Some(""), _) => String::new(),
-        (Some(file), Some(line)) => format!("{}:{line}: ", plain(file)),
-        (Some(file), None) => format!("{}: ", plain(file)),
+        (Some(file), Some(line)) => format!("{}:{line}: ", visible(file)),
+        (Some(file), None) => format!("{}: ", visible(file)),
     }
-}
-
-/// Repository text on one line and without control characters, so that it can neither move the cursor nor start a line of its own.
-fn plain(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect::<Vec<_>>()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
 }

@@ -301,11 +301,11 @@ fn names_and_errors_cannot_forge_lines() {
     assert_eq!(
         plain(&stream),
         [
-            "#1 a #9 DONE\\x1b[2J",
+            "#1 a #9 DONE\\u{1b}[2J",
             "#1 WARN: short forged",
             "#1 WARN: https://example.test",
             "#1 ERROR: one",
-            "#1 ERROR: ::error::two\\x1bc",
+            "#1 ERROR: ::error::two\\u{1b}c",
         ]
     );
 }
