@@ -262,23 +262,10 @@ impl Index {
         self
     }
 
-    /// Takes `calendar` for what is known about the upkeep of version streams.
-    #[must_use]
-    pub fn with_calendar(mut self, calendar: Calendar) -> Self {
-        self.calendar = calendar;
-        self
-    }
-
     /// What is known about the upkeep of version streams.
     #[must_use]
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
-    }
-
-    /// What the index was read from, for messages.
-    #[must_use]
-    pub fn source(&self) -> &str {
-        &self.source
     }
 
     /// The digest of the index file.
