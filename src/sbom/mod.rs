@@ -6,8 +6,6 @@ mod license;
 pub mod lockfile;
 
 mod purl;
-mod read;
 
 pub use document::{Apk, App, Checksum, Document, Image, System, TooLarge, Warning, write};
 pub use purl::{Ecosystem, Evidence, Library};
-pub use read::{Entry, ReadError, read};
