@@ -92,8 +92,6 @@ pub enum Severity {
     Error,
     /// The result may not be what was meant.
     Warning,
-    /// Worth knowing.
-    Note,
 }
 
 /// Something to tell about a file.
@@ -144,7 +142,6 @@ impl Detection {
             let severity = match diagnostic.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
-                Severity::Note => "note",
             };
             let place = place(Some(diagnostic.file.as_str()), diagnostic.line);
             let _ = writeln!(

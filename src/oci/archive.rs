@@ -191,15 +191,6 @@ impl Archive {
 }
 
 impl ArchivedImage {
-    /// The sum of its compressed layers, its config and its manifest, in bytes: what a pull transfers.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        let layers = self.manifest.layers.iter().map(|layer| layer.size);
-        layers
-            .chain([self.manifest.config.size, self.descriptor.size])
-            .fold(0, u64::saturating_add)
-    }
-
     /// The first statement whose predicate has this type.
     #[must_use]
     pub fn attestation(&self, predicate_type: &str) -> Option<&Attestation> {
@@ -632,10 +623,6 @@ mod tests {
         assert_eq!(
             image.descriptor.platform.as_ref().unwrap().to_string(),
             "linux/amd64"
-        );
-        assert_eq!(
-            image.size(),
-            5 + image.manifest.config.size + image.descriptor.size
         );
         let sbom = image.attestation("https://spdx.dev/Document").unwrap();
         assert_eq!(sbom.predicate(), br#"{"b":1, "a":2}"#);

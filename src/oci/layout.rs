@@ -199,21 +199,6 @@ impl Layout {
         })
     }
 
-    /// Finds what `index.json` lists with this digest.
-    ///
-    /// # Errors
-    /// When it lists no such thing.
-    pub fn listed(&self, digest: Digest) -> Result<&Descriptor, LayoutError> {
-        let mut manifests = self.index.manifests.iter();
-        manifests
-            .find(|descriptor| descriptor.digest == digest)
-            .ok_or_else(|| LayoutError::Unknown {
-                path: self.path.clone(),
-                name: digest.to_string(),
-                known: self.tags(),
-            })
-    }
-
     fn tagged(&self, tag: Option<&str>) -> Result<Vec<&Descriptor>, LayoutError> {
         let manifests = &self.index.manifests;
         let with = |tag: &str| -> Vec<&Descriptor> {

@@ -586,7 +586,8 @@ pub(super) mod tests {
             platform: Some(Platform::linux("arm64")),
             ..app("worker", Outcome::Skipped)
         });
-        report.finish("2026-11-20T09:02:00Z".to_owned());
+        report.run.finished = Some("2026-11-20T09:02:00Z".to_owned());
+        report.complete = true;
         report
     }
 
@@ -867,7 +868,7 @@ pub(super) mod tests {
         let mut report = Report::new(Run::default());
         assert!(summary(&report).starts_with("## peelbox: no apps, and the run did not end\n"));
         report.add(app("a", Outcome::Planned));
-        report.finish(String::new());
+        report.complete = true;
         assert!(summary(&report).starts_with("## peelbox: 1 app planned\n"));
     }
 }
