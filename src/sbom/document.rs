@@ -2,125 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use serde::Serialize;
-
+use super::checksum::Checksum;
+use super::field::{date, is_download_location, line, short_hash, without_user};
+use super::image::{Apk, App, Image};
 use super::inner::{self, Inner, Part};
 use super::license::Licenses;
 use super::purl::{Evidence, Library, purl};
-use crate::oci::{Digest, Platform};
+use super::spdx::{
+    CreationInfo, ExtractedLicense, NO_ASSERTION, Package, RawDocument, Relationship, as_go,
+};
+use crate::oci::Digest;
+
+#[cfg(test)]
+mod tests;
 
 /// The largest document, in bytes: what BuildKit takes as an attestation.
 const LARGEST: usize = 40 << 20;
-const NO_ASSERTION: &str = "NOASSERTION";
-
-/// An image and what is in it.
-#[derive(Clone, Debug)]
-pub struct Image<'a> {
-    /// Its name, such as the app's.
-    pub name: String,
-    /// What it runs on.
-    pub platform: Platform,
-    /// When it was made, in seconds since 1970: the source date epoch.
-    pub created: i64,
-    /// Its operating system.
-    pub system: Option<System>,
-    /// The apk packages that its root was assembled from.
-    pub apks: Vec<Apk<'a>>,
-    /// The app in it.
-    pub app: Option<App>,
-}
-
-/// An operating system as its `os-release` names it.
-#[derive(Clone, Debug)]
-pub struct System {
-    /// `ID`, such as `wolfi`.
-    pub id: String,
-    /// `VERSION_ID`.
-    pub version: String,
-}
-
-/// An apk package.
-#[derive(Clone, Debug, Default)]
-pub struct Apk<'a> {
-    /// Its name.
-    pub name: String,
-    /// Its version with release: `2.41-r3`.
-    pub version: String,
-    /// Its architecture in apk's words: `x86_64`, `aarch64`, `noarch`.
-    pub architecture: String,
-    /// Its licence as the index has it.
-    pub license: String,
-    /// The source package it was made from.
-    pub origin: String,
-    /// What it is, in a sentence.
-    pub description: Option<String>,
-    /// Where its file comes from; user names and passwords in it are left out.
-    pub url: String,
-    /// The digest of its file.
-    pub sha256: Option<Digest>,
-    /// Its identity as the index has it: `Q1` and the SHA-1 of its control section in base64.
-    pub identity: String,
-    /// Who supplies it, such as `Wolfi`.
-    pub supplier: String,
-    /// The names of the packages of this image that it depends on.
-    pub depends: Vec<String>,
-    /// The SPDX document that it carries.
-    pub inner: Option<&'a [u8]>,
-}
-
-/// The app of an image.
-#[derive(Clone, Debug, Default)]
-pub struct App {
-    /// Its name.
-    pub name: String,
-    /// Its version, where it has one.
-    pub version: Option<String>,
-    /// The URL of the repository it was built from.
-    pub repository: Option<String>,
-    /// The commit it was built from.
-    pub commit: Option<String>,
-    /// Where it lies in the image: absolute paths of files and directories.
-    pub files: Vec<String>,
-    /// The libraries that are shipped with it.
-    pub libraries: Vec<Library>,
-}
-
-/// A checksum in the words of SPDX.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Checksum {
-    algorithm: &'static str,
-    #[serde(rename = "checksumValue")]
-    value: String,
-}
-
-impl Checksum {
-    /// A checksum from its algorithm (`SHA1`, `SHA256`, `SHA384`, `SHA512`, `MD5`; case and hyphens do not
-    /// matter) and its hex digits; `None` where they do not fit.
-    #[must_use]
-    pub fn new(algorithm: &str, hex: &str) -> Option<Self> {
-        const ALGORITHMS: &[(&str, usize)] = &[
-            ("MD5", 32),
-            ("SHA1", 40),
-            ("SHA256", 64),
-            ("SHA384", 96),
-            ("SHA512", 128),
-        ];
-        let name = algorithm.replace('-', "").to_ascii_uppercase();
-        let (algorithm, length) = ALGORITHMS.iter().find(|(known, _)| *known == name)?;
-        let is_hex = hex.len() == *length && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_hex.then(|| Self {
-            algorithm,
-            value: hex.to_ascii_lowercase(),
-        })
-    }
-
-    /// A checksum whose sum is given in base64, as in npm's `sha512-…` and apk's `Q1…`.
-    pub(super) fn from_base64(algorithm: &str, base64: &str) -> Option<Self> {
-        let bytes = base64::prelude::BASE64_STANDARD.decode(base64).ok()?;
-        Self::new(algorithm, &hex(&bytes))
-    }
-}
 
 /// A document and what could not be used for it.
 #[derive(Clone, Debug)]
@@ -147,131 +44,6 @@ pub struct Warning {
 pub struct TooLarge {
     /// Its size in bytes.
     pub size: usize,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RawDocument {
-    spdx_version: &'static str,
-    data_license: &'static str,
-    #[serde(rename = "SPDXID")]
-    id: &'static str,
-    name: String,
-    document_namespace: String,
-    creation_info: CreationInfo,
-    packages: Vec<Package>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    has_extracted_licensing_infos: Vec<ExtractedLicense>,
-    relationships: Vec<Relationship>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CreationInfo {
-    created: String,
-    creators: Vec<String>,
-}
-
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Package {
-    #[serde(rename = "SPDXID")]
-    id: String,
-    name: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    version_info: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    package_file_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    supplier: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    originator: Option<String>,
-    download_location: String,
-    files_analyzed: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    checksums: Vec<Checksum>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source_info: Option<String>,
-    license_concluded: &'static str,
-    license_declared: String,
-    copyright_text: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    comment: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    external_refs: Vec<Reference>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    primary_package_purpose: Option<&'static str>,
-}
-
-#[derive(Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Reference {
-    reference_category: &'static str,
-    reference_type: &'static str,
-    reference_locator: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ExtractedLicense {
-    license_id: String,
-    extracted_text: String,
-    name: String,
-}
-
-#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Relationship {
-    spdx_element_id: String,
-    relationship_type: &'static str,
-    related_spdx_element: String,
-}
-
-impl Package {
-    fn new(id: String, name: &str, version: &str) -> Self {
-        Self {
-            id,
-            // A package must have a name.
-            name: line(if name.trim().is_empty() {
-                "unnamed"
-            } else {
-                name
-            }),
-            version_info: line(version),
-            package_file_name: None,
-            supplier: None,
-            originator: None,
-            download_location: NO_ASSERTION.to_owned(),
-            files_analyzed: false,
-            checksums: Vec::new(),
-            source_info: None,
-            license_concluded: NO_ASSERTION,
-            license_declared: NO_ASSERTION.to_owned(),
-            copyright_text: NO_ASSERTION,
-            description: None,
-            comment: None,
-            external_refs: Vec::new(),
-            primary_package_purpose: None,
-        }
-    }
-
-    fn add_purl(&mut self, purl: Option<String>) {
-        self.external_refs.extend(purl.map(|purl| Reference {
-            reference_category: "PACKAGE-MANAGER",
-            reference_type: "purl",
-            reference_locator: purl,
-        }));
-    }
-
-    fn add_cpe(&mut self, cpe: &str) {
-        self.external_refs.push(Reference {
-            reference_category: "SECURITY",
-            reference_type: "cpe23Type",
-            reference_locator: cpe.to_owned(),
-        });
-    }
 }
 
 /// Writes the document of `image`.
@@ -583,24 +355,6 @@ fn checksums(apk: &Apk<'_>) -> Vec<Checksum> {
     identity.into_iter().chain(sum).collect()
 }
 
-/// Escapes what Go's encoder escapes, so that the document in an attestation, which BuildKit encodes again, keeps its bytes.
-///
-/// These characters stand only inside of strings. See <https://pkg.go.dev/encoding/json#HTMLEscape>.
-fn as_go(json: &str) -> Vec<u8> {
-    let mut escaped = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '&' => escaped.push_str("\\u0026"),
-            '<' => escaped.push_str("\\u003c"),
-            '>' => escaped.push_str("\\u003e"),
-            '\u{2028}' => escaped.push_str("\\u2028"),
-            '\u{2029}' => escaped.push_str("\\u2029"),
-            c => escaped.push(c),
-        }
-    }
-    escaped.into_bytes()
-}
-
 /// A recipe or a source that an apk was made from; its id is made from the rest.
 fn source(part: &Part, license: String) -> Package {
     let mut package = Package::new(String::new(), &part.name, &part.version);
@@ -618,71 +372,3 @@ fn source(part: &Part, license: String) -> Package {
     package.primary_package_purpose = Some("SOURCE");
     package
 }
-
-/// Seconds since 1970 as SPDX writes a date; one that no calendar has is the first of them.
-fn date(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds)
-        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-        .to_string()
-}
-
-/// Twelve hex digits that stand for `bytes`.
-pub(super) fn short_hash(bytes: &[u8]) -> String {
-    let mut hex = Digest::of(bytes).hex();
-    hex.truncate(12);
-    hex
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// One line of bounded length.
-fn line(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(1000)
-        .collect()
-}
-
-/// A URL without user, password, query and fragment: tokens are found in all of them.
-fn without_user(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}{path}")
-}
-
-/// Whether SPDX takes `text` as a download location: an HTTP URL, or one of git over it, whose host is a domain name.
-///
-/// See <https://spdx.github.io/spdx-spec/v2.3/package-information/#77-package-download-location-field>; addresses
-/// and bare host names are refused by the validators in use.
-pub(super) fn is_download_location(text: &str) -> bool {
-    let plain = text.strip_prefix("git+").unwrap_or(text);
-    let Some(rest) = plain
-        .strip_prefix("https://")
-        .or(plain.strip_prefix("http://"))
-    else {
-        return false;
-    };
-    let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let (host, port) = authority.split_once(':').unwrap_or((authority, "1"));
-    let labels: Vec<&str> = host.split(['.', '-']).collect();
-    let is_label =
-        |label: &&str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let top = host.rsplit_once('.').map_or("", |(_, top)| top);
-    text.len() <= 2000
-        && labels.len() <= 100
-        && labels.iter().all(is_label)
-        && top.len() >= 2
-        && (top.len() <= 5 || plain.len() == text.len())
-        && top.bytes().all(|byte| byte.is_ascii_alphabetic())
-        && port.parse::<u16>().is_ok()
-        && path.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-#[cfg(test)]
-mod tests;

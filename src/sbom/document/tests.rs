@@ -1,7 +1,8 @@
 //! What documents say of images, and that nobody's text can make them say else.
 
-use super::super::Ecosystem;
+use super::super::{Ecosystem, System};
 use super::*;
+use crate::oci::Platform;
 
 const INNER: &str = r#"{"SPDXID":"SPDXRef-DOCUMENT","spdxVersion":"SPDX-2.3","documentDescribes":["SPDXRef-Package-a"],
     "packages":[
