@@ -1,15 +1,22 @@
 //! The package index of an apk repository.
 
-use std::collections::BTreeMap;
+mod record;
+mod tables;
+#[cfg(test)]
+mod tests;
+
 use std::sync::OnceLock;
 
-use crate::oci::Digest;
-
-use super::atom::{Atom, Constraint, ParseAtomError, Provide, is_name};
+use super::atom::{Atom, Constraint, ParseAtomError};
 use super::calendar::Calendar;
-use super::identity::Identity;
 use super::suggest;
 use super::version::Version;
+use crate::oci::Digest;
+use record::field;
+use tables::{Name, Record, Tables, read_records};
+
+pub use record::Package;
+pub(super) use record::is_file_safe;
 
 /// The packages of one repository for one architecture: every version of every name, and what they provide.
 ///
@@ -28,45 +35,6 @@ pub struct Index {
     names: Vec<Name>,
     /// Record numbers, name by name, each in the order of the file.
     providers: Vec<u32>,
-}
-
-/// One version of one package, as the index describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Package {
-    /// The name (`P:`).
-    pub name: String,
-    /// The version (`V:`), which may be no valid one.
-    pub version: Version,
-    /// The architecture in apk's words (`A:`), `x86_64` or `aarch64`.
-    pub architecture: String,
-    /// The recipe that the package came from (`o:`), which vulnerability data is keyed by.
-    pub origin: String,
-    /// The first licence of the recipe (`L:`), an SPDX expression where it is right.
-    pub license: String,
-    /// One line about the package (`T:`).
-    pub description: String,
-    /// The home page (`U:`), often empty.
-    pub url: String,
-    /// Who maintains it (`m:`).
-    pub maintainer: String,
-    /// The commit of the recipe (`c:`).
-    pub commit: String,
-    /// The identity (`C:`), the SHA-1 of the control section.
-    pub identity: Identity,
-    /// The size of the file in bytes (`S:`).
-    pub size: u64,
-    /// The installed size in bytes (`I:`).
-    pub installed_size: u64,
-    /// The time of the build in seconds since 1970 (`t:`).
-    pub build_time: i64,
-    /// What it needs and what it conflicts with (`D:`).
-    pub depends: Vec<Atom>,
-    /// What else it can be asked for as (`p:`).
-    pub provides: Vec<Provide>,
-    /// Its rank among the providers of a name (`k:`), higher wins.
-    pub provider_priority: i64,
-    /// The first entry of `D:` that could not be read; such a package cannot be installed.
-    pub unreadable: Option<String>,
 }
 
 /// A name that the index cannot serve, with what may have been meant.
@@ -103,22 +71,6 @@ pub enum UnknownPackage {
     },
 }
 
-#[derive(Clone, Copy)]
-struct Record {
-    start: u32,
-    end: u32,
-}
-
-#[derive(Clone, Copy)]
-struct Name {
-    start: u32,
-    length: u32,
-    first_record: u32,
-    records: u32,
-    first_provider: u32,
-    providers: u32,
-}
-
 /// The number of a real or provided name of an index, in sorted order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NameId(pub(super) u32);
@@ -126,15 +78,6 @@ pub(super) struct NameId(pub(super) u32);
 /// The number of a record of an index; within a name, the newest version has the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PackageId(pub(super) u32);
-
-// A record while the index is being read.
-struct Raw<'a> {
-    name: &'a str,
-    version: Version,
-    provides: Vec<&'a str>,
-    build_time: i64,
-    record: Record,
-}
 
 impl Index {
     /// Reads the text of an `APKINDEX`; `source` names it in messages.
@@ -452,38 +395,6 @@ impl Index {
     }
 }
 
-impl Name {
-    fn from_numbers(numbers: &[u32; 6]) -> Self {
-        let [
-            start,
-            length,
-            first_record,
-            records,
-            first_provider,
-            providers,
-        ] = *numbers;
-        Self {
-            start,
-            length,
-            first_record,
-            records,
-            first_provider,
-            providers,
-        }
-    }
-
-    fn to_numbers(self) -> [u32; 6] {
-        [
-            self.start,
-            self.length,
-            self.first_record,
-            self.records,
-            self.first_provider,
-            self.providers,
-        ]
-    }
-}
-
 impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Index")
@@ -493,197 +404,6 @@ impl std::fmt::Debug for Index {
             .field("names", &self.names.len())
             .finish_non_exhaustive()
     }
-}
-
-impl Package {
-    /// The name of its file in the repository, `name-version.apk`.
-    #[must_use]
-    pub fn file_name(&self) -> String {
-        format!("{}-{}.apk", self.name, self.version)
-    }
-
-    /// Whether it can be installed: its version makes a safe file name, and its dependencies could be read.
-    #[must_use]
-    pub fn is_installable(&self) -> bool {
-        self.unreadable.is_none() && is_file_safe(self.version.as_str())
-    }
-
-    /// The version that it has under `name`: its own, or that of the provided name.
-    #[must_use]
-    pub fn version_as(&self, name: &str) -> Option<&Version> {
-        if self.name == name {
-            return Some(&self.version);
-        }
-        self.provides
-            .iter()
-            .find(|provide| provide.name == name)
-            .and_then(|provide| provide.version.as_ref())
-    }
-
-    fn parse(record: &str) -> Self {
-        let mut fields: BTreeMap<u8, &str> = BTreeMap::new();
-        for line in record.lines() {
-            if let [letter, b':', ..] = line.as_bytes() {
-                fields.entry(*letter).or_insert(&line[2..]);
-            }
-        }
-        let text = |letter: u8| fields.get(&letter).copied().unwrap_or_default();
-        let number = |letter: u8| text(letter).parse().unwrap_or(0);
-        let signed = |letter: u8| text(letter).parse().unwrap_or(0);
-        // These two may take several lines.
-        let list = |letter: u8| {
-            record
-                .lines()
-                .filter(
-                    move |line| matches!(line.as_bytes(), [first, b':', ..] if *first == letter),
-                )
-                .flat_map(|line| line[2..].split_ascii_whitespace())
-        };
-        let (depends, unreadable) = read_depends(list(b'D'));
-        Self {
-            name: text(b'P').to_owned(),
-            version: Version::new(text(b'V')),
-            architecture: text(b'A').to_owned(),
-            origin: text(b'o').to_owned(),
-            license: text(b'L').to_owned(),
-            description: text(b'T').to_owned(),
-            url: text(b'U').to_owned(),
-            maintainer: text(b'm').to_owned(),
-            commit: text(b'c').to_owned(),
-            identity: text(b'C').parse().unwrap_or_default(),
-            size: number(b'S'),
-            installed_size: number(b'I'),
-            build_time: signed(b't'),
-            depends,
-            provides: list(b'p').filter_map(Provide::parse).collect(),
-            provider_priority: signed(b'k'),
-            unreadable,
-        }
-    }
-}
-
-fn read_depends<'a>(entries: impl Iterator<Item = &'a str>) -> (Vec<Atom>, Option<String>) {
-    let mut unreadable = None;
-    let atoms = entries
-        .filter_map(|entry| match Atom::parse_lenient(entry) {
-            Ok(atom) => Some(atom),
-            Err(_) => {
-                unreadable.get_or_insert_with(|| entry.to_owned());
-                None
-            }
-        })
-        .collect();
-    (atoms, unreadable)
-}
-
-fn read_records(text: &str) -> (Vec<Raw<'_>>, usize) {
-    let mut raws = Vec::new();
-    let mut skipped = 0;
-    let mut start = 0;
-    while start < text.len() {
-        let end = text[start..]
-            .find("\n\n")
-            .map_or(text.len(), |length| start + length + 1);
-        let record = Record {
-            start: start as u32,
-            end: end as u32,
-        };
-        match Raw::read(&text[start..end], record) {
-            Some(raw) => raws.push(raw),
-            None if text[start..end].trim().is_empty() => {}
-            None => skipped += 1,
-        }
-        start = end + 1;
-    }
-    (raws, skipped)
-}
-
-impl<'a> Raw<'a> {
-    fn read(text: &'a str, record: Record) -> Option<Self> {
-        let (mut name, mut version, mut provides) = (None, None, Vec::new());
-        let mut build_time = 0;
-        for line in text.lines() {
-            match line.as_bytes() {
-                [b'P', b':', ..] if name.is_none() => name = Some(&line[2..]),
-                [b'V', b':', ..] if version.is_none() => version = Some(&line[2..]),
-                [b't', b':', ..] => build_time = line[2..].parse().unwrap_or(0),
-                [b'p', b':', ..] => provides.push(&line[2..]),
-                _ => {}
-            }
-        }
-        let name = name.filter(|name| is_file_safe(name))?;
-        let version = version.filter(|version| !version.is_empty())?;
-        Some(Self {
-            name,
-            version: Version::new(version),
-            provides,
-            build_time,
-            record,
-        })
-    }
-}
-
-struct Tables {
-    records: Vec<Record>,
-    names: Vec<Name>,
-    providers: Vec<u32>,
-}
-
-impl Tables {
-    fn build(text: &str, mut raws: Vec<Raw<'_>>) -> Self {
-        raws.sort_by(|left, right| {
-            let by_version = || right.version.cmp(&left.version);
-            left.name.cmp(right.name).then_with(by_version)
-        });
-        let mut entries: Vec<(&str, u32, u32)> = Vec::new();
-        for (number, raw) in raws.iter().enumerate() {
-            entries.push((raw.name, raw.record.start, number as u32));
-            let provides = raw
-                .provides
-                .iter()
-                .flat_map(|line| line.split_ascii_whitespace());
-            for provide in provides {
-                let name = provide.split_once('=').map_or(provide, |(name, _)| name);
-                if is_name(name) {
-                    entries.push((name, raw.record.start, number as u32));
-                }
-            }
-        }
-        entries.sort_unstable();
-        entries.dedup();
-        let mut tables = Self {
-            records: raws.iter().map(|raw| raw.record).collect(),
-            names: Vec::new(),
-            providers: Vec::with_capacity(entries.len()),
-        };
-        let mut first_record = 0;
-        for group in entries.chunk_by(|left, right| left.0 == right.0) {
-            let name = group[0].0;
-            let records = raws[first_record..]
-                .iter()
-                .take_while(|raw| raw.name == name)
-                .count();
-            tables.names.push(Name {
-                // The name is a part of the text: the distance of the two is its place.
-                start: (name.as_ptr() as usize - text.as_ptr() as usize) as u32,
-                length: name.len() as u32,
-                first_record: first_record as u32,
-                records: records as u32,
-                first_provider: tables.providers.len() as u32,
-                providers: group.len() as u32,
-            });
-            tables.providers.extend(group.iter().map(|entry| entry.2));
-            first_record += records;
-        }
-        tables
-    }
-}
-
-fn field(record: &str, letter: u8) -> Option<&str> {
-    record.lines().find_map(|line| match line.as_bytes() {
-        [first, b':', ..] if *first == letter => Some(&line[2..]),
-        _ => None,
-    })
 }
 
 // How well a package fits the words: 0 it is the name, 1 all are in the name, 2 some are elsewhere.
@@ -707,15 +427,3 @@ fn rank(name: &str, record: &str, words: &[String]) -> Option<u8> {
         .all(|word| text.contains(word.as_str()))
         .then_some(2)
 }
-
-/// Whether `text` can stand in a file name and in a URL as it is.
-pub(super) fn is_file_safe(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.len() <= 200
-        && text.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-' | b'~')
-        })
-}
-
-#[cfg(test)]
-mod tests;
