@@ -1,17 +1,23 @@
 //! Packages in apk's second format, checked against the index.
 
+mod fault;
+#[cfg(test)]
+mod tests;
+mod verified;
+
 use std::collections::BTreeSet;
 
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
-use serde::{Deserialize, Serialize};
 
-use crate::oci::{Digest, Hasher};
-
-use super::gzip::{Member, NotGzip, Pushed};
+use super::gzip::{Member, Pushed};
 use super::identity::Identity;
 use super::index::Package;
 use super::keys::{Keys, Signature, SignatureError};
 use super::untar::{Entry, EntryKind, Keep, Members, TarError, Untar, Visit};
+use crate::oci::Hasher;
+
+pub use fault::{Fault, PackageError};
+pub use verified::{PackageInfo, Verified};
 
 /// Limits on the first two sections, packed and unpacked, and on what is kept of the third.
 const SIGNATURE_LIMIT: usize = 64 * 1024;
@@ -24,155 +30,6 @@ const ENTRY_SLACK: u64 = 8 * 1024;
 
 /// Where a package keeps the SPDX document about itself.
 const SBOM_DIRECTORY: &str = "var/lib/db/sbom/";
-
-/// Paths that are links in a usr-merged root: a package that brings a directory of that name would replace the link.
-static MERGED: [&str; 9] = [
-    "bin",
-    "lib",
-    "lib64",
-    "sbin",
-    "usr/lib64",
-    "usr/local/lib64",
-    "usr/sbin",
-    "var/lock",
-    "var/run",
-];
-
-/// What a verified package holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verified {
-    /// The digest of the whole file.
-    pub sha256: Digest,
-    /// The size of the whole file in bytes.
-    pub size: u64,
-    /// What the package says about itself.
-    pub info: PackageInfo,
-    /// The files, directories and links, in the order of the archive.
-    pub entries: Vec<Entry>,
-    /// The SPDX document about the package that it carries.
-    #[serde(with = "base64_bytes")]
-    pub sbom: Option<Vec<u8>>,
-    /// The members of the first two sections (`.SIGN…`, `.PKGINFO`, scripts), which an unpacker that takes the file
-    /// for one tar stream leaves in the root.
-    pub leftovers: Vec<String>,
-}
-
-/// The fields of `.PKGINFO`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackageInfo {
-    /// `pkgname`
-    pub name: String,
-    /// `pkgver`
-    pub version: String,
-    /// `arch`
-    pub architecture: String,
-    /// `origin`, the recipe
-    pub origin: String,
-    /// `pkgdesc`
-    pub description: String,
-    /// `url`
-    pub url: String,
-    /// `commit` of the recipe
-    pub commit: String,
-    /// `builddate`, seconds since 1970
-    pub build_date: i64,
-    /// `size`, the installed size in bytes
-    pub size: u64,
-    /// `license`, every line
-    pub license: Vec<String>,
-    /// `depend`, every line
-    pub depends: Vec<String>,
-    /// `provides`, every line
-    pub provides: Vec<String>,
-    /// `replaces`, every line
-    pub replaces: Vec<String>,
-    /// `triggers`, the watched directories
-    pub triggers: Vec<String>,
-    /// `datahash`, the SHA-256 of the packed data section in hex
-    pub data_hash: String,
-}
-
-/// A package that must not be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("package `{package}` is not what the index lists: {fault}")]
-pub struct PackageError {
-    /// The package with its version, from the index.
-    pub package: String,
-    /// What is wrong.
-    #[source]
-    pub fault: Fault,
-}
-
-/// What is wrong with a package.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// The signature of the control section does not hold.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
-    /// The control section is another one than the index lists.
-    #[error("its identity is `{found}`, not `{expected}`")]
-    Identity {
-        /// The identity in the index.
-        expected: Identity,
-        /// The identity of the file.
-        found: Identity,
-    },
-    /// The data section is not the one that the control section was made for.
-    #[error("its data has the SHA-256 `{found}`, not `{expected}`")]
-    Data {
-        /// The sum in the control section.
-        expected: String,
-        /// The sum of the file.
-        found: String,
-    },
-    /// The control section describes another package.
-    #[error("it calls itself `{found}`")]
-    Name {
-        /// Name and version in the control section.
-        found: String,
-    },
-    /// The file is longer or shorter than the index says.
-    #[error("it has {found} bytes, not {expected}")]
-    Size {
-        /// The size in the index.
-        expected: u64,
-        /// The size of the file; of a longer one, what had come until it was noticed.
-        found: u64,
-    },
-    /// The file is not made of gzip members.
-    #[error("its section {section} is not gzip")]
-    Gzip {
-        /// Which of the three.
-        section: u8,
-    },
-    /// A section is no acceptable tar stream.
-    #[error(transparent)]
-    Tar(#[from] TarError),
-    /// The first or second section ends the archive, so that an unpacker would stop there.
-    #[error("its section {section} has an end-of-archive mark")]
-    EndMark {
-        /// Which of the three.
-        section: u8,
-    },
-    /// A section is larger than any package has.
-    #[error("its section {section} is too large")]
-    TooLarge {
-        /// Which of the three.
-        section: u8,
-    },
-    /// The control section lacks `.PKGINFO` or one of its fields.
-    #[error("it does not describe itself: {lacks}")]
-    Undescribed {
-        /// What is missing or wrong.
-        lacks: &'static str,
-    },
-    /// Something follows the third section.
-    #[error("it goes on behind its data")]
-    Trailing,
-    /// The file ends early, or the check was given up.
-    #[error("it is cut short")]
-    Truncated,
-}
 
 /// Checks a package while its bytes come: signature, identity, hash of the data, name, size, and every path in it.
 ///
@@ -213,12 +70,6 @@ struct Data {
     files: BTreeSet<String>,
     sbom: Option<Vec<u8>>,
     is_own: bool,
-}
-
-impl From<NotGzip> for Fault {
-    fn from(_: NotGzip) -> Self {
-        Self::Gzip { section: 0 } // the section is filled in where it is known
-    }
 }
 
 impl Verifier {
@@ -451,15 +302,6 @@ impl Verifier {
     }
 }
 
-impl Fault {
-    fn in_section(self, section: u8) -> Self {
-        match self {
-            Self::Gzip { .. } => Self::Gzip { section },
-            other => other,
-        }
-    }
-}
-
 impl Visit for Data {
     fn entry(&mut self, entry: Entry) -> Result<Keep, TarError> {
         if self.entries.len() >= ENTRIES_LIMIT {
@@ -511,60 +353,6 @@ impl Data {
     }
 }
 
-impl Verified {
-    /// The entries that would replace a link of a usr-merged root (`/lib`, `/bin` …) by a directory or file, or that
-    /// lie below one.
-    pub fn merge_breakers(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| {
-            MERGED.iter().any(|merged| {
-                entry
-                    .path
-                    .strip_prefix(merged)
-                    .is_some_and(|rest| match rest.is_empty() {
-                        true => entry.kind != EntryKind::Symlink,
-                        false => rest.starts_with('/'),
-                    })
-            })
-        })
-    }
-}
-
-impl PackageInfo {
-    /// Reads the text of a `.PKGINFO`: `key = value` lines, `#` begins a comment.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        let mut info = Self::default();
-        for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let Some((key, value)) = line.split_once('=') else {
-                continue;
-            };
-            let value = value.trim();
-            let owned = || value.to_owned();
-            match key.trim() {
-                "pkgname" => info.name = owned(),
-                "pkgver" => info.version = owned(),
-                "arch" => info.architecture = owned(),
-                "origin" => info.origin = owned(),
-                "pkgdesc" => info.description = owned(),
-                "url" => info.url = owned(),
-                "commit" => info.commit = owned(),
-                "builddate" => info.build_date = value.parse().unwrap_or(0),
-                "size" => info.size = value.parse().unwrap_or(0),
-                "license" => info.license.push(owned()),
-                "depend" => info.depends.push(owned()),
-                "provides" => info.provides.push(owned()),
-                "replaces" => info.replaces.push(owned()),
-                "triggers" => info
-                    .triggers
-                    .extend(value.split_ascii_whitespace().map(str::to_owned)),
-                "datahash" => info.data_hash = value.to_ascii_lowercase(),
-                _ => {}
-            }
-        }
-        info
-    }
-}
-
 fn identity(control: &[u8]) -> Identity {
     let mut context = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
     context.update(control);
@@ -572,31 +360,3 @@ fn identity(control: &[u8]) -> Identity {
     bytes.copy_from_slice(context.finish().as_ref());
     Identity::from_bytes(bytes)
 }
-
-mod base64_bytes {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use serde::de::Error as _;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        bytes: &Option<Vec<u8>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        bytes
-            .as_ref()
-            .map(|bytes| STANDARD.encode(bytes))
-            .serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Vec<u8>>, D::Error> {
-        Option::<String>::deserialize(deserializer)?
-            .map(|text| STANDARD.decode(text).map_err(D::Error::custom))
-            .transpose()
-    }
-}
-
-#[cfg(test)]
-mod tests;

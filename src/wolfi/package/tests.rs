@@ -3,6 +3,7 @@
 use super::super::index::Index;
 use super::super::testing::{Apk, Dice, KEY_NAME, Made, gzip, keys, member, sections, sign};
 use super::*;
+use crate::oci::Digest;
 
 fn verify(made: &Made, bytes: &[u8], piece: usize) -> Result<Verified, PackageError> {
     let index = Index::parse(made.record.as_bytes(), "test");
