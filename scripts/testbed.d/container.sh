@@ -23,7 +23,7 @@ container_up() { # buildkit|engine
   if [[ $piece == container-engine ]]; then
     # An Engine of the machine serves without these.
     [[ -x $CACHE/$ENGINE_SUITE/usr/sbin/dockerd ]] ||
-      unpack $ENGINE_SUITE docker.io docker-cli docker-buildx containerd tini-static docker-registry
+      unpack "$ENGINE_SUITE" docker.io docker-cli docker-buildx containerd tini-static docker-registry
     step "giving $piece a bridge" bridge_up "$piece"
     write_inner_configuration
     step "building peelbox for $piece" build_dial
