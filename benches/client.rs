@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::future::pending;
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use buildkit_proto::pb;
-use peelbox::buildkit::fsutil::{Filter, Listing};
+use peelbox::buildkit::fsutil::{Filter, Walk};
 use peelbox::buildkit::{
     Access, BuiltImage, Client, Error, Export, Job, Outcome, Services, Session, Target,
 };
@@ -44,15 +43,13 @@ async fn build(
     output: Option<PathBuf>,
     definition: pb::Definition,
 ) {
-    let listing = tokio::task::spawn_blocking(move || {
-        Listing::read(directory.as_ref(), &Filter::everything()).unwrap()
-    });
+    let walk = Walk::start(directory.as_ref(), Filter::everything()).unwrap();
     let access = Access::default();
     let client = Client::connect(endpoint.parse().unwrap(), &access);
     let client = client.await.unwrap();
     let services = Services {
         name: "bench".to_owned(),
-        locals: BTreeMap::from([(LOCAL.to_owned(), Arc::new(listing.await.unwrap()))]),
+        locals: BTreeMap::from([(LOCAL.to_owned(), walk)]),
         ..Services::default()
     };
     let session = Session::start(&client, services).await.unwrap();

@@ -11,7 +11,6 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use buildkit_proto::pb;
@@ -151,7 +150,7 @@ async fn ours(root: &Path, hint: &str, tar: PathBuf) -> Result<(), String> {
 async fn built(client: &Client, listing: Listing, hint: &str, tar: PathBuf) -> Result<(), String> {
     let services = Services {
         name: "test".to_owned(),
-        locals: BTreeMap::from([("context".to_owned(), Arc::new(listing))]),
+        locals: BTreeMap::from([("context".to_owned(), listing.into())]),
         ..Services::default()
     };
     let session = Session::start(client, services).await.unwrap();

@@ -104,38 +104,21 @@ impl Listing {
     ///
     /// A directory cannot be read, or a name or link target is not UTF-8.
     pub fn read(root: &Path, filter: &Filter) -> Result<Self, ListingError> {
-        let read = |source| ListingError::Read {
-            path: root.to_path_buf(),
-            source,
-        };
-        let root = fs::canonicalize(root).map_err(read)?;
-        if !root.is_dir() {
-            return Err(ListingError::NotDirectory { path: root });
-        }
-        let mut reader = Reader::new(&root, filter);
-        let kept = filter.kept(&root);
-        let mut kept = kept.iter().map(|path| root.join(path)).peekable();
-        for entry in filter.walk(&root) {
-            match entry {
-                Ok(entry) if entry.depth() == 0 => {}
-                Ok(entry) => {
-                    let path = entry.path();
-                    while let Some(before) = kept.next_if(|kept| &**kept < path) {
-                        reader.take(&before)?;
-                    }
-                    let _ = kept.next_if(|kept| kept == path); // that is this one
-                    reader.take(path)?;
-                }
-                Err(error) => failed(error, &root)?,
-            }
-        }
-        kept.try_for_each(|path| reader.take(&path))?;
-        let (entries, skipped) = (reader.entries, reader.skipped);
-        Ok(Self {
+        let root = directory(root)?;
+        let mut entries = Vec::new();
+        let skipped = walk(&root, filter, |more| {
+            entries.append(more);
+            true
+        })?;
+        Ok(Self::new(root, entries, skipped))
+    }
+
+    pub(super) fn new(root: PathBuf, entries: Vec<Entry>, skipped: Vec<String>) -> Self {
+        Self {
             root,
             entries,
             skipped,
-        })
+        }
     }
 
     /// The directory that was read, without symbolic links.
@@ -204,6 +187,52 @@ impl Entry {
         }
         stat
     }
+}
+
+/// The directory at `path`, without symbolic links.
+pub(super) fn directory(path: &Path) -> Result<PathBuf, ListingError> {
+    let root = fs::canonicalize(path).map_err(|source| ListingError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    match root.is_dir() {
+        true => Ok(root),
+        false => Err(ListingError::NotDirectory { path: root }),
+    }
+}
+
+/// How many entries are given on at once.
+const SOME: usize = 256;
+
+/// Gives what is in `root` to `sink`, in order, until it answers that it wants no more. The rest is the paths of sockets.
+pub(super) fn walk(
+    root: &Path,
+    filter: &Filter,
+    mut sink: impl FnMut(&mut Vec<Entry>) -> bool,
+) -> Result<Vec<String>, ListingError> {
+    let mut reader = Reader::new(root, filter);
+    let kept = filter.kept(root);
+    let mut kept = kept.iter().map(|path| root.join(path)).peekable();
+    for entry in filter.walk(root) {
+        match entry {
+            Ok(entry) if entry.depth() == 0 => {}
+            Ok(entry) => {
+                let path = entry.path();
+                while let Some(before) = kept.next_if(|kept| &**kept < path) {
+                    reader.take(&before)?;
+                }
+                let _ = kept.next_if(|kept| kept == path); // that is this one
+                reader.take(path)?;
+            }
+            Err(error) => failed(error, root)?,
+        }
+        if reader.entries.len() >= SOME && !sink(&mut reader.entries) {
+            return Ok(reader.skipped);
+        }
+    }
+    kept.try_for_each(|path| reader.take(&path))?;
+    sink(&mut reader.entries);
+    Ok(reader.skipped)
 }
 
 struct Reader<'a> {

@@ -75,7 +75,12 @@ async fn transfer(
     let (out, outgoing) = outbox();
     let mut outgoing = packets(outgoing);
     let requested = ReceiverStream::new(requested);
-    let sending = tokio::spawn(send(Arc::clone(listing), selection, requested, out));
+    let sending = tokio::spawn(send(
+        Listing::clone(listing).into(),
+        selection,
+        requested,
+        out,
+    ));
     let mut arrived = Arrived::default();
     let mut open = 0;
     let mut listed = false;
@@ -504,7 +509,12 @@ async fn a_receiver_that_goes_away_ends_the_threads_that_wait_for_it() {
     let (requests, requested) = mpsc::channel(1);
     let (out, outgoing) = outbox();
     let requested = ReceiverStream::new(requested);
-    let sending = tokio::spawn(send(listing, Selection::default(), requested, out));
+    let sending = tokio::spawn(send(
+        Listing::clone(&listing).into(),
+        Selection::default(),
+        requested,
+        out,
+    ));
     let request = Packet {
         id: 0,
         ..packet(PacketType::PacketReq)
