@@ -6,8 +6,6 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use buildkit_proto::fsutil::types::Stat;
-
 use super::filter::Filter;
 use super::path::compare;
 use super::patterns::Matched;
@@ -168,24 +166,30 @@ impl Entry {
         u64::try_from(self.size).unwrap_or(0)
     }
 
-    /// The message of the protocol; `first` is the path under which a file of several names was already sent.
-    pub(super) fn stat(&self, first: Option<&str>) -> Stat {
-        let mut stat = Stat {
-            path: self.path.clone(),
-            mode: self.mode,
-            size: self.size,
-            mod_time: self.modified,
-            ..Stat::default()
-        };
-        match &self.kind {
-            Kind::Symlink(target) => stat.linkname.clone_from(target),
-            Kind::Device(major, minor) => (stat.devmajor, stat.devminor) = (*major, *minor),
-            Kind::Directory | Kind::Fifo | Kind::File { .. } => {}
+    /// The mode, in Go's bits.
+    pub(super) fn mode(&self) -> u32 {
+        self.mode
+    }
+
+    /// The size as the protocol has it.
+    pub(super) fn stated_size(&self) -> i64 {
+        self.size
+    }
+
+    /// The time of the last change, in nanoseconds since 1970.
+    pub(super) fn modified(&self) -> i64 {
+        self.modified
+    }
+
+    #[cfg(test)]
+    pub(super) fn device(path: &str, major: i64, minor: i64) -> Self {
+        Self {
+            path: path.to_owned(),
+            mode: mode::DEVICE,
+            size: 0,
+            modified: 0,
+            kind: Kind::Device(major, minor),
         }
-        if let Some(first) = first {
-            first.clone_into(&mut stat.linkname);
-        }
-        stat
     }
 }
 

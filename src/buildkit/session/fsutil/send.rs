@@ -16,7 +16,7 @@ use tonic::Status;
 
 use super::glob::GlobError;
 use super::listing::{Entry, Kind, Listing, ListingError};
-use super::outbox::{Batch, Closed, Outbox, error, packet};
+use super::outbox::{Batch, Closed, Outbox, Stats, error, packet};
 use super::selection::{Selected, Selection};
 use super::walk::Walk;
 
@@ -369,40 +369,48 @@ impl Sender {
 
 fn list(listing: &Listing, selected: &[Selected], batch: &mut Batch) -> Result<usize, SendError> {
     let entries = listing.entries();
+    let mut stats = Stats::default();
     for selected in selected {
         let first = selected.first().map(|first| entries[first].path());
-        batch.put(&stat(&entries[selected.entry()], first))?;
+        stats.put(&entries[selected.entry()], first);
+        if stats.are_enough() {
+            batch.stats(&mut stats)?;
+        }
     }
+    batch.stats(&mut stats)?;
     Ok(selected.len())
 }
 
 fn list_all(walk: &Walk, batch: &mut Batch) -> Result<usize, SendError> {
     let mut firsts: BTreeMap<u32, String> = BTreeMap::new();
+    let mut stats = Stats::default();
     let mut listed = 0;
-    loop {
-        let entries = walk.some(listed)?;
-        if entries.is_empty() {
-            return Ok(listed);
-        }
-        listed += entries.len();
-        for entry in entries {
-            let Kind::File { link: Some(link) } = entry.kind() else {
-                batch.put(&stat(&entry, None))?;
-                continue;
-            };
-            batch.put(&stat(&entry, firsts.get(link).map(String::as_str)))?;
-            firsts
-                .entry(*link)
-                .or_insert_with(|| entry.path().to_owned());
+    // The walk waits while this looks, so what may take its time comes after.
+    while let Some(more) = walk.look(listed, |entries| put_all(entries, &mut firsts, &mut stats))? {
+        listed += more;
+        if stats.are_enough() {
+            batch.stats(&mut stats)?;
         }
     }
+    batch.stats(&mut stats)?;
+    Ok(listed)
 }
 
-fn stat(entry: &Entry, first: Option<&str>) -> Packet {
-    Packet {
-        stat: Some(entry.stat(first)),
-        ..packet(PacketType::PacketStat)
+/// Puts as many of `entries` into `stats` as should go out together, and says how many those are.
+fn put_all(entries: &[Entry], firsts: &mut BTreeMap<u32, String>, stats: &mut Stats) -> usize {
+    for (at, entry) in entries.iter().enumerate() {
+        if stats.are_enough() {
+            return at;
+        }
+        let Kind::File { link: Some(link) } = entry.kind() else {
+            stats.put(entry, None);
+            continue;
+        };
+        stats.put(entry, firsts.get(link).map(String::as_str));
+        let path = || entry.path().to_owned();
+        firsts.entry(*link).or_insert_with(path);
     }
+    entries.len()
 }
 
 impl From<Closed> for SendError {

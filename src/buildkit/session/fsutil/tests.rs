@@ -184,13 +184,13 @@ fn sources_have_the_modes_that_git_keeps() {
         listing.get("twin").unwrap().kind(),
         &Kind::File { link: None }
     );
-    let mode = |path: &str| listing.get(path).unwrap().stat(None).mode;
+    let mode = |path: &str| listing.get(path).unwrap().mode();
     assert_eq!(mode("dir"), 1 << 31 | 0o755);
     assert_eq!((mode("tool"), mode("text")), (0o755, 0o644));
 }
 
-#[test]
-fn modes_are_those_of_go() {
+#[tokio::test]
+async fn modes_are_those_of_go() {
     let root = directory(&[("dir/", ""), ("file", ""), ("setuid", "")]);
     let mode = |path: &str, mode| {
         let permissions = fs::Permissions::from_mode(mode);
@@ -201,11 +201,8 @@ fn modes_are_those_of_go() {
     mode("setuid", 0o4755);
     symlink("file", root.path().join("link")).unwrap();
     let listing = listing(root.path());
-    let stats: Vec<Stat> = listing
-        .entries()
-        .iter()
-        .map(|entry| entry.stat(None))
-        .collect();
+    let (_, arrived) = transfer(&listing, Selection::default(), |_| false).await;
+    let stats = arrived.stats;
     let modes: Vec<u32> = stats.iter().map(|stat| stat.mode).collect();
     assert_eq!(modes, [2_147_484_141, 0o640, 134_218_239, 8_389_101]);
     let link = &stats[2];

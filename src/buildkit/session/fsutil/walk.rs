@@ -7,9 +7,6 @@ use std::{io, thread};
 use super::filter::Filter;
 use super::listing::{self, Entry, Kind, Listing, ListingError};
 
-/// How many entries are copied at once.
-const SOME: usize = 1024;
-
 /// The [`Listing`] of a directory, which a thread of its own may still be making. It is made once, whoever asks how often.
 ///
 /// The thread ends with the last of its clones.
@@ -87,8 +84,13 @@ impl Walk {
         &self.0.root
     }
 
-    /// Waits for entries from the place `from` on; none if there are no more.
-    pub(super) fn some(&self, from: usize) -> Result<Vec<Entry>, Arc<ListingError>> {
+    /// Waits for entries from the place `from` on and looks at all that are there, which keeps the walk from going on;
+    /// `None` if there are no more.
+    pub(super) fn look<T>(
+        &self,
+        from: usize,
+        look: impl FnOnce(&[Entry]) -> T,
+    ) -> Result<Option<T>, Arc<ListingError>> {
         let mut state = self.0.state();
         loop {
             let entries = match &*state {
@@ -101,7 +103,7 @@ impl Walk {
                 State::Failed(error) => return Err(Arc::clone(error)),
             };
             let rest = entries.get(from..).unwrap_or_default();
-            return Ok(rest[..rest.len().min(SOME)].to_vec());
+            return Ok((!rest.is_empty()).then(|| look(rest)));
         }
     }
 
