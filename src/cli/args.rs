@@ -386,6 +386,12 @@ pub(super) enum Format {
     Dockerfile,
 }
 
+/// What was given of a flag that may be repeated: a variable may have empty lines, which are nothing.
+pub(super) fn given(flags: &[String]) -> impl Iterator<Item = &str> {
+    let texts = flags.iter().map(String::as_str);
+    texts.filter(|text| !text.trim().is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;

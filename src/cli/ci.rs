@@ -8,7 +8,6 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::build::{self, Run, Solved, Variant};
 use crate::buildkit::StatusResponse;
 use crate::image::Plan;
-use crate::oci::Reference;
 use crate::progress::{Title, escape};
 use crate::report::{self, Outcome, Report};
 use crate::wolfi::Freshness;
@@ -21,33 +20,43 @@ use super::failure::{Exit, Failure, causes};
 use super::index::{Source, Stop};
 use super::interrupt::Interrupt;
 use super::outputs::{self, Files};
+use super::settings::{Flags, Settings};
 use super::setup::Ready;
 use super::start::Start;
 use super::{index, outcome, print, say, setup, write};
 
 /// Builds.
 pub(super) async fn run(arguments: &Ci, environment: &Environment) -> Result<ExitCode, Failure> {
-    index::up_to_date(async |freshness| attempt(arguments, environment, freshness).await).await
+    let flags = Flags {
+        path: &arguments.path,
+        building: &arguments.building,
+        delivering: &arguments.delivering,
+        tags: &arguments.tag,
+        fallback: None,
+    };
+    let settings = Settings::read(&flags, environment)?;
+    let summary = environment.get("GITHUB_STEP_SUMMARY").map(Path::new);
+    index::up_to_date(async |freshness| attempt(arguments, &settings, summary, freshness).await)
+        .await
 }
 
 async fn attempt(
     arguments: &Ci,
-    environment: &Environment,
+    settings: &Settings,
+    summary: Option<&Path>,
     freshness: Freshness,
 ) -> Result<ExitCode, Stop> {
-    let mut delivery = Delivery::read(&arguments.delivering, None)?;
-    let building = &arguments.building;
-    let start = Start::open(&arguments.path, building, environment, freshness).await?;
-    let (interrupt, source, mode) = (&start.interrupt, &start.source, start.mode);
+    let start = Start::open(settings, freshness).await?;
+    let (interrupt, source, mode) = (&start.interrupt, &start.source, settings.mode);
     let all = start.plans()?;
     let plans = all.first().map_or(&[][..], Vec::as_slice);
-    let tags = tags(&arguments.tag, plans)?;
-    delivery.check(plans, &tags, !arguments.tag.is_empty())?;
+    let fitted = settings.fit(plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
-    let mut own = delivery.files(plans);
+    let mut own = settings.order.files(plans);
     own.push(output.clone());
-    let mut ready = start.prepare(&all, &own).await?;
+    let mut ready = start.prepare(&all, fitted.caches, &own).await?;
+    let mut delivery = Delivery::new(&settings.order);
     let lacking = delivery.prepare(&ready, 1).await?;
     ready.warnings.extend(lacking);
     let packages = start.packages(&all).await?;
@@ -56,7 +65,7 @@ async fn attempt(
     clear(&output, &all)?;
     let mut exit = None;
     let mut is_over = false;
-    for (at, (plan, names)) in plans.iter().zip(&tags).enumerate() {
+    for (at, (plan, names)) in plans.iter().zip(&fitted.names).enumerate() {
         is_over |= interrupt.is_raised() || (arguments.fail_fast && exit.is_some());
         let lost = match is_over || at == 0 {
             true => None,
@@ -64,8 +73,8 @@ async fn attempt(
         };
         is_over |= interrupt.is_raised();
         let job = Job {
-            run: ready.run(source, &packages[0]),
-            variants: &start.variants(&ready, &all, &packages, at),
+            run: start.run(&ready, &packages),
+            variants: &start.variants(&all, &packages, at),
             ready: &ready,
             output: &output,
             mode,
@@ -89,7 +98,7 @@ async fn attempt(
     if interrupt.is_raised() {
         exit = Some(Exit::Interrupted);
     }
-    Ok(end(report, exit, &output, environment, mode)?)
+    Ok(end(report, exit, &output, summary, mode)?)
 }
 
 /// Removes what an earlier run left of the same apps.
@@ -372,47 +381,6 @@ pub(super) fn title(plan: &Plan<'_>, number: usize, of: usize) -> Title {
     }
 }
 
-/// The names of each app's image, by `--tag`; without one, the app's own.
-pub(super) fn tags(templates: &[String], plans: &[Plan<'_>]) -> Result<Vec<Vec<String>>, Failure> {
-    let ambiguous = templates
-        .iter()
-        .find(|template| plans.len() > 1 && !template.contains("{app}"));
-    if let Some(template) = ambiguous {
-        return Err(Failure::input(format!(
-            "`--tag {template}` would name the images of {} apps alike",
-            plans.len()
-        ))
-        .hint("put `{app}` into it, which stands for the app's name"));
-    }
-    plans
-        .iter()
-        .map(|plan| names(templates, &plan.name))
-        .collect()
-}
-
-fn names(templates: &[String], app: &str) -> Result<Vec<String>, Failure> {
-    if templates.is_empty() {
-        return Ok(vec![format!("{app}:latest")]);
-    }
-    templates
-        .iter()
-        .map(|template| {
-            let name = template.replace("{app}", app);
-            let reference: Reference = name.parse().map_err(|error| {
-                Failure::input(format!("`--tag`: {error}"))
-                    .hint("it is a name like registry.example/team/{app}:1.0")
-            })?;
-            match reference.digest() {
-                Some(_) => Err(Failure::input(format!(
-                    "`--tag`: `{name}` has a digest, which only the build can know"
-                ))
-                .hint("leave out what follows the `@`")),
-                None => Ok(name),
-            }
-        })
-        .collect()
-}
-
 fn begin(ready: &Ready, source: &Source) -> Report {
     let daemon = &ready.found.daemon;
     let mut report = Report::new(report::Run {
@@ -456,7 +424,7 @@ fn end(
     mut report: Report,
     exit: Option<Exit>,
     output: &Path,
-    environment: &Environment,
+    shown: Option<&Path>,
     mode: Mode,
 ) -> Result<ExitCode, Failure> {
     report.complete = exit != Some(Exit::Interrupted);
@@ -464,8 +432,8 @@ fn end(
     save(&report, output)?;
     let summary = report::summary(&report);
     write(&output.join("summary.md"), summary.as_bytes())?;
-    if let Some(path) = environment.get("GITHUB_STEP_SUMMARY") {
-        append(Path::new(path), &summary)?;
+    if let Some(path) = shown {
+        append(path, &summary)?;
     }
     let failed = report.apps.iter().any(|app| app.error.is_some());
     if mode.is_for_people() || failed {

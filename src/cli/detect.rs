@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::detect::{Detection, Repo, Severity, detect};
@@ -11,9 +12,11 @@ use crate::wolfi::{Freshness, Index};
 
 use super::args::{Detect, Format};
 use super::environment::Environment;
-use super::failure::{Exit, Failure, Problem, causes};
+use super::failure::{Exit, Failure, Problem, causes, refuse};
+use super::index::Origin;
+use super::inputs::Pattern;
 use super::setup::Sources;
-use super::{index, inputs, print, say, setup, write};
+use super::{index, inputs, print, say, settings, setup, target, write};
 
 /// Detects and prints.
 pub(super) async fn run(
@@ -26,12 +29,13 @@ pub(super) async fn run(
         )
         .hint("`--format yaml` prints the spec, which `peelbox build --spec` reads"));
     }
-    let sources = setup::sources(&arguments.path)?;
+    let (repository, patterns, packages) = read(arguments, environment)?;
+    let sources = setup::sources(&repository);
     if let Some(warning) = &sources.warning {
         say(&format!("warning: {}\n", escape(warning)));
     }
-    let (platform, architecture) = setup::target()?;
-    let source = index::open(environment, architecture, Freshness::Day).await?;
+    let (platform, architecture) = target::target()?;
+    let source = index::open(&packages, architecture, Freshness::Day).await?;
     source.warn();
     let mut detection = look(&sources, &source.index)?;
     let format = arguments
@@ -41,7 +45,7 @@ pub(super) async fn run(
             false => Format::Json,
         });
     let specs = detection.apps.iter().map(|app| app.spec.clone()).collect();
-    let specs = inputs::select(specs, &arguments.app)?;
+    let specs = inputs::select(specs, &patterns)?;
     detection.apps.retain(|app| specs.contains(&app.spec));
     let text = match (format, arguments.explain) {
         (Format::Json, true) => detection.explain_json(),
@@ -69,9 +73,26 @@ pub(super) async fn run(
         return Err(Failure::several(Exit::Input, errors));
     }
     // What cannot be planned is told here already, not only when it is built.
-    let scope = setup::scope(&sources.path, None, environment);
+    let scope = setup::scope(&sources.path, setup::sharers(None, environment).as_deref());
     inputs::plan(&specs, &source.index, &platform, &scope)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What flags and environment say; everything that is wrong is told at once.
+fn read(
+    arguments: &Detect,
+    environment: &Environment,
+) -> Result<(PathBuf, Vec<Pattern>, Origin), Failure> {
+    let repository = settings::repository(&arguments.path);
+    let patterns = inputs::patterns(&arguments.app);
+    let packages = Origin::read(environment);
+    let wrong = [
+        repository.as_ref().err(),
+        patterns.as_ref().err(),
+        packages.as_ref().err(),
+    ];
+    refuse(wrong.into_iter().flatten().cloned())?;
+    Ok((repository?, patterns?, packages?))
 }
 
 fn look(sources: &Sources, index: &Index) -> Result<Detection, Failure> {

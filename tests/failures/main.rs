@@ -12,6 +12,7 @@ mod packages;
 mod peelbox;
 mod reconnect;
 mod repository;
+mod settings;
 mod sources;
 mod spec;
 mod transport;

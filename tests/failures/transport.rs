@@ -221,6 +221,8 @@ fn tls_flags_that_do_not_go_together_are_refused() {
     assert_snapshot!(dial(&["--tls-cert", "a"]), @r#"
     error: `--tls-cert` is there without `--tls-key`
     hint: write --tls-ca FILE for TLS, and --tls-cert FILE --tls-key FILE too for a daemon that demands a client certificate, or --tls-dir DIR
+    error: TLS needs `--tls-ca`: only what it names is trusted
+    hint: write --tls-ca FILE for TLS, and --tls-cert FILE --tls-key FILE too for a daemon that demands a client certificate, or --tls-dir DIR
     exit: 2
     "#);
     assert_snapshot!(dial(&["--tls-server-name", "a"]), @r#"
