@@ -49,9 +49,10 @@ impl Hidden {
 
     /// What no text may tell.
     pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
-        let all = self.secrets.iter();
         // Certificates are given as a secret, which they are not.
-        all.filter(|(id, _)| *id != CERTIFICATES)
+        let certificates = self.certificates.as_ref().map(|given| &given.secret);
+        let all = self.secrets.iter();
+        all.filter(move |(id, _)| Some(*id) != certificates)
             .map(|(_, value)| value.as_slice())
     }
 
@@ -194,6 +195,17 @@ mod tests {
         assert_eq!(variables.len(), 2);
         let secret = &secrets[&variables["HTTPS_PROXY"]];
         assert_eq!(secret, b"http://user:word@proxy.example:3128");
+    }
+
+    #[test]
+    fn certificates_are_no_secret_but_what_is_named_like_them_is() {
+        let mask = |given: Option<&[u8]>| {
+            let secrets = BTreeMap::from([(CERTIFICATES.to_owned(), b"hunter2".to_vec())]);
+            let hidden = Hidden::new(secrets, given.map(<[u8]>::to_vec), Proxy::default());
+            hidden.values().map(<[u8]>::to_vec).collect::<Vec<_>>()
+        };
+        assert_eq!(mask(None), [b"hunter2"]);
+        assert!(mask(Some(b"PEM")).is_empty());
     }
 
     fn given(flag: &str) -> Result<(String, String), String> {
