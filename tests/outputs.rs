@@ -409,6 +409,71 @@ fn a_push_without_a_login_says_what_to_do() {
     );
 }
 
+/// Runs `ci` with `arguments`, which ends with `code`, and gives what it left; every app failed with `message`, and has its
+/// archive all the same.
+fn kept(folder: &Folder, buildkit: &str, arguments: &[&str], message: &str) -> Vec<Value> {
+    let out = folder.path("left");
+    let mut command = ci(&folder.path("repository"), &folder.path("cache"), &out);
+    command
+        .env("PEELBOX_BUILDKIT", variable(buildkit))
+        .env("DOCKER_CONFIG", folder.path("none"))
+        .args(arguments);
+    let output = command.output().unwrap();
+    let run = ended(&output, std::time::Duration::ZERO, &out).ended(3);
+    let apps: Vec<Value> = ["page", "shop"].map(|app| run.app(app).clone()).into();
+    for app in &apps {
+        let name = app["name"].as_str().unwrap();
+        assert_eq!(app["outcome"], "failed");
+        let told = app["error"]["message"].as_str().unwrap();
+        assert!(told.contains(message), "{told}");
+        let image = Image::read(&out.join(format!("{name}.oci.tar")));
+        assert_eq!(image.manifest, app["image"]["manifest"].as_str().unwrap());
+        let kinds: Vec<&Value> = app["artifacts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|artifact| &artifact["kind"])
+            .collect();
+        assert_eq!(kinds, ["image", "sbom", "provenance", "log"]);
+        assert!(!out.join(format!(".{name}.oci.tar.partial")).exists());
+    }
+    apps
+}
+
+#[test]
+fn an_archive_is_kept_although_its_push_was_refused() {
+    // One makes both outputs in one build, the other one after the other.
+    for buildkit in [LATEST, OLD] {
+        let folder = Folder::new(&[site("page", &[]), site("shop", &[])]);
+        let name = name(&variable("PEELBOX_TESTBED_REGISTRY"), "{app}");
+        let place = folder.path("{app}.tar").display().to_string();
+        let output = format!("type=oci,dest={place}");
+        let arguments = ["--push", "--tag", &name, "--output", &output];
+        for app in kept(&folder, buildkit, &arguments, "failed to push ") {
+            assert_eq!(app["image"].get("pushed"), None);
+            assert_eq!(
+                app["image"]["tags"],
+                json!([name.replace("{app}", app["name"].as_str().unwrap())])
+            );
+            let hint = app["error"]["hint"].as_str().unwrap();
+            assert!(hint.starts_with("log in to the registry"), "{hint}");
+        }
+        // It was to be made together with the archive, where that is possible.
+        assert_eq!(folder.path("page.tar").exists(), buildkit == LATEST);
+    }
+}
+
+#[test]
+fn an_archive_is_kept_although_something_is_in_the_way_of_another_output() {
+    let folder = Folder::new(&[site("page", &[]), site("shop", &[])]);
+    for app in ["page", "shop"] {
+        fs::create_dir_all(folder.path(app)).unwrap();
+        fs::write(folder.path(app).join("app"), "mine").unwrap();
+    }
+    let output = format!("type=local,dest={}", folder.path("{app}").display());
+    kept(&folder, LATEST, &["--output", &output], "is in the way");
+}
+
 #[test]
 fn a_registry_that_wants_tokens_gets_them() {
     let folder = Folder::new(&[site("page", &[])]);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::buildkit::fsutil::Sent;
@@ -156,6 +157,8 @@ enum Fault {
 struct Journal {
     names: Mutex<BTreeMap<Digest, String>>,
     steps: Mutex<BTreeSet<Digest>>,
+    /// Whether the rest is up to the exporters.
+    is_built: AtomicBool,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -164,6 +167,7 @@ impl Default for Journal {
         Self {
             names: Mutex::default(),
             steps: Mutex::default(),
+            is_built: AtomicBool::new(false),
             seen: Arc::new(Mutex::new(Seen {
                 tail: Tail::new(TAIL),
                 ended: BTreeMap::new(),
@@ -235,7 +239,8 @@ impl Journal {
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        Failure::new(cause, &lock(&self.names), |vertex| {
+        let is_built = self.is_built.load(Ordering::Relaxed);
+        Failure::new(cause, &lock(&self.names), is_built, |vertex| {
             lock(&self.seen).tail.lines(&vertex.to_string())
         })
     }
@@ -386,6 +391,7 @@ impl Run<'_> {
             outcome.others.push(image);
             solved.others.push(more);
         }
+        journal.is_built.store(true, Ordering::Relaxed);
         Ok((outcome, solved))
     }
 

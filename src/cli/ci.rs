@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::build::{self, Run, Solved, Variant};
+use crate::build::{self, Options, Run, Solved, Variant};
 use crate::buildkit::StatusResponse;
 use crate::image::Plan;
 use crate::progress::{Title, escape};
@@ -13,7 +13,7 @@ use crate::report::{self, Outcome, Report};
 use crate::wolfi::Freshness;
 
 use super::args::Ci;
-use super::delivery::{Delivered, Delivery};
+use super::delivery::{Delivered, Delivery, Round};
 use super::display::{Display, Mode};
 use super::environment::Environment;
 use super::failure::{Exit, Failure, causes};
@@ -127,13 +127,17 @@ struct Tried {
 }
 
 impl Tried {
-    fn skipped(plan: &Plan<'_>) -> Self {
+    fn of(app: report::App) -> Self {
         Self {
-            app: outcome::app(plan, Outcome::Skipped, Duration::ZERO),
+            app,
             others: Vec::new(),
             exit: None,
             ends_the_run: false,
         }
+    }
+
+    fn skipped(plan: &Plan<'_>) -> Self {
+        Self::of(outcome::app(plan, Outcome::Skipped, Duration::ZERO))
     }
 
     // The daemon is gone for good.
@@ -145,10 +149,9 @@ impl Tried {
 
     fn failed(app: report::App, exit: Exit, ends_the_run: bool) -> Self {
         Self {
-            app,
-            others: Vec::new(),
             exit: Some(exit),
             ends_the_run,
+            ..Self::of(app)
         }
     }
 }
@@ -178,24 +181,23 @@ impl Job<'_> {
         let files = Files::new(self.output, &plan.name);
         let title = title(plan, number, self.of);
         let display = Display::new(self.mode, title, Some(files.log()?), self.interrupt);
-        let built = self.build(plan, names, &files, delivery, &display).await;
+        let made = self.build(plan, names, &files, delivery, &display).await;
         display.finish().await;
-        let mut tried = match built {
-            Ok((solved, delivered)) => {
-                let mut tried = self.taken(plan, started, &files, &solved)?;
-                let apps = std::iter::once(&mut tried.app).chain(&mut tried.others);
-                for image in apps.filter_map(|app| app.image.as_mut()) {
-                    image.pushed = pushed(&delivered);
-                    image.tags = names.to_vec();
-                }
-                tried
-            }
-            Err(fault) => {
+        let mut tried = match &made.solved {
+            Some(solved) => self.taken(plan, started, &files, solved)?,
+            None => {
                 let _ = std::fs::remove_file(files.partial()); // it may never have been made
-                let app = outcome::app(plan, Outcome::Failed, started.elapsed());
-                fault.tried(app, self.ready)
+                Tried::of(outcome::app(plan, Outcome::Failed, started.elapsed()))
             }
         };
+        let apps = std::iter::once(&mut tried.app).chain(&mut tried.others);
+        for image in apps.filter_map(|app| app.image.as_mut()) {
+            image.pushed = pushed(&made.delivered);
+            image.tags = names.to_vec();
+        }
+        if let Some(fault) = made.fault {
+            fault.mark(&mut tried, self.ready);
+        }
         for other in &mut tried.others {
             if let Some(platform) = &other.platform {
                 other.artifacts = files.for_other(platform).artifacts()?;
@@ -214,32 +216,69 @@ impl Job<'_> {
         files: &Files,
         delivery: &mut Delivery,
         display: &Display,
-    ) -> Result<(Solved, Vec<Delivered>), Fault> {
-        let ready = self.ready;
-        let own = delivery.archive(ready, names, &files.partial());
-        let rounds = delivery.rounds(ready, &plan.name, names, Some(own))?;
-        let mut first = None;
-        let mut delivered = Vec::new();
+    ) -> Made {
+        let mut made = Made::default();
+        let own = delivery.archive(self.ready, names, &files.partial());
+        let rounds = delivery.rounds(self.ready, &plan.name, names, Some(own));
+        let ended = match rounds {
+            Ok(rounds) => {
+                self.rounds(plan, rounds, files, delivery, display, &mut made)
+                    .await
+            }
+            Err(failure) => Err(failure.into()),
+        };
+        made.fault = ended.err();
+        made
+    }
+
+    async fn rounds(
+        &self,
+        plan: &Plan<'_>,
+        rounds: Vec<Round>,
+        files: &Files,
+        delivery: &mut Delivery,
+        display: &Display,
+        made: &mut Made,
+    ) -> Result<(), Fault> {
         for round in rounds {
-            let options = round.options(&ready.options, first.is_none());
-            let run = Run {
-                options: &options,
-                ..self.run
-            };
-            let shown = display.clone();
-            let observe = move |event: &StatusResponse| shown.feed(event);
-            let built = run.build(
-                plan,
-                self.variants,
-                round.exports(),
-                self.interrupt.raised(),
-                observe,
-            );
-            let solved = built.await?;
-            delivered.extend(delivery.finish(round, &plan.name, &solved).await?);
-            first.get_or_insert(solved);
+            let options = round.options(&self.ready.options, made.solved.is_none());
+            match self.solve(plan, &options, &round, display).await {
+                Ok(solved) => made.take(round, plan, solved, delivery).await?,
+                Err(failure) => {
+                    // The archive is what a run keeps, wherever else the image cannot go. Every step is cached by now.
+                    if let Some(rest) = round.rest(&failure) {
+                        let _ = std::fs::remove_file(files.partial()); // it may never have been made
+                        let options = Options {
+                            no_cache: false,
+                            ..options
+                        };
+                        if let Ok(solved) = self.solve(plan, &options, &rest, display).await {
+                            made.take(rest, plan, solved, delivery).await?;
+                        }
+                    }
+                    return Err(failure.into());
+                }
+            }
         }
-        Ok((first.unwrap_or_default(), delivered))
+        Ok(())
+    }
+
+    async fn solve(
+        &self,
+        plan: &Plan<'_>,
+        options: &Options,
+        round: &Round,
+        display: &Display,
+    ) -> Result<Solved, build::Failure> {
+        let run = Run {
+            options,
+            ..self.run
+        };
+        let shown = display.clone();
+        let observe = move |event: &StatusResponse| shown.feed(event);
+        let (exports, interrupt) = (round.exports(), self.interrupt.raised());
+        run.build(plan, self.variants, exports, interrupt, observe)
+            .await
     }
 
     /// The app whose archive has arrived.
@@ -283,7 +322,7 @@ impl Job<'_> {
     // What failed and why is told at the end; among many apps it is also told where their logs end.
     fn tell(&self, app: &report::App) -> Result<(), Failure> {
         match (&app.image, &app.error) {
-            (Some(image), _) if !self.mode.is_for_people() => {
+            (Some(image), None) if !self.mode.is_for_people() => {
                 // Several images are known by their index.
                 let several = image.index.filter(|_| !self.variants.is_empty());
                 let digest = several.unwrap_or(image.manifest);
@@ -302,6 +341,31 @@ impl Job<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// What was made of an app.
+#[derive(Default)]
+struct Made {
+    /// The build that made the archive.
+    solved: Option<Solved>,
+    delivered: Vec<Delivered>,
+    fault: Option<Fault>,
+}
+
+impl Made {
+    async fn take(
+        &mut self,
+        round: Round,
+        plan: &Plan<'_>,
+        solved: Solved,
+        delivery: &mut Delivery,
+    ) -> Result<(), Failure> {
+        let delivered = delivery.finish(round, &plan.name, &solved).await;
+        // The archive is there, whatever becomes of the rest.
+        self.solved.get_or_insert(solved);
+        self.delivered.extend(delivered?);
+        Ok(())
     }
 }
 
@@ -331,24 +395,26 @@ impl Fault {
         }
     }
 
-    fn tried(&self, app: report::App, ready: &Ready) -> Tried {
-        if let Some(failure) = ready.unlisted() {
-            let app = report::App {
-                error: Some(told(&failure)),
-                ..app
-            };
-            return Tried::failed(app, failure.exit, true);
-        }
-        let app = report::App {
-            error: Some(self.told(&app.name, ready)),
-            ..app
+    /// Makes a failure of what was tried; what was made of it all the same stays.
+    fn mark(&self, tried: &mut Tried, ready: &Ready) {
+        let unlisted = ready.unlisted();
+        let error = match &unlisted {
+            Some(failure) => told(failure),
+            None => self.told(&tried.app.name, ready),
         };
-        match self {
-            Self::Build(failure) => {
-                Tried::failed(app, outcome::exit(failure), outcome::ends_the_run(failure))
-            }
-            Self::Place(failure) => Tried::failed(app, failure.exit, false),
+        for app in std::iter::once(&mut tried.app).chain(&mut tried.others) {
+            app.outcome = Outcome::Failed;
+            app.error = Some(error.clone());
         }
+        let (exit, ends_the_run) = match (unlisted, self) {
+            (Some(failure), _) => (failure.exit, true),
+            (None, Self::Build(failure)) => {
+                (outcome::exit(failure), outcome::ends_the_run(failure))
+            }
+            (None, Self::Place(failure)) => (failure.exit, false),
+        };
+        tried.exit = Some(exit);
+        tried.ends_the_run = ends_the_run;
     }
 }
 

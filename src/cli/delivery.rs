@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::build::{Options, Solved};
+use crate::build::{self, Options, Solved};
 use crate::buildkit::{DockerApi, Export, Target};
 use crate::image::Plan;
 use crate::oci::{Archive, Descriptor, Digest, Index, Reference, media_type};
@@ -16,10 +16,9 @@ use super::args::{self, Delivering};
 use super::discover;
 use super::failure::{Exit, Failure, causes, refuse, unreadable};
 use super::output::{self, Dest, Form, Output};
-use super::outputs;
 use super::place::{self, Place};
 use super::setup::Ready;
-use super::write;
+use super::{outcome, outputs, write};
 
 /// What is to become of the images of a run.
 #[derive(Clone)]
@@ -518,6 +517,22 @@ impl Round {
             options.no_cache = false;
         }
         options
+    }
+
+    /// What of these outputs can be made although the build ended with `failure`, which is about another one; `None` where
+    /// that is nothing, or the caller's own is not among them.
+    pub(super) fn rest(mut self, failure: &build::Failure) -> Option<Self> {
+        let is_own = |parcel: &Parcel| matches!(parcel.place, Place::Own);
+        if !failure.is_of_export || !self.parcels.iter().any(is_own) {
+            return None;
+        }
+        let all = self.parcels.len();
+        match outcome::is_of_push(failure) {
+            true => self.parcels.retain(|parcel| !parcel.pushes()),
+            // It does not say which.
+            false => self.parcels.retain(is_own),
+        }
+        (self.parcels.len() < all).then_some(self)
     }
 
     pub(super) fn exports(&self) -> Vec<Export> {

@@ -157,6 +157,15 @@ pub(super) fn exit(failure: &build::Failure) -> Exit {
     }
 }
 
+/// Whether a registry did not take an image that was built.
+pub(super) fn is_of_push(failure: &build::Failure) -> bool {
+    let message = match &failure.cause {
+        Cause::Daemon(Error::Remote(error)) => &error.message,
+        _ => return false,
+    };
+    failure.is_of_export && message.contains(PUSH)
+}
+
 /// Whether every other app would fail alike.
 pub(super) fn ends_the_run(failure: &build::Failure) -> bool {
     match &failure.cause {
@@ -312,6 +321,9 @@ fn remote_hint(failure: &build::Failure, message: &str) -> Option<&'static str> 
     }
 }
 
+// How BuildKit begins what it says of a push that failed.
+const PUSH: &str = "failed to push ";
+
 // What the environment has to allow.
 fn refused(message: &str) -> Option<&'static str> {
     if message.contains("granting entitlement network.host") {
@@ -319,7 +331,7 @@ fn refused(message: &str) -> Option<&'static str> {
             "start buildkitd with `--allow-insecure-entitlement network.host`, or leave out `--network host`",
         );
     }
-    if !message.contains("failed to push ") {
+    if !message.contains(PUSH) {
         return None;
     }
     Some(match denies(message) {
@@ -426,6 +438,7 @@ mod tests {
                 &build::Failure {
                     step: Some("[web] build 1/1: ./check".to_owned()),
                     exit_code: Some(66),
+                    is_of_export: false,
                     log: log.iter().map(|line| (*line).to_owned()).collect(),
                     cause: Cause::Daemon(error),
                 },
