@@ -97,7 +97,8 @@ impl Settings {
         let secrets = secrets::read(&building.secret, environment);
         let certificates = secrets::certificates(building.ca_certificates.as_deref(), environment);
         let tags = tags::read(flags.tags);
-        let order = Order::read(flags.delivering, flags.tags, flags.fallback.clone());
+        let names = tags.as_deref().unwrap_or(flags.tags);
+        let order = Order::read(flags.delivering, names, flags.fallback.clone());
         let wrong = [
             repository.as_ref().err(),
             choice.as_ref().err(),

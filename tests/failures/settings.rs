@@ -34,7 +34,7 @@ const STEPS: [&str; 11] = [
     "--platform=linux/riscv9,windows/amd64",
     "--build-arg=1=x",
     "--add-host=db",
-    "--add-host=db\n::error::x:1.2.3",
+    "--add-host=db\u{7}\n::error::x:1.2.3",
     "--cache-to=type=local,dest=a,mode=big,compression=lzma",
     "--ssh=a/b",
     "--ssh=git=/nonexistent/socket",
@@ -126,7 +126,9 @@ fn everything_that_is_wrong_with_build_steps_is_told_at_once() {
     hint: write default, or ID=SOCKET
     error: `--add-host db`: it has no address
     hint: write NAME:ADDRESS, as in db.internal:10.0.0.7
-    error: `--add-host db\x0a::error::x:1.2.3`: it has no usable name
+    error: `--add-host db\x07`: it has no address
+    hint: write NAME:ADDRESS, as in db.internal:10.0.0.7
+    error: `--add-host ::error::x:1.2.3`: it has no usable name
     hint: write NAME:ADDRESS, as in db.internal:10.0.0.7
     error: `--secret id=token`: the variable `TOKEN` is not set
     hint: write id=NAME,src=FILE or id=NAME,env=VARIABLE
