@@ -278,6 +278,9 @@ fn what_is_pushed_is_what_the_report_says_with_its_sbom() {
             assert_eq!(run.app(app)["image"]["pushed"], json!([pushed]));
             assert_eq!(metadata[app]["containerimage.digest"], *index);
             assert_eq!(metadata[app]["image.name"], name);
+            let provenance = &metadata[app]["buildx.build.provenance"];
+            assert!(provenance["materials"].is_array(), "{metadata}");
+            assert_eq!(metadata[app].get("buildx.build.ref"), None);
         }
     }
 }
@@ -330,6 +333,40 @@ fn metadata_has_the_form_that_buildx_gives_it() {
     let descriptor = "containerimage.descriptor";
     assert_eq!(shape(&ours[descriptor]), shape(&theirs[descriptor]));
     assert_eq!(ours[descriptor]["digest"], ours["containerimage.digest"]);
+}
+
+#[test]
+fn metadata_has_the_provenance_of_what_was_archived() {
+    // One attests it in version 1 of its format, the other in version 0.2.
+    for buildkit in [LATEST, OLD] {
+        let folder = Folder::new(&[site("page", &[])]);
+        let told = |detail: &str| -> Value {
+            let mut command = folder.build(buildkit);
+            command
+                .args(["--tag", "page", "--output", "type=oci,dest=page.tar"])
+                .args(["--metadata-file", "metadata.json"])
+                .env("BUILDX_METADATA_PROVENANCE", detail);
+            made(&mut command);
+            serde_json::from_slice(&fs::read(folder.path("out/metadata.json")).unwrap()).unwrap()
+        };
+        let keys = |value: &Value| -> BTreeSet<String> {
+            let keys = value.as_object().unwrap().keys();
+            keys.cloned().collect()
+        };
+        let min = told("")["buildx.build.provenance"].clone();
+        let expected = ["buildType", "builder", "invocation", "materials"];
+        assert_eq!(keys(&min), expected.map(str::to_owned).into(), "{buildkit}");
+        assert_eq!(min["buildType"], "https://mobyproject.org/buildkit@v1");
+        assert_eq!(min["invocation"]["environment"]["platform"], "linux/amd64");
+        let materials = min["materials"].as_array().unwrap();
+        let has_nginx = |material: &Value| material["uri"].as_str().unwrap().contains("/nginx-");
+        assert!(materials.iter().any(has_nginx), "{materials:?}");
+        let max = told("max")["buildx.build.provenance"].clone();
+        assert!(max["buildConfig"]["llbDefinition"].is_array(), "{buildkit}");
+        assert!(max["metadata"]["buildInvocationID"].is_string());
+        assert_eq!(max["materials"], min["materials"]);
+        assert!(told("disabled").get("buildx.build.provenance").is_none());
+    }
 }
 
 /// A Docker configuration of `config`, with `helper` as what prints a login.

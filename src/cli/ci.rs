@@ -184,7 +184,7 @@ impl Job<'_> {
         let made = self.build(plan, names, &files, delivery, &display).await;
         display.finish().await;
         let mut tried = match &made.solved {
-            Some(solved) => self.taken(plan, started, &files, solved)?,
+            Some(solved) => self.taken(plan, started, &files, solved, delivery)?,
             None => {
                 let _ = std::fs::remove_file(files.partial()); // it may never have been made
                 Tried::of(outcome::app(plan, Outcome::Failed, started.elapsed()))
@@ -288,6 +288,7 @@ impl Job<'_> {
         started: Instant,
         files: &Files,
         solved: &Solved,
+        delivery: &mut Delivery,
     ) -> Result<Tried, Failure> {
         let archive = match files.finish(&plan.platform) {
             Ok(archive) => archive,
@@ -300,6 +301,7 @@ impl Job<'_> {
                 return Ok(Tried::failed(app, Exit::Environment, false));
             }
         };
+        delivery.attest(&plan.name, &archive);
         let built = |plan: &Plan<'_>, solved: &Solved| {
             let image = outputs::image_for(&archive, &plan.platform).ok_or_else(|| {
                 let platform = &plan.platform;

@@ -3,10 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use serde_json::{Value, json};
-
 use crate::build::{self, Options, Solved};
 use crate::buildkit::{DockerApi, Export, Target};
 use crate::image::Plan;
@@ -14,11 +10,13 @@ use crate::oci::{Archive, Descriptor, Digest, Index, Reference, media_type};
 
 use super::args::{self, Delivering};
 use super::discover;
+use super::environment::Environment;
 use super::failure::{Exit, Failure, causes, refuse, unreadable};
+use super::metadata::{Metadata, decoded};
 use super::output::{self, Dest, Form, Output};
 use super::place::{self, Place};
 use super::setup::Ready;
-use super::{outcome, outputs, write};
+use super::{outcome, outputs};
 
 /// What is to become of the images of a run.
 #[derive(Clone)]
@@ -26,15 +24,13 @@ pub(super) struct Order {
     outputs: Vec<Output>,
     /// Attributes of exporters.
     annotations: BTreeMap<String, String>,
-    metadata_file: Option<PathBuf>,
+    metadata: Metadata,
 }
 
 /// What becomes of the images of a run.
 pub(super) struct Delivery {
     order: Order,
     engine: Option<Engine>,
-    /// What the exporters said, by app, and whether it is of what was pushed.
-    metadata: BTreeMap<String, (Value, bool)>,
 }
 
 /// The Engine that images are loaded into.
@@ -72,6 +68,7 @@ impl Order {
         flags: &Delivering,
         tags: &[String],
         fallback: Option<Output>,
+        environment: &Environment,
     ) -> Result<Self, Failure> {
         let mut wrong = Vec::new();
         let mut outputs = Vec::new();
@@ -87,7 +84,7 @@ impl Order {
         let mut order = Self {
             outputs,
             annotations: annotations.unwrap_or_default(),
-            metadata_file: flags.metadata_file.clone(),
+            metadata: Metadata::new(flags.metadata_file.clone(), environment),
         };
         let mut pushed = order.outputs.iter().filter(|output| output.pushes());
         if flags.push && !pushed.any(|output| output.names.is_empty()) {
@@ -128,7 +125,7 @@ impl Order {
                 .hint("write REGISTRY/NAME:TAG, or ACCOUNT/NAME:TAG for Docker Hub")
             }));
         }
-        if let Some(path) = &self.metadata_file {
+        if let Some(path) = self.metadata.file() {
             let told = |mut failure: Failure| {
                 failure.exit = Exit::Input;
                 for problem in &mut failure.problems {
@@ -156,7 +153,7 @@ impl Order {
             let paths = plans.iter().filter_map(|plan| output.path(&plan.name));
             paths.map(PathBuf::from)
         });
-        let all = archives.chain(self.metadata_file.clone());
+        let all = archives.chain(self.metadata.file().cloned());
         // A place that is not there is no source either.
         all.filter_map(|path| path.canonicalize().ok()).collect()
     }
@@ -167,7 +164,6 @@ impl Delivery {
         Self {
             order: order.clone(),
             engine: None,
-            metadata: BTreeMap::new(),
         }
     }
 
@@ -394,15 +390,21 @@ impl Delivery {
         app: &str,
         solved: &Solved,
     ) -> Result<Vec<Delivered>, Failure> {
-        self.note(app, solved, round.parcels.iter().any(Parcel::pushes));
+        let is_pushed = round.parcels.iter().any(Parcel::pushes);
+        self.order.metadata.note(app, solved, is_pushed);
         let mut delivered = Vec::new();
         for parcel in round.parcels {
-            delivered.extend(self.deliver(parcel, solved).await?);
+            delivered.extend(self.deliver(parcel, app, solved).await?);
         }
         Ok(delivered)
     }
 
-    async fn deliver(&self, parcel: Parcel, solved: &Solved) -> Result<Vec<Delivered>, Failure> {
+    async fn deliver(
+        &mut self,
+        parcel: Parcel,
+        app: &str,
+        solved: &Solved,
+    ) -> Result<Vec<Delivered>, Failure> {
         let pushes = parcel.pushes();
         let is_layout = parcel.export.kind == "oci";
         let names = parcel.names;
@@ -410,7 +412,7 @@ impl Delivery {
             Place::Own => return Ok(Vec::new()),
             Place::Daemon => digest(&solved.response),
             Place::Engine(partial) => {
-                let digest = archived(partial.path(), is_layout)?;
+                let digest = self.archived(partial.path(), app, is_layout)?;
                 if let Some(engine) = &self.engine {
                     let loaded = engine.api.load(partial.path()).await;
                     loaded.map_err(|error| discover::unreachable(&error))?;
@@ -426,7 +428,7 @@ impl Delivery {
                 path,
                 is_ordinary,
             } => {
-                let digest = archived(partial.path(), is_layout)?;
+                let digest = self.archived(partial.path(), app, is_layout)?;
                 place::keep(partial, &path, is_ordinary)?;
                 digest
             }
@@ -450,6 +452,29 @@ impl Delivery {
         Ok(told.collect())
     }
 
+    /// The digest of the image in an archive of `app`; Docker's has none.
+    fn archived(
+        &mut self,
+        path: &Path,
+        app: &str,
+        is_layout: bool,
+    ) -> Result<Option<Digest>, Failure> {
+        if !is_layout {
+            return Ok(None);
+        }
+        let archive = Archive::read(path).map_err(|error| Failure::environment(causes(&error)))?;
+        self.attest(app, &archive);
+        // Several images are known by their index.
+        let root = archive.roots.first().filter(|_| archive.images.len() > 1);
+        match root {
+            Some(root) => Ok(Some(root.digest)),
+            None => {
+                let image = outputs::image(&archive).map_err(Failure::environment)?;
+                Ok(Some(image.descriptor.digest))
+            }
+        }
+    }
+
     /// Whether stdout has an image, and place for nothing else.
     pub(super) fn has_stdout(&self) -> bool {
         self.order
@@ -458,48 +483,14 @@ impl Delivery {
             .any(|output| output.dest == Some(Dest::Stdout))
     }
 
-    /// Notes what the exporters said, in the words of `docker buildx build --metadata-file`: of what was pushed, else of the
-    /// first outputs.
-    fn note(&mut self, app: &str, solved: &Solved, is_pushed: bool) {
-        let known = self.metadata.get(app);
-        if known.is_some_and(|(_, was_pushed)| *was_pushed || !is_pushed) {
-            return;
-        }
-        let said = solved.received.values().map(|received| &received.metadata);
-        let mut metadata = BTreeMap::new();
-        for (key, value) in said.chain([&solved.response]).flatten() {
-            let value = match key.as_str() {
-                "containerimage.descriptor" => decoded(value).unwrap_or_default(),
-                "containerimage.config.digest" | "containerimage.digest" | "image.name" => {
-                    json!(value)
-                }
-                _ => continue,
-            };
-            metadata.insert(key.clone(), value);
-        }
-        let noted = (json!(metadata), is_pushed);
-        self.metadata.insert(app.to_owned(), noted);
+    /// Notes what an archive of `app` tells of its image.
+    pub(super) fn attest(&mut self, app: &str, archive: &Archive) {
+        self.order.metadata.attest(app, archive);
     }
 
-    /// Writes the file that `--metadata-file` names: an object for one app, objects by name for several.
+    /// Writes the file that `--metadata-file` names.
     pub(super) fn write_metadata(&self, is_one: bool) -> Result<(), Failure> {
-        let Some(path) = self
-            .order
-            .metadata_file
-            .as_ref()
-            .filter(|_| !self.metadata.is_empty())
-        else {
-            return Ok(());
-        };
-        let apps = self.metadata.iter().map(|(app, (said, _))| (app, said));
-        let apps: BTreeMap<&String, &Value> = apps.collect();
-        let value = match (is_one, apps.values().next()) {
-            (true, Some(only)) => (*only).clone(),
-            _ => json!(apps),
-        };
-        let mut text = format!("{value:#}");
-        text.push('\n');
-        write(path, text.as_bytes())
+        self.order.metadata.write(is_one)
     }
 }
 
@@ -595,23 +586,6 @@ async fn engine(ready: &Ready) -> Result<Engine, Failure> {
     })
 }
 
-/// The digest of the image in an archive; Docker's has none.
-fn archived(path: &Path, is_layout: bool) -> Result<Option<Digest>, Failure> {
-    if !is_layout {
-        return Ok(None);
-    }
-    let archive = Archive::read(path).map_err(|error| Failure::environment(causes(&error)))?;
-    // Several images are known by their index.
-    let root = archive.roots.first().filter(|_| archive.images.len() > 1);
-    match root {
-        Some(root) => Ok(Some(root.digest)),
-        None => {
-            let image = outputs::image(&archive).map_err(Failure::environment)?;
-            Ok(Some(image.descriptor.digest))
-        }
-    }
-}
-
 /// The digest of the image that `root` describes in the layout at `path`.
 fn listed(path: &Path, root: &Descriptor) -> Result<Option<Digest>, Failure> {
     if root.media_type != media_type::INDEX {
@@ -632,11 +606,6 @@ fn listed(path: &Path, root: &Descriptor) -> Result<Option<Digest>, Failure> {
     Ok(first
         .filter(|_| images.next().is_none())
         .or(Some(root.digest)))
-}
-
-fn decoded(text: &str) -> Option<Value> {
-    let bytes = BASE64_STANDARD.decode(text).ok()?;
-    serde_json::from_slice(&bytes).ok()
 }
 
 fn descriptor(response: &BTreeMap<String, String>) -> Option<Descriptor> {

@@ -19,6 +19,7 @@ mod index;
 mod inputs;
 mod interrupt;
 mod login;
+mod metadata;
 mod outcome;
 mod output;
 mod outputs;

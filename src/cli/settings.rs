@@ -98,7 +98,7 @@ impl Settings {
         let certificates = secrets::certificates(building.ca_certificates.as_deref(), environment);
         let tags = tags::read(flags.tags);
         let names = tags.as_deref().unwrap_or(flags.tags);
-        let order = Order::read(flags.delivering, names, flags.fallback.clone());
+        let order = Order::read(flags.delivering, names, flags.fallback.clone(), environment);
         let wrong = [
             repository.as_ref().err(),
             choice.as_ref().err(),
