@@ -31,6 +31,7 @@ pub(super) struct Order {
 pub(super) struct Delivery {
     order: Order,
     engine: Option<Engine>,
+    metadata: Metadata,
 }
 
 /// The Engine that images are loaded into.
@@ -164,6 +165,7 @@ impl Delivery {
         Self {
             order: order.clone(),
             engine: None,
+            metadata: order.metadata.clone(),
         }
     }
 
@@ -391,7 +393,7 @@ impl Delivery {
         solved: &Solved,
     ) -> Result<Vec<Delivered>, Failure> {
         let is_pushed = round.parcels.iter().any(Parcel::pushes);
-        self.order.metadata.note(app, solved, is_pushed);
+        self.metadata.note(app, solved, is_pushed);
         let mut delivered = Vec::new();
         for parcel in round.parcels {
             delivered.extend(self.deliver(parcel, app, solved).await?);
@@ -485,12 +487,12 @@ impl Delivery {
 
     /// Notes what an archive of `app` tells of its image.
     pub(super) fn attest(&mut self, app: &str, archive: &Archive) {
-        self.order.metadata.attest(app, archive);
+        self.metadata.attest(app, archive);
     }
 
     /// Writes the file that `--metadata-file` names.
     pub(super) fn write_metadata(&self, is_one: bool) -> Result<(), Failure> {
-        self.order.metadata.write(is_one)
+        self.metadata.write(is_one)
     }
 }
 

@@ -86,29 +86,33 @@ fn in_directory(connection: &Connection, directory: &Path) -> Result<TlsFiles, F
         )
         .hint("the directory has all of them: leave the others out"));
     }
-    let one_of = |names: [&str; 2]| -> Result<PathBuf, Failure> {
+    let one_of = |names: [&str; 2]| {
         let mut paths = names.iter().map(|name| directory.join(name));
-        paths.find(|path| path.exists()).ok_or_else(|| {
-            let [one, other] = names;
-            Failure::input(format!(
-                "`--tls-dir`: `{}` has neither {one} nor {other}",
-                directory.display()
-            ))
-            .hint("it holds ca.pem, cert.pem and key.pem, or ca.crt, tls.crt and tls.key; `--tls-ca` alone serves where no client certificate is demanded")
-        })
+        let [one, other] = names;
+        let found = paths.find(|path| path.exists());
+        found.ok_or_else(|| format!("neither {one} nor {other}"))
     };
-    let [ca, certificate, key] = [
+    let found = [
         ["ca.pem", "ca.crt"],
         ["cert.pem", "tls.crt"],
         ["key.pem", "tls.key"],
     ]
     .map(one_of);
-    let missing = [&ca, &certificate, &key].map(|file| file.as_ref().err().cloned());
-    refuse(missing.into_iter().flatten())?;
-    Ok(TlsFiles {
-        ca: ca?,
-        client: Some((certificate?, key?)),
-    })
+    match found {
+        [Ok(ca), Ok(certificate), Ok(key)] => Ok(TlsFiles {
+            ca,
+            client: Some((certificate, key)),
+        }),
+        found => {
+            let missing: Vec<String> = found.into_iter().filter_map(Result::err).collect();
+            Err(Failure::input(format!(
+                "`--tls-dir`: `{}` has {}",
+                directory.display(),
+                missing.join(", ")
+            ))
+            .hint("it holds ca.pem, cert.pem and key.pem, or ca.crt, tls.crt and tls.key; `--tls-ca` alone serves where no client certificate is demanded"))
+        }
+    }
 }
 
 fn unusable(error: &TlsError) -> Failure {

@@ -167,6 +167,21 @@ fn everything_that_is_wrong_with_images_is_told_at_once() {
 }
 
 #[test]
+fn a_key_is_not_read_and_the_way_to_an_agent_is_told() {
+    let user = Peelbox::new().spec(SPEC).file("my key", "-----BEGIN");
+    assert_snapshot!(told(&user, &["--ssh", "git=my key"]), @r#"
+    error: `--ssh git`: `my key` is a file, and keys are not read from files
+    hint: an agent holds keys: eval "$(ssh-agent)" starts one, `ssh-add 'my key'` gives it this one, and `--ssh git` takes what it holds
+    exit: 2
+    "#);
+    assert_snapshot!(told(&user, &["--ssh", "git=."]), @r#"
+    error: `--ssh git`: `.` is no socket of an agent
+    hint: an agent holds the keys: eval "$(ssh-agent)" starts one, and ssh-add adds a key
+    exit: 2
+    "#);
+}
+
+#[test]
 fn build_tells_the_same() {
     let user = Peelbox::new().spec(SPEC);
     let flags = [&DAEMON[..], &STEPS, &IMAGES].concat();

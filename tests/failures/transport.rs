@@ -236,19 +236,23 @@ fn tls_flags_that_do_not_go_together_are_refused() {
     exit: 2
     "#);
     assert_snapshot!(dial(&["--tls-dir", "."]), @r#"
-    error: `--tls-dir`: `.` has neither ca.pem nor ca.crt
+    error: `--tls-dir`: `.` has neither ca.pem nor ca.crt, neither cert.pem nor tls.crt, neither key.pem nor tls.key
     hint: it holds ca.pem, cert.pem and key.pem, or ca.crt, tls.crt and tls.key; `--tls-ca` alone serves where no client certificate is demanded
     exit: 2
     "#);
     assert_snapshot!(dial(&["--tls-ca", "a", "--buildkit", "unix:///a.sock"]), @r#"
     error: `--tls-ca` is for tcp://, and not for `unix:///a.sock`
     hint: leave it out, or name the daemon with `--buildkit tcp://HOST:PORT`
+    error: cannot read `a`: No such file or directory (os error 2)
+    hint: may this user read it?
     exit: 2
     "#);
     let unnamed = user.unset("BUILDKIT_HOST");
     assert_snapshot!(unnamed.run(&["dial-stdio", "--tls-ca", "a"]), @r#"
     error: `--tls-ca` is there, and no daemon is named
     hint: name it with `--buildkit tcp://HOST:PORT` or BUILDKIT_HOST
+    error: cannot read `a`: No such file or directory (os error 2)
+    hint: may this user read it?
     exit: 2
     "#);
 }
