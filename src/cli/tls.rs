@@ -1,6 +1,6 @@
 //! The TLS flags.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::buildkit::{Endpoint, Tls, TlsError, TlsFiles};
 

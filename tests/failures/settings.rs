@@ -126,7 +126,7 @@ fn everything_that_is_wrong_with_build_steps_is_told_at_once() {
     hint: write default, or ID=SOCKET
     error: `--add-host db`: it has no address
     hint: write NAME:ADDRESS, as in db.internal:10.0.0.7
-    error: `--add-host db\x07`: it has no address
+    error: `--add-host db\u{7}`: it has no address
     hint: write NAME:ADDRESS, as in db.internal:10.0.0.7
     error: `--add-host ::error::x:1.2.3`: it has no usable name
     hint: write NAME:ADDRESS, as in db.internal:10.0.0.7
