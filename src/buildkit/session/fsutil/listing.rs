@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use buildkit_proto::fsutil::types::Stat;
 
+use super::attributes::{Attributes, Unreadable, attributes};
 use super::filter::Filter;
 use super::path::compare;
 use super::patterns::Matched;
@@ -44,6 +45,7 @@ pub struct Entry {
     size: i64,
     modified: i64,
     kind: Kind,
+    attributes: Attributes,
 }
 
 /// What an [`Entry`] is.
@@ -81,17 +83,25 @@ pub enum ListingError {
         /// The path given.
         path: PathBuf,
     },
-    /// A name that the protocol cannot carry.
-    #[error("the name `{path}` is not UTF-8, which BuildKit cannot take")]
+    /// A name that is no text.
+    #[error("the name `{path}` is not UTF-8, and cannot be sent")]
     Name {
         /// The name, with a mark for what is not UTF-8.
         path: String,
     },
-    /// A link target that the protocol cannot carry.
-    #[error("the link `{path}` points to a name that is not UTF-8, which BuildKit cannot take")]
+    /// A link target that is no text.
+    #[error("the link `{path}` points to a name that is not UTF-8, and cannot be sent")]
     Target {
         /// The link.
         path: String,
+    },
+    /// An extended attribute whose name is no text.
+    #[error("the name of `{path}`'s extended attribute `{name}` is not UTF-8, and cannot be sent")]
+    Attribute {
+        /// The file.
+        path: String,
+        /// The attribute's name, with a mark for what is not UTF-8.
+        name: String,
     },
 }
 
@@ -102,7 +112,7 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// A directory cannot be read, or a name or link target is not UTF-8.
+    /// A directory cannot be read, or a name, link target or name of an attribute is not UTF-8.
     pub fn read(root: &Path, filter: &Filter) -> Result<Self, ListingError> {
         let read = |source| ListingError::Read {
             path: root.to_path_buf(),
@@ -201,6 +211,9 @@ impl Entry {
         }
         if let Some(first) = first {
             first.clone_into(&mut stat.linkname);
+        }
+        if let Some(attributes) = &self.attributes {
+            stat.xattrs = (**attributes).clone().into_iter().collect();
         }
         stat
     }
@@ -333,7 +346,25 @@ impl<'a> Reader<'a> {
             size,
             modified: seconds.saturating_add(metadata.mtime_nsec()),
             kind,
+            attributes: self.attributes(path, name)?,
         }))
+    }
+
+    fn attributes(&self, path: &Path, name: &str) -> Result<Attributes, ListingError> {
+        // Git keeps none either.
+        if self.filter.is_for_sources() {
+            return Ok(None);
+        }
+        attributes(path).map_err(|error| match error {
+            Unreadable::System(error) => ListingError::Read {
+                path: path.to_path_buf(),
+                source: error.into(),
+            },
+            Unreadable::Name(attribute) => ListingError::Attribute {
+                path: name.to_owned(),
+                name: attribute,
+            },
+        })
     }
 
     fn link(&mut self, metadata: &fs::Metadata) -> Option<u32> {

@@ -185,6 +185,25 @@ fn sources_have_the_modes_that_git_keeps() {
 }
 
 #[test]
+fn sources_have_no_extended_attributes() {
+    let root = directory(&[("file", "")]);
+    let (path, flags) = (root.path().join("file"), rustix::fs::XattrFlags::empty());
+    for (name, value) in [("user.note", &b"1\xff"[..]), ("user.other", b"")] {
+        rustix::fs::lsetxattr(&path, name, value, flags).unwrap();
+    }
+    let attributes = |filter: &Filter| {
+        let listing = Listing::read(root.path(), filter).unwrap();
+        listing.get("file").unwrap().stat(None).xattrs
+    };
+    assert_eq!(
+        attributes(&Filter::for_context(root.path()).unwrap()).len(),
+        0
+    );
+    let all = attributes(&Filter::everything());
+    assert_eq!((all.len(), &*all["user.note"]), (2, &b"1\xff"[..]));
+}
+
+#[test]
 fn modes_are_those_of_go() {
     let root = directory(&[("dir/", ""), ("file", ""), ("setuid", "")]);
     let mode = |path: &str, mode| {
@@ -389,7 +408,7 @@ fn sockets_are_left_out_and_names_that_are_not_text_refused() {
     let error = Listing::read(root.path(), &Filter::everything()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the name `caf\u{fffd}` is not UTF-8, which BuildKit cannot take"
+        "the name `caf\u{fffd}` is not UTF-8, and cannot be sent"
     );
 }
 
