@@ -224,7 +224,7 @@ fn without_privileges<T: Send + 'static>(work: impl AsyncFnOnce() -> T + Send + 
 }
 
 fn forbid(path: &Path) {
-    fs::set_permissions(path, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
