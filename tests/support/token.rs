@@ -155,17 +155,23 @@ fn identity(folder: &Path) -> (EcdsaKeyPair, String) {
     (key.unwrap(), certificate)
 }
 
-impl Service {
-    fn answer(&self, mut stream: &TcpStream) {
+/// What is asked of the service.
+struct Question {
+    method: String,
+    target: String,
+    basic: Option<String>,
+    asker: String,
+    form: String,
+}
+
+impl Question {
+    fn read(stream: &TcpStream) -> Self {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
-        let mut words = line.split_whitespace();
-        let (method, target) = (
-            words.next().unwrap_or_default(),
-            words.next().unwrap_or_default(),
-        );
-        let (method, target) = (method.to_owned(), target.to_owned());
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let method = words.next().unwrap_or_default();
+        let target = words.next().unwrap_or_default();
         let (mut basic, mut length, mut asker) = (None, 0, String::new());
         loop {
             let mut header = String::new();
@@ -182,7 +188,25 @@ impl Service {
         }
         let mut form = vec![0; length];
         reader.read_exact(&mut form).unwrap();
-        let form = String::from_utf8(form).unwrap();
+        Self {
+            method,
+            target,
+            basic,
+            asker,
+            form: String::from_utf8(form).unwrap(),
+        }
+    }
+}
+
+impl Service {
+    fn answer(&self, mut stream: &TcpStream) {
+        let Question {
+            method,
+            target,
+            basic,
+            asker,
+            form,
+        } = Question::read(stream);
         let query = match method.as_str() {
             "POST" => form,
             _ => target
