@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use buildkit_proto::pb;
-use peelbox::buildkit::fsutil::{Filter, Listing};
+use peelbox::buildkit::fsutil::{Filter, Walk};
 use peelbox::buildkit::{Access, Client, Target};
 use prost::Message as _;
 
@@ -37,14 +37,11 @@ async fn build(
     output: Option<PathBuf>,
     definition: pb::Definition,
 ) {
-    let listing = tokio::task::spawn_blocking(move || {
-        Listing::read(directory.as_ref(), &Filter::everything()).unwrap()
-    });
+    let walk = Walk::start(directory.as_ref(), Filter::everything()).unwrap();
     let access = Access::default();
     let client = Client::connect(endpoint.parse().unwrap(), &access);
     let client = client.await.unwrap();
     let target = output.map(|file| ("oci", Target::File(file)));
-    let listing = listing.await.unwrap();
-    let built = transfer::build(&client, LOCAL, listing, definition, target).await;
+    let built = transfer::build(&client, LOCAL, walk, definition, target).await;
     built.unwrap();
 }

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use case::{Bench, Scale};
 use table::Table;
 
-const USAGE: &str = "usage: bench [--quick] [--only unchanged|files|large|export|start|ci]... [--pairs N] [--peelbox FILE] [--write DIR]
+const USAGE: &str = "usage: bench [--quick] [--only unchanged|files|large|export|memory|start|ci]... [--pairs N] [--peelbox FILE] [--write DIR]
 
 Needs PEELBOX_TESTBED_BUILDKIT_LATEST and PEELBOX_TESTBED_BUILDCTL; scripts/bench provides them.
 ";
@@ -86,9 +86,12 @@ fn bench(arguments: &[String]) {
     for case in case::CASES {
         if options.wants(case.name) {
             let row = table.add(bench.run(case));
-            let _ = writeln!(std::io::stderr(), "{row}"); // for who waits
+            measure::tell(&row);
             bench.prune();
         }
+    }
+    if options.wants("memory") {
+        table.memory(&bench.memory());
     }
     if let Some(peelbox) = &options.peelbox {
         if options.wants("start") {

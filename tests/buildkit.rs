@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 
-use peelbox::buildkit::fsutil::{Filter, Listing, Sent};
+use peelbox::buildkit::fsutil::{Filter, Sent, Walk};
 use peelbox::buildkit::llb::{
     Copy, Exec, FileOp, Http, Image, Local, Mkdir, Mkfile, Mount, Network, Owner, Rm, Sharing,
     State, diff, merge,
@@ -207,10 +207,10 @@ fn tree(root: &std::path::Path, directories: usize, files: usize) {
 
 /// Solves a copy of everything in `root` and says what was sent for it.
 async fn copied(client: &Client, root: &std::path::Path, hint: &str, solves: usize) -> Sent {
-    let listing = Listing::read(root, &Filter::for_context(root).unwrap()).unwrap();
+    let walk = Walk::start(root, Filter::for_context(root).unwrap()).unwrap();
     let services = Services {
         name: "test".to_owned(),
-        locals: [("context".to_owned(), Arc::new(listing))].into(),
+        locals: [("context".to_owned(), walk)].into(),
         ..Services::default()
     };
     let session = Session::start(client, services).await.unwrap();
@@ -296,11 +296,11 @@ async fn watched(
 /// The base image of the daemon under test, with what is needed to get it.
 async fn base(client: &Client, folder: &std::path::Path) -> (Session, State) {
     std::fs::write(folder.join("file"), "content").unwrap();
-    let listing = Listing::read(folder, &Filter::everything()).unwrap();
+    let walk = Walk::start(folder, Filter::everything()).unwrap();
     let keychain = DockerConfig::load(support::variable("DOCKER_CONFIG").as_ref()).unwrap();
     let services = Services {
         name: "test".to_owned(),
-        locals: [("context".to_owned(), Arc::new(listing))].into(),
+        locals: [("context".to_owned(), walk)].into(),
         auth: Auth::new(Arc::new(keychain)),
         ..Services::default()
     };

@@ -94,6 +94,9 @@ struct Failed {
 
 impl Failed {
     fn new(plan: &Plan<'_>, failure: &crate::build::Failure, ready: &Ready) -> Self {
+        if let Some(failure) = ready.unlisted() {
+            return Self::unreached(plan, failure);
+        }
         Self {
             problem: problem(plan, failure, ready),
             exit: outcome::exit(failure),

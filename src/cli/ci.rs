@@ -323,6 +323,13 @@ impl Fault {
     }
 
     fn tried(&self, app: report::App, ready: &Ready) -> Tried {
+        if let Some(failure) = ready.unlisted() {
+            let app = report::App {
+                error: Some(told(&failure)),
+                ..app
+            };
+            return Tried::failed(app, failure.exit, true);
+        }
         let app = report::App {
             error: Some(self.told(&app.name, ready)),
             ..app

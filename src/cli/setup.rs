@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::build::{self, PackageError, Packages, Run};
-use crate::buildkit::fsutil::{Filter, Listing};
+use crate::buildkit::fsutil::{Filter, ListingError, Walk};
 use crate::buildkit::llb::{Network, Proxy};
 use crate::buildkit::{
     Agents, Auth, Capabilities, DockerConfig, Error, Secrets, Services, Session, Stores,
@@ -30,6 +30,8 @@ pub(super) struct Ready {
     pub(super) found: Found,
     pub(super) session: Session,
     services: Services,
+    /// The sources, which may still be read.
+    context: Walk,
     pub(super) capabilities: Capabilities,
     pub(super) options: build::Options,
     pub(super) base: build::Base,
@@ -204,10 +206,10 @@ pub(super) async fn prepare(
     let hidden = secrets.values().map(Vec::as_slice);
     let mask = Mask::new(hidden.chain(caches.secrets.iter().map(String::as_bytes)));
     let certificates = trusted(certificates, &mut secrets);
-    let context = Arc::new(listing(sources, output, &caches)?);
+    let context = walk(sources, output, &caches)?;
     let services = Services {
         name: name(repository),
-        locals: BTreeMap::from([(CONTEXT.to_owned(), context)]),
+        locals: BTreeMap::from([(CONTEXT.to_owned(), context.clone())]),
         auth: auth(environment)?,
         secrets: Secrets::new(secrets),
         agents: Agents::new(agents.clone()),
@@ -239,6 +241,7 @@ pub(super) async fn prepare(
         found,
         session,
         services,
+        context,
         capabilities,
         options,
         base,
@@ -407,6 +410,11 @@ impl Ready {
         self.session = session;
         self.capabilities = capabilities;
         Ok(())
+    }
+
+    /// Why no app can be built, where the sources turn out to be of a kind that cannot be sent.
+    pub(super) fn unlisted(&self) -> Option<Failure> {
+        self.context.failure().map(|error| unlisted(&error))
     }
 
     /// What all apps of the run share.
@@ -697,11 +705,7 @@ pub(super) fn docker_config(environment: &Environment) -> Result<Option<DockerCo
 }
 
 // What earlier runs left is no source.
-fn listing(
-    sources: &Sources,
-    output: &[PathBuf],
-    caches: &cache::Parsed,
-) -> Result<Listing, Failure> {
+fn walk(sources: &Sources, output: &[PathBuf], caches: &cache::Parsed) -> Result<Walk, Failure> {
     let repository = &*sources.path;
     let filter = Filter::for_context(repository);
     let filter = filter.map_err(|error| Failure::input(causes(&error)))?;
@@ -713,10 +717,11 @@ fn listing(
     for path in own.filter(|path| path.starts_with(repository) && *path != repository) {
         filter = filter.without(path);
     }
-    Listing::read(repository, &filter).map_err(|error| {
-        Failure::input(causes(&error))
-            .hint("a line in .dockerignore leaves a file or directory out")
-    })
+    Walk::start(repository, filter).map_err(|error| unlisted(&error))
+}
+
+fn unlisted(error: &ListingError) -> Failure {
+    Failure::input(causes(error)).hint("a line in .dockerignore leaves a file or directory out")
 }
 
 fn lost(error: &Error) -> Failure {

@@ -3,27 +3,26 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::Arc;
 
 use buildkit_proto::pb;
-use peelbox::buildkit::fsutil::Listing;
+use peelbox::buildkit::fsutil::Walk;
 use peelbox::buildkit::{
     BuiltImage, Client, Error, Export, Job, Outcome, Services, Session, Target,
 };
 use peelbox::oci::Platform;
 
-/// Solves `definition` with `listing` as the local directory `name`, and exports the result where there is a target
+/// Solves `definition` with `directory` as the local directory `name`, and exports the result where there is a target
 /// for it: the exporter's kind goes with it.
 pub(crate) async fn build(
     client: &Client,
     name: &str,
-    listing: Listing,
+    directory: impl Into<Walk>,
     definition: pb::Definition,
     target: Option<(&str, Target)>,
 ) -> Result<(), String> {
     let services = Services {
         name: "test".to_owned(),
-        locals: BTreeMap::from([(name.to_owned(), Arc::new(listing))]),
+        locals: BTreeMap::from([(name.to_owned(), directory.into())]),
         ..Services::default()
     };
     let session = Session::start(client, services).await.unwrap();

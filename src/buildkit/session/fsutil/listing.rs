@@ -6,8 +6,6 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use buildkit_proto::fsutil::types::Stat;
-
 use super::attributes::{Attributes, Unreadable, attributes};
 use super::filter::Filter;
 use super::path::compare;
@@ -114,38 +112,21 @@ impl Listing {
     ///
     /// A directory cannot be read, or a name, link target or name of an attribute is not UTF-8.
     pub fn read(root: &Path, filter: &Filter) -> Result<Self, ListingError> {
-        let read = |source| ListingError::Read {
-            path: root.to_path_buf(),
-            source,
-        };
-        let root = fs::canonicalize(root).map_err(read)?;
-        if !root.is_dir() {
-            return Err(ListingError::NotDirectory { path: root });
-        }
-        let mut reader = Reader::new(&root, filter);
-        let kept = filter.kept(&root);
-        let mut kept = kept.iter().map(|path| root.join(path)).peekable();
-        for entry in filter.walk(&root) {
-            match entry {
-                Ok(entry) if entry.depth() == 0 => {}
-                Ok(entry) => {
-                    let path = entry.path();
-                    while let Some(before) = kept.next_if(|kept| &**kept < path) {
-                        reader.take(&before)?;
-                    }
-                    let _ = kept.next_if(|kept| kept == path); // that is this one
-                    reader.take(path)?;
-                }
-                Err(error) => failed(error, &root)?,
-            }
-        }
-        kept.try_for_each(|path| reader.take(&path))?;
-        let (entries, skipped) = (reader.entries, reader.skipped);
-        Ok(Self {
+        let root = directory(root)?;
+        let mut entries = Vec::new();
+        let skipped = walk(&root, filter, |more| {
+            entries.append(more);
+            true
+        })?;
+        Ok(Self::new(root, entries, skipped))
+    }
+
+    pub(super) fn new(root: PathBuf, entries: Vec<Entry>, skipped: Vec<String>) -> Self {
+        Self {
             root,
             entries,
             skipped,
-        })
+        }
     }
 
     /// The directory that was read, without symbolic links.
@@ -195,28 +176,84 @@ impl Entry {
         u64::try_from(self.size).unwrap_or(0)
     }
 
-    /// The message of the protocol; `first` is the path under which a file of several names was already sent.
-    pub(super) fn stat(&self, first: Option<&str>) -> Stat {
-        let mut stat = Stat {
-            path: self.path.clone(),
-            mode: self.mode,
-            size: self.size,
-            mod_time: self.modified,
-            ..Stat::default()
-        };
-        match &self.kind {
-            Kind::Symlink(target) => stat.linkname.clone_from(target),
-            Kind::Device(major, minor) => (stat.devmajor, stat.devminor) = (*major, *minor),
-            Kind::Directory | Kind::Fifo | Kind::File { .. } => {}
-        }
-        if let Some(first) = first {
-            first.clone_into(&mut stat.linkname);
-        }
-        if let Some(attributes) = &self.attributes {
-            stat.xattrs = (**attributes).clone().into_iter().collect();
-        }
-        stat
+    /// The mode, in Go's bits.
+    pub(super) fn mode(&self) -> u32 {
+        self.mode
     }
+
+    /// The size as the protocol has it.
+    pub(super) fn stated_size(&self) -> i64 {
+        self.size
+    }
+
+    /// The time of the last change, in nanoseconds since 1970.
+    pub(super) fn modified(&self) -> i64 {
+        self.modified
+    }
+
+    /// The extended attributes, by name.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let all = self.attributes.iter().flat_map(|all| all.iter());
+        all.map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn device(path: &str, major: i64, minor: i64) -> Self {
+        Self {
+            path: path.to_owned(),
+            mode: mode::DEVICE,
+            size: 0,
+            modified: 0,
+            kind: Kind::Device(major, minor),
+            attributes: None,
+        }
+    }
+}
+
+/// The directory at `path`, without symbolic links.
+pub(super) fn directory(path: &Path) -> Result<PathBuf, ListingError> {
+    let root = fs::canonicalize(path).map_err(|source| ListingError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    match root.is_dir() {
+        true => Ok(root),
+        false => Err(ListingError::NotDirectory { path: root }),
+    }
+}
+
+/// How many entries are given on at once.
+const SOME: usize = 256;
+
+/// Gives what is in `root` to `sink`, in order, until it answers that it wants no more. The rest is the paths of sockets.
+pub(super) fn walk(
+    root: &Path,
+    filter: &Filter,
+    mut sink: impl FnMut(&mut Vec<Entry>) -> bool,
+) -> Result<Vec<String>, ListingError> {
+    let mut reader = Reader::new(root, filter);
+    let kept = filter.kept(root);
+    let mut kept = kept.iter().map(|path| root.join(path)).peekable();
+    for entry in filter.walk(root) {
+        match entry {
+            Ok(entry) if entry.depth() == 0 => {}
+            Ok(entry) => {
+                let path = entry.path();
+                while let Some(before) = kept.next_if(|kept| &**kept < path) {
+                    reader.take(&before)?;
+                }
+                let _ = kept.next_if(|kept| kept == path); // that is this one
+                reader.take(path)?;
+            }
+            Err(error) => failed(error, root)?,
+        }
+        if reader.entries.len() >= SOME && !sink(&mut reader.entries) {
+            return Ok(reader.skipped);
+        }
+    }
+    kept.try_for_each(|path| reader.take(&path))?;
+    sink(&mut reader.entries);
+    Ok(reader.skipped)
 }
 
 struct Reader<'a> {

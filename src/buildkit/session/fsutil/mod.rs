@@ -1,7 +1,8 @@
 //! fsutil, BuildKit's file transfer.
 //!
 //! The sender lists the files, the receiver asks for the content of some, both finish. A [`Listing`] is read from
-//! disk once per run; every transfer sends the part of it that its [`Selection`] asks for.
+//! disk once per run, by a [`Walk`]; every transfer sends the part of it that its [`Selection`] asks for, and the first
+//! one while it is still read.
 //!
 //! Decided here, where Go's client does otherwise or the protocol leaves it open:
 //!
@@ -33,6 +34,7 @@ mod selection;
 mod send;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub use filter::{Filter, FilterError};
 pub use glob::GlobError;
@@ -43,3 +45,4 @@ pub use receive::{ReceiveError, Received, receive};
 pub use request::{Request, RequestError};
 pub use selection::Selection;
 pub use send::{SendError, Sent, send};
+pub use walk::Walk;
