@@ -12,6 +12,8 @@ mod measure;
 mod ours;
 mod start;
 mod table;
+#[path = "../tests/support/transfer.rs"]
+mod transfer;
 
 use std::io::Write as _;
 use std::path::PathBuf;

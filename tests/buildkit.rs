@@ -229,22 +229,10 @@ async fn copied(client: &Client, root: &std::path::Path, hint: &str, solves: usi
             )
             .state();
         let definition = state.marshal().unwrap();
-        let done = client
-            .build::<(), Error>(
-                &session,
-                Job::default(),
-                pending(),
-                |_| {},
-                async |gateway| {
-                    gateway.solve(definition.proto().clone()).await?;
-                    Err(Error::Interrupted)
-                },
-            )
-            .await;
-        assert!(
-            matches!(done, Err(BuildError::Drive(Error::Interrupted))),
-            "{done:?}"
-        );
+        let solved = support::asked(client, &session, async |gateway| {
+            gateway.solve(definition.proto().clone()).await
+        });
+        solved.await.unwrap();
     }
     let sent = session.take_sent();
     session.close().await;
@@ -324,24 +312,11 @@ async fn base(client: &Client, folder: &std::path::Path) -> (Session, State) {
     };
     let reference: Reference = name.parse().unwrap();
     let platform = Platform::linux("amd64");
-    let mut digest = None;
-    let build = client.build::<(), Error>(
-        &session,
-        Job::default(),
-        pending(),
-        |_| {},
-        async |gateway| {
-            digest = Some(
-                gateway
-                    .resolve_image(&reference, &platform, "base")
-                    .await?
-                    .digest,
-            );
-            Err(Error::Interrupted)
-        },
-    );
-    let _ = build.await; // it was given up on purpose
-    let pinned = reference.pinned(digest.expect("the base image resolves"));
+    let resolved = support::asked(client, &session, async |gateway| {
+        gateway.resolve_image(&reference, &platform, "base").await
+    });
+    let resolved = resolved.await.expect("the base image resolves");
+    let pinned = reference.pinned(resolved.digest);
     (
         session,
         State::from(Image::new(&pinned).platform(&platform)).platform(&platform),
@@ -451,23 +426,11 @@ async fn a_directory_of_any_size_can_be_listed() {
     let exec = Exec::shell(script).mount(Mount::scratch("/out"));
     let ran = base.run(exec);
     let definition = ran.mount("/out").unwrap().marshal().unwrap();
-    let mut listed = Vec::new();
-    let build = client.build::<(), Error>(
-        &session,
-        Job::default(),
-        pending(),
-        |_| {},
-        async |gateway| {
-            let reference = gateway.solve(definition.proto().clone()).await?;
-            listed = gateway.read_dir(&reference, "/").await?;
-            Err(Error::Interrupted)
-        },
-    );
-    let ended = build.await.unwrap_err();
-    assert!(
-        matches!(ended, BuildError::Drive(Error::Interrupted)),
-        "{ended}"
-    );
+    let listed = support::asked(&client, &session, async |gateway| {
+        let reference = gateway.solve(definition.proto().clone()).await?;
+        gateway.read_dir(&reference, "/").await
+    });
+    let listed = listed.await.unwrap();
     let names: BTreeSet<&str> = listed.iter().map(|entry| entry.path.as_str()).collect();
     assert_eq!((listed.len(), names.len()), (90_002, 90_002));
     assert!(names.contains("[dir]") && names.contains("other"));

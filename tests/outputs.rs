@@ -528,9 +528,26 @@ fn a_registry_that_wants_tokens_gets_them() {
             .env("DOCKER_CONFIG", &directory);
         let (stdout, _) = made(&mut command);
         assert!(stdout.starts_with(&format!("{name}@sha256:")), "{stdout}");
+        // The daemon has pushed with a token, and never had the password.
+        let askers = std::mem::take(&mut *registry.askers.lock().unwrap());
+        let only = [concat!("peelbox/", env!("CARGO_PKG_VERSION")).to_owned()];
+        assert_eq!(askers, only.into(), "{buildkit}");
         let image = pulled(&name, &folder, &directory.join("config.json"));
         assert!(image.statements.contains_key(SPDX));
+        registry.askers.lock().unwrap().clear();
     }
+    let mut command = folder.build(LATEST);
+    command
+        .args(["--push", "--tag", &name(&registry.address, "other")])
+        .env("BUILDKIT_NO_CLIENT_TOKEN", "1")
+        .env("DOCKER_CONFIG", &directory);
+    made(&mut command);
+    let askers = registry.askers.lock().unwrap().clone();
+    assert!(!askers.is_empty(), "{askers:?}");
+    assert!(
+        !askers.iter().any(|asker| asker.starts_with("peelbox/")),
+        "{askers:?}"
+    );
     let given = registry.given.lock().unwrap().join(" ");
     assert!(given.contains(":pull,push"), "{given}");
     let wrong =

@@ -32,5 +32,11 @@ pub(super) fn read(environment: &Environment) -> Result<Option<DockerConfig>, Fa
 /// What answers for registries.
 pub(super) fn auth(environment: &Environment) -> Result<Auth, Failure> {
     let config = read(environment)?;
-    Ok(config.map_or_else(Auth::default, |config| Auth::new(Arc::new(config))))
+    let auth = config.map_or_else(Auth::default, |config| Auth::new(Arc::new(config)));
+    // BuildKit's own variable, read as Go reads it: https://pkg.go.dev/strconv#ParseBool
+    let is_set = |text| matches!(text, "1" | "t" | "T" | "true" | "True" | "TRUE");
+    Ok(match environment.get("BUILDKIT_NO_CLIENT_TOKEN") {
+        Some(text) if is_set(text) => auth.with_tokens_of_the_daemon(),
+        _ => auth,
+    })
 }

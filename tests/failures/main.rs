@@ -6,6 +6,7 @@ mod build;
 mod builder;
 mod daemon;
 mod flags;
+mod frozen;
 mod index;
 mod output;
 mod packages;

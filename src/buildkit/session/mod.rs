@@ -10,6 +10,7 @@ pub mod fsutil;
 mod pipe;
 mod secrets;
 mod ssh;
+mod token;
 mod tunnel;
 mod wire;
 

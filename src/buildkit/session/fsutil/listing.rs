@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use super::attributes::{Attributes, Unreadable, attributes};
 use super::filter::Filter;
 use super::path::compare;
 use super::patterns::Matched;
@@ -42,6 +43,7 @@ pub struct Entry {
     size: i64,
     modified: i64,
     kind: Kind,
+    attributes: Attributes,
 }
 
 /// What an [`Entry`] is.
@@ -79,17 +81,25 @@ pub enum ListingError {
         /// The path given.
         path: PathBuf,
     },
-    /// A name that the protocol cannot carry.
-    #[error("the name `{path}` is not UTF-8, which BuildKit cannot take")]
+    /// A name that is no text.
+    #[error("the name `{path}` is not UTF-8, and cannot be sent")]
     Name {
         /// The name, with a mark for what is not UTF-8.
         path: String,
     },
-    /// A link target that the protocol cannot carry.
-    #[error("the link `{path}` points to a name that is not UTF-8, which BuildKit cannot take")]
+    /// A link target that is no text.
+    #[error("the link `{path}` points to a name that is not UTF-8, and cannot be sent")]
     Target {
         /// The link.
         path: String,
+    },
+    /// An extended attribute whose name is no text.
+    #[error("the name of `{path}`'s extended attribute `{name}` is not UTF-8, and cannot be sent")]
+    Attribute {
+        /// The file.
+        path: String,
+        /// The attribute's name, with a mark for what is not UTF-8.
+        name: String,
     },
 }
 
@@ -100,7 +110,7 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// A directory cannot be read, or a name or link target is not UTF-8.
+    /// A directory cannot be read, or a name, link target or name of an attribute is not UTF-8.
     pub fn read(root: &Path, filter: &Filter) -> Result<Self, ListingError> {
         let root = directory(root)?;
         let mut entries = Vec::new();
@@ -181,6 +191,12 @@ impl Entry {
         self.modified
     }
 
+    /// The extended attributes, by name.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let all = self.attributes.iter().flat_map(|all| all.iter());
+        all.map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
     #[cfg(test)]
     pub(super) fn device(path: &str, major: i64, minor: i64) -> Self {
         Self {
@@ -189,6 +205,7 @@ impl Entry {
             size: 0,
             modified: 0,
             kind: Kind::Device(major, minor),
+            attributes: None,
         }
     }
 }
@@ -366,7 +383,25 @@ impl<'a> Reader<'a> {
             size,
             modified: seconds.saturating_add(metadata.mtime_nsec()),
             kind,
+            attributes: self.attributes(path, name)?,
         }))
+    }
+
+    fn attributes(&self, path: &Path, name: &str) -> Result<Attributes, ListingError> {
+        // Git keeps none either.
+        if self.filter.is_for_sources() {
+            return Ok(None);
+        }
+        attributes(path).map_err(|error| match error {
+            Unreadable::System(error) => ListingError::Read {
+                path: path.to_path_buf(),
+                source: error.into(),
+            },
+            Unreadable::Name(attribute) => ListingError::Attribute {
+                path: name.to_owned(),
+                name: attribute,
+            },
+        })
     }
 
     fn link(&mut self, metadata: &fs::Metadata) -> Option<u32> {

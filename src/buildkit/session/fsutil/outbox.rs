@@ -213,7 +213,7 @@ impl Batch {
     pub(super) fn stats(&mut self, stats: &mut Stats) -> Result<(), Closed> {
         let bytes = std::mem::take(&mut stats.0);
         if bytes.len() > BUFFER {
-            // A path or link target that long is none that a file system has.
+            // A path or link target that long is none that a file system has, but attributes may be.
             self.flush()?;
             return self.out.pieces.send(bytes.into()).map_err(|_| Closed);
         }
@@ -326,6 +326,10 @@ const STAT_MODIFIED: u8 = 6 << 3;
 const STAT_LINK: u8 = 7 << 3 | 2;
 const STAT_MAJOR: u8 = 8 << 3;
 const STAT_MINOR: u8 = 9 << 3;
+const STAT_ATTRIBUTE: u8 = 10 << 3 | 2;
+// What an attribute has, which is an entry of a map.
+const NAME: u8 = 1 << 3 | 2;
+const VALUE: u8 = 2 << 3 | 2;
 
 /// STAT packets as they are sent: there are very many, so nothing is made for one of them.
 #[derive(Default)]
@@ -346,15 +350,20 @@ impl Stats {
         };
         // A negative number is written as the positive one of the same bits.
         let fields = [
-            Field::Text(STAT_PATH, entry.path()),
+            Field::Bytes(STAT_PATH, entry.path().as_bytes()),
             Field::Number(STAT_MODE, u64::from(entry.mode())),
             Field::Number(STAT_SIZE, entry.stated_size().cast_unsigned()),
             Field::Number(STAT_MODIFIED, entry.modified().cast_unsigned()),
-            Field::Text(STAT_LINK, first.unwrap_or(target)),
+            Field::Bytes(STAT_LINK, first.unwrap_or(target).as_bytes()),
             Field::Number(STAT_MAJOR, major.cast_unsigned()),
             Field::Number(STAT_MINOR, minor.cast_unsigned()),
         ];
-        let length: usize = fields.iter().map(Field::length).sum();
+        let attributes: Vec<Vec<u8>> = entry.attributes().map(attribute).collect();
+        let attributes = attributes
+            .iter()
+            .map(|attribute| Field::Bytes(STAT_ATTRIBUTE, attribute));
+        let fields = fields.into_iter().chain(attributes);
+        let length: usize = fields.clone().map(Field::length).sum();
         let bytes = &mut self.0;
         // The type of a STAT packet is zero, and a field that is zero is left out.
         let packet = 1 + encoded_len_varint(length as u64) + length;
@@ -367,31 +376,40 @@ impl Stats {
     }
 }
 
+/// An extended attribute as an entry of the map that a stat has of them.
+fn attribute((name, value): (&str, &[u8])) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Field::Bytes(NAME, name.as_bytes()).write(&mut bytes);
+    Field::Bytes(VALUE, value).write(&mut bytes);
+    bytes
+}
+
+#[derive(Clone, Copy)]
 enum Field<'a> {
     Number(u8, u64),
-    Text(u8, &'a str),
+    Bytes(u8, &'a [u8]),
 }
 
 impl Field<'_> {
-    fn length(&self) -> usize {
+    fn length(self) -> usize {
         match self {
-            Self::Number(_, 0) | Self::Text(_, "") => 0,
-            Self::Number(_, value) => 1 + encoded_len_varint(*value),
-            Self::Text(_, text) => 1 + encoded_len_varint(text.len() as u64) + text.len(),
+            Self::Number(_, 0) | Self::Bytes(_, []) => 0,
+            Self::Number(_, value) => 1 + encoded_len_varint(value),
+            Self::Bytes(_, content) => 1 + encoded_len_varint(content.len() as u64) + content.len(),
         }
     }
 
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(self, bytes: &mut Vec<u8>) {
         match self {
-            Self::Number(_, 0) | Self::Text(_, "") => {}
+            Self::Number(_, 0) | Self::Bytes(_, []) => {}
             Self::Number(key, value) => {
-                bytes.push(*key);
-                encode_varint(*value, bytes);
+                bytes.push(key);
+                encode_varint(value, bytes);
             }
-            Self::Text(key, text) => {
-                bytes.push(*key);
-                encode_varint(text.len() as u64, bytes);
-                bytes.extend_from_slice(text.as_bytes());
+            Self::Bytes(key, content) => {
+                bytes.push(key);
+                encode_varint(content.len() as u64, bytes);
+                bytes.extend_from_slice(content);
             }
         }
     }
@@ -460,6 +478,8 @@ mod tests {
         let file = fs::File::create(at("old")).unwrap();
         let before = SystemTime::UNIX_EPOCH - Duration::from_millis(1500);
         file.set_modified(before).unwrap();
+        let none = rustix::fs::XattrFlags::empty();
+        rustix::fs::fsetxattr(&file, "user.note", b"\xff\0", none).unwrap();
         let listing = Listing::read(root.path(), &Filter::everything()).unwrap();
         assert_eq!(listing.entries().len(), 4);
         assert_eq!(listing.get("old").unwrap().modified(), -1_500_000_000);
@@ -475,6 +495,8 @@ mod tests {
                 assert_eq!(stat.size, entry.stated_size());
                 assert_eq!(stat.mod_time, entry.modified());
                 assert_eq!(stat.linkname, first.unwrap_or(target));
+                let note = stat.xattrs.get("user.note").map(Vec::as_slice);
+                assert_eq!(note, (entry.path() == "old").then_some(&b"\xff\0"[..]));
                 // It is what the generated code makes of it.
                 let again = Packet {
                     stat: Some(stat),

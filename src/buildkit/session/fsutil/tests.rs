@@ -189,6 +189,29 @@ fn sources_have_the_modes_that_git_keeps() {
     assert_eq!((mode("tool"), mode("text")), (0o755, 0o644));
 }
 
+#[test]
+fn sources_have_no_extended_attributes() {
+    let root = directory(&[("file", "")]);
+    let (path, flags) = (root.path().join("file"), rustix::fs::XattrFlags::empty());
+    for (name, value) in [("user.note", &b"1\xff"[..]), ("user.other", b"")] {
+        rustix::fs::lsetxattr(&path, name, value, flags).unwrap();
+    }
+    let attributes = |filter: &Filter| {
+        let listing = Listing::read(root.path(), filter).unwrap();
+        let entry = listing.get("file").unwrap();
+        let all = entry.attributes();
+        all.map(|(name, value)| (name.to_owned(), value.to_vec()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(attributes(&Filter::for_context(root.path()).unwrap()), []);
+    let all = attributes(&Filter::everything());
+    let [(first, value), (other, none)] = &all[..] else {
+        panic!("{all:?}")
+    };
+    assert_eq!((&**first, &**value), ("user.note", &b"1\xff"[..]));
+    assert_eq!((&**other, &**none), ("user.other", &b""[..]));
+}
+
 #[tokio::test]
 async fn modes_are_those_of_go() {
     let root = directory(&[("dir/", ""), ("file", ""), ("setuid", "")]);
@@ -391,7 +414,7 @@ fn sockets_are_left_out_and_names_that_are_not_text_refused() {
     let error = Listing::read(root.path(), &Filter::everything()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the name `caf\u{fffd}` is not UTF-8, which BuildKit cannot take"
+        "the name `caf\u{fffd}` is not UTF-8, and cannot be sent"
     );
 }
 

@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(told.r#type(), PacketType::PacketErr);
         assert_eq!(
             String::from_utf8(told.data).unwrap(),
-            "the files cannot be listed: the name `caf\u{fffd}` is not UTF-8, which BuildKit cannot take"
+            "the files cannot be listed: the name `caf\u{fffd}` is not UTF-8, and cannot be sent"
         );
     }
 }
