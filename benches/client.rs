@@ -37,7 +37,11 @@ async fn build(
     output: Option<PathBuf>,
     definition: pb::Definition,
 ) {
-    let walk = Walk::start(directory.as_ref(), Filter::everything()).unwrap();
+    let walk = {
+        // What the program sends of sources.
+        let filter = Filter::for_context(directory.as_ref()).unwrap();
+        Walk::start(directory.as_ref(), filter).unwrap()
+    };
     let access = Access::default();
     let client = Client::connect(endpoint.parse().unwrap(), &access);
     let client = client.await.unwrap();

@@ -27,6 +27,8 @@ Needs PEELBOX_TESTBED_BUILDKIT_LATEST and PEELBOX_TESTBED_BUILDCTL; scripts/benc
 ";
 
 fn main() {
+    // The mode of what is written decides whether the daemon takes it for unchanged.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o022));
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("measure") => measure::wait_for(&arguments.split_off(1)),
