@@ -104,8 +104,8 @@ impl Table {
             String::new(),
             String::new(),
             format!(
-                "{ratio:.2} × (≤ 1.25{}): {after:.1} to {before:.1} MiB",
-                missed(ratio > 1.25)
+                "{ratio:.2} × (≤ 1.5{}): {after:.1} to {before:.1} MiB",
+                missed(ratio > 1.5)
             ),
             memory.load,
         );
