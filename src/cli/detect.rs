@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::detect::{Detection, Repo, Severity, detect};
@@ -11,9 +12,11 @@ use crate::wolfi::{Freshness, Index};
 
 use super::args::{Detect, Format};
 use super::environment::Environment;
-use super::failure::{Failure, Problem, causes};
+use super::failure::{Failure, Problem, causes, refuse};
+use super::index::Origin;
+use super::inputs::Pattern;
 use super::setup::Sources;
-use super::{index, inputs, print, say, setup, write};
+use super::{index, inputs, print, say, settings, setup, target, write};
 
 /// Detects and prints.
 pub(super) async fn run(
@@ -26,12 +29,13 @@ pub(super) async fn run(
         )
         .hint("`--format yaml` prints the spec, which `peelbox build --spec` reads"));
     }
-    let sources = setup::sources(&arguments.path)?;
+    let (repository, patterns, packages) = read(arguments, environment)?;
+    let sources = setup::sources(&repository);
     if let Some(warning) = &sources.warning {
         say(&format!("warning: {}\n", escape(warning)));
     }
-    let (platform, architecture) = setup::target()?;
-    let source = index::open(environment, architecture, Freshness::Day).await?;
+    let (platform, architecture) = target::target()?;
+    let source = index::open(&packages, architecture, Freshness::Day).await?;
     source.warn();
     let mut detection = look(&sources, &source.index)?;
     let format = arguments
@@ -40,7 +44,7 @@ pub(super) async fn run(
             true => Format::Text,
             false => Format::Json,
         });
-    keep(&mut detection, &arguments.app)?;
+    keep(&mut detection, &patterns)?;
     let specs: Vec<Spec> = detection.apps.iter().map(|app| app.spec.clone()).collect();
     let text = match (format, arguments.explain) {
         (Format::Json, true) => detection.explain_json(),
@@ -49,7 +53,7 @@ pub(super) async fn run(
         (Format::Yaml, false) => spec::to_yaml(&specs),
         (Format::Text | Format::Dockerfile, false) => table(&specs),
     };
-    let judged = Judged::of(&detection, &arguments.app, arguments.strict);
+    let judged = Judged::of(&detection, &patterns, arguments.strict);
     judged.tell();
     match &arguments.output {
         _ if specs.is_empty() && !arguments.explain => {}
@@ -62,7 +66,7 @@ pub(super) async fn run(
         return Err(nothing(&detection));
     }
     // What cannot be planned is told here already, not only when it is built.
-    let scope = setup::scope(&sources.path, None, environment);
+    let scope = setup::scope(&sources.path, setup::sharers(None, environment).as_deref());
     if !judged.problems.is_empty() {
         let (problems, index) = (judged.problems, &source.index);
         return Err(inputs::with_plans(
@@ -71,6 +75,23 @@ pub(super) async fn run(
     }
     inputs::plan(&specs, &source.index, &platform, &scope)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What flags and environment say; everything that is wrong is told at once.
+fn read(
+    arguments: &Detect,
+    environment: &Environment,
+) -> Result<(PathBuf, Vec<Pattern>, Origin), Failure> {
+    let repository = settings::repository(&arguments.path);
+    let patterns = inputs::patterns(&arguments.app);
+    let packages = Origin::read(environment);
+    let wrong = [
+        repository.as_ref().err(),
+        patterns.as_ref().err(),
+        packages.as_ref().err(),
+    ];
+    refuse(wrong.into_iter().flatten().cloned())?;
+    Ok((repository?, patterns?, packages?))
 }
 
 fn look(sources: &Sources, index: &Index) -> Result<Detection, Failure> {
@@ -84,7 +105,7 @@ fn look(sources: &Sources, index: &Index) -> Result<Detection, Failure> {
 pub(super) fn specs(
     sources: &Sources,
     index: &Index,
-    patterns: &[String],
+    patterns: &[Pattern],
     is_strict: bool,
 ) -> Result<(Vec<Spec>, Vec<Problem>), Failure> {
     let mut detection = look(sources, index)?;
@@ -99,7 +120,7 @@ pub(super) fn specs(
 }
 
 /// Keeps the apps, those that cannot be built among them, whose names match one of `patterns`; without patterns all.
-fn keep(detection: &mut Detection, patterns: &[String]) -> Result<(), Failure> {
+fn keep(detection: &mut Detection, patterns: &[Pattern]) -> Result<(), Failure> {
     let built = detection.apps.iter().map(|app| &app.spec);
     let refused = detection.refused.iter().map(|app| &app.spec);
     let all: Vec<&Spec> = built.chain(refused).collect();
@@ -123,7 +144,7 @@ struct Judged {
 
 impl Judged {
     /// With `patterns`, what lies elsewhere than the chosen apps stops nothing; a strict run is stopped by warnings too.
-    fn of(detection: &Detection, patterns: &[String], is_strict: bool) -> Self {
+    fn of(detection: &Detection, patterns: &[Pattern], is_strict: bool) -> Self {
         let mut judged = Self::default();
         for found in &detection.diagnostics {
             let message = place(&found.file, found.line, found.column, &found.message);

@@ -1,9 +1,9 @@
 //! The languages.
 
-mod deno;
-mod clojure;
-mod dotnet;
 mod beam;
+mod clojure;
+mod deno;
+mod dotnet;
 mod elixir;
 mod erlang;
 mod gleam;

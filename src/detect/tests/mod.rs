@@ -1,12 +1,12 @@
 //! Repositories written by the tests, and what has to come out of them.
 
 mod deno;
+mod dotnet;
 mod elixir;
 mod go;
 mod hints;
-mod names;
-mod dotnet;
 mod jvm;
+mod names;
 mod node;
 mod overrides;
 mod php;

@@ -250,7 +250,7 @@ fn listening(
         field: "start".to_owned(),
         value: start,
         rule: rule.to_owned(),
-        ..self::evidence(project, framework)
+        ..evidence(project, framework)
     };
     Output::server(complete(scan, project, server, evidence))
 }
