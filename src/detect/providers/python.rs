@@ -35,13 +35,13 @@ const PYTHON: &str = "/app/.venv/bin/python";
 /// Files that make a directory a project.
 const MANIFESTS: &[&str] = &[
     "Pipfile",
-    "manage.py",
     "pdm.lock",
     "poetry.lock",
     "pyproject.toml",
     "requirements.txt",
     "setup.py",
     "uv.lock",
+    "manage.py",
 ];
 
 /// Of those, the ones that say so without being read.

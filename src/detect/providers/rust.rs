@@ -54,6 +54,8 @@ struct Crate {
     root: String,
     /// What it needs to be built and to run.
     dependencies: BTreeSet<String>,
+    /// The main files of all its binary targets.
+    entries: BTreeSet<String>,
 }
 
 const LANGUAGE: Language = Language {
@@ -144,6 +146,7 @@ fn detect_crate(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Rc<Document>, root
         document: Rc::clone(document),
         root,
         dependencies: dependencies(scan, path, document),
+        entries: bins.iter().map(|bin| join(path, &bin.entry)).collect(),
     };
     if member.dependencies.contains("tauri") {
         let reason = "it is a desktop application: it depends on `tauri`";

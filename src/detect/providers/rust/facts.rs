@@ -68,7 +68,7 @@ pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
             && (file.path == entry
                 || is_within(&file.path, own_dir)
                 || !is_within(&file.path, &bin_dir))
-            && (file.path == entry || file.path != join(&member.dir, "src/main.rs"))
+            && (file.path == entry || !member.entries.contains(&file.path))
     });
     let has = |name: &str| member.dependencies.contains(name);
     let framework = FRAMEWORKS.iter().find(|(name, _)| has(name)).copied();
