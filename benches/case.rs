@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use peelbox::buildkit::llb::{Copy, FileOp, Local, State};
 use prost::Message as _;
 use tempfile::TempDir;
 
-use crate::measure::{Cost, cost};
+use crate::measure::{Cost, cost, mebibytes, median, tell};
 
 /// The name of what is sent, by which it is found in the daemon again.
 pub(crate) const LOCAL: &str = "peelbox-bench";
@@ -20,6 +20,8 @@ pub(crate) const LOCAL: &str = "peelbox-bench";
 pub(crate) struct Scale {
     files: usize,
     large: u64,
+    /// What `large` is held against, where the size should not matter.
+    small: u64,
     image: u64,
     pub(crate) apps: usize,
     pairs: usize,
@@ -29,6 +31,7 @@ impl Scale {
     pub(crate) const FULL: Self = Self {
         files: 100_000,
         large: 1 << 30,
+        small: 64 << 20,
         image: 300 << 20,
         apps: 20,
         pairs: 7,
@@ -36,6 +39,7 @@ impl Scale {
     pub(crate) const QUICK: Self = Self {
         files: 300,
         large: 4 << 20,
+        small: 1 << 20,
         image: 4 << 20,
         apps: 2,
         pairs: 1,
@@ -57,6 +61,13 @@ enum Kind {
     First { is_large: bool },
     /// The image is there and is written to a file.
     Export,
+}
+
+impl Kind {
+    /// Whether it is about many files.
+    fn has_files(self) -> bool {
+        matches!(self, Self::Unchanged | Self::First { is_large: false })
+    }
 }
 
 /// What the medians are held against; the first three relative to buildctl.
@@ -123,6 +134,14 @@ pub(crate) struct Measured {
     pub(crate) loads: Vec<f64>,
 }
 
+/// What the size of a file that is sent does to the memory of who sends it: sizes and peaks, in MiB.
+pub(crate) struct Memory {
+    pub(crate) small: (u64, f64),
+    pub(crate) large: (u64, f64),
+    /// The load average before.
+    pub(crate) load: f64,
+}
+
 /// The daemon, the other client, and a folder for what both send.
 pub(crate) struct Bench {
     scale: Scale,
@@ -159,19 +178,28 @@ impl Bench {
         text.split_whitespace().nth(2).unwrap_or("?").to_owned()
     }
 
+    /// The version of the daemon.
+    pub(crate) fn daemon_version(&self) -> String {
+        let mut command = Command::new(&self.buildctl);
+        command.arg(format!("--addr={}", self.endpoint));
+        let output = command.args(["debug", "info"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.split_whitespace().nth(2).unwrap_or("?").to_owned()
+    }
+
     pub(crate) fn apps(&self) -> usize {
         self.scale.apps
     }
 
     pub(crate) fn run(&self, case: &Case) -> Measured {
-        let context = self.folder.path().join("context");
-        self.fill(&context, case.kind);
+        self.fill(case.kind);
         if !matches!(case.kind, Kind::First { .. }) {
             // Twice, since a daemon that still holds what the last build used begins anew.
             for _ in 0..2 {
                 self.build(case, Client::Ours, 0);
                 self.build(case, Client::Buildctl, 0);
             }
+            tell(&format!("{}: the daemon has it", case.name));
         }
         let mut measured = Measured {
             name: case.name,
@@ -195,13 +223,72 @@ impl Bench {
                     Client::Ours => measured.ours.push(cost),
                     Client::Buildctl => measured.theirs.push(cost),
                 }
-                if matches!(case.kind, Kind::First { .. }) {
-                    self.prune();
-                }
+            }
+            self.told(&measured, pair);
+            // Not between the two, which the deletion would keep apart.
+            if matches!(case.kind, Kind::First { .. }) {
+                self.prune();
             }
         }
-        fs::remove_dir_all(context).unwrap();
+        // The next case may need the many files too.
+        if !case.kind.has_files() {
+            fs::remove_dir_all(self.context(case.kind)).unwrap();
+        }
         measured
+    }
+
+    /// Tells who waits what a pair came to.
+    fn told(&self, measured: &Measured, pair: usize) {
+        let seconds = |costs: &[Cost]| costs.last().map_or(0.0, |cost| cost.wall / 1000.0);
+        tell(&format!(
+            "{}: pair {} of {}: {:.2} to {:.2} s, load {:.1}",
+            measured.name,
+            pair + 1,
+            self.pairs,
+            seconds(&measured.ours),
+            seconds(&measured.theirs),
+            measured.loads.last().copied().unwrap_or_default()
+        ));
+    }
+
+    /// The peak memory of our client for a small file and for a large one, in MiB.
+    pub(crate) fn memory(&self) -> Memory {
+        let case = Case {
+            name: "memory",
+            kind: Kind::First { is_large: true },
+            bar: Bar {
+                wall: 0.0,
+                cpu: 0.0,
+                memory: None,
+                resident: None,
+            },
+        };
+        let context = self.context(case.kind);
+        let Scale { small, large, .. } = self.scale;
+        let load = load();
+        let [small, large] = [small, large].map(|size| {
+            fs::create_dir_all(&context).unwrap();
+            let mut random = File::open("/dev/urandom").unwrap();
+            write(&context.join("large"), &mut random, size);
+            let costs = (0..3).map(|run| {
+                let cost = self.build(&case, Client::Ours, run);
+                self.prune();
+                cost
+            });
+            let peak = median(costs.map(|cost| mebibytes(cost.memory)));
+            fs::remove_dir_all(&context).unwrap();
+            tell(&format!("memory: {peak:.1} MiB for {} MiB", size >> 20));
+            (size >> 20, peak)
+        });
+        Memory { small, large, load }
+    }
+
+    /// The directory that is sent.
+    fn context(&self, kind: Kind) -> PathBuf {
+        self.folder.path().join(match kind.has_files() {
+            true => "files",
+            false => "content",
+        })
     }
 
     fn title(&self, kind: Kind) -> String {
@@ -221,7 +308,12 @@ impl Bench {
         }
     }
 
-    fn fill(&self, context: &Path, kind: Kind) {
+    fn fill(&self, kind: Kind) {
+        let context = &self.context(kind);
+        if context.exists() {
+            return;
+        }
+        let started = Instant::now();
         let mut random = File::open("/dev/urandom").unwrap();
         match kind {
             Kind::Unchanged | Kind::First { is_large: false } => {
@@ -246,6 +338,8 @@ impl Bench {
                 write(&context.join("content"), &mut random, self.scale.image);
             }
         }
+        let took = started.elapsed().as_secs_f64();
+        tell(&format!("the files to send took {took:.1} s"));
     }
 
     fn build(&self, case: &Case, client: Client, run: usize) -> Cost {
@@ -262,7 +356,7 @@ impl Bench {
         let definition = folder.join("definition");
         fs::write(&definition, graph(case.kind, &hint)).unwrap();
         let output = folder.join("image.tar");
-        let context = folder.join("context").display().to_string();
+        let context = self.context(case.kind).display().to_string();
         let mut command = match client {
             Client::Ours => self.ours(&context),
             Client::Buildctl => self.theirs(&context),
@@ -304,12 +398,17 @@ impl Bench {
 
     /// Removes from the daemon what nothing uses any more: the contexts that were sent.
     pub(crate) fn prune(&self) {
+        let started = Instant::now();
         let pruned = Command::new(&self.buildctl)
             .arg(format!("--addr={}", self.endpoint))
             .args(["prune", &format!("--filter=description~={LOCAL}")])
             .output()
             .unwrap();
         assert!(pruned.status.success(), "cannot prune");
+        let took = started.elapsed().as_secs_f64();
+        if took > 1.0 {
+            tell(&format!("the daemon took {took:.1} s to forget it"));
+        }
     }
 }
 

@@ -1,22 +1,15 @@
 //! The client under test: what `buildctl build` does, with the library.
 
-use std::collections::BTreeMap;
-use std::future::pending;
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use buildkit_proto::pb;
-use peelbox::buildkit::fsutil::{Filter, Listing};
-use peelbox::buildkit::{
-    Access, BuiltImage, Client, Error, Export, Job, Outcome, Services, Session, Target,
-};
-use peelbox::oci::Platform;
+use peelbox::buildkit::fsutil::{Filter, Walk};
+use peelbox::buildkit::{Access, Client, Target};
 use prost::Message as _;
 
 use crate::case::LOCAL;
-
-const CONFIG: &str = r#"{"os":"linux","architecture":"amd64"}"#;
+use crate::transfer;
 
 /// `ENDPOINT DIRECTORY [OUTPUT]`, with a definition on standard input.
 pub(crate) fn run(arguments: &[String]) {
@@ -44,43 +37,15 @@ async fn build(
     output: Option<PathBuf>,
     definition: pb::Definition,
 ) {
-    let listing = tokio::task::spawn_blocking(move || {
-        Listing::read(directory.as_ref(), &Filter::everything()).unwrap()
-    });
+    let walk = {
+        // What the program sends of sources.
+        let filter = Filter::for_context(directory.as_ref()).unwrap();
+        Walk::start(directory.as_ref(), filter).unwrap()
+    };
     let access = Access::default();
     let client = Client::connect(endpoint.parse().unwrap(), &access);
     let client = client.await.unwrap();
-    let services = Services {
-        name: "bench".to_owned(),
-        locals: BTreeMap::from([(LOCAL.to_owned(), Arc::new(listing.await.unwrap()))]),
-        ..Services::default()
-    };
-    let session = Session::start(&client, services).await.unwrap();
-    let exports = output.map(|file| Export {
-        kind: "oci".to_owned(),
-        attributes: BTreeMap::new(),
-        target: Target::File(file),
-    });
-    let job = Job {
-        exports: exports.into_iter().collect(),
-        ..Job::default()
-    };
-    let build = client.build::<(), Error>(
-        &session,
-        job,
-        pending(),
-        |_| {},
-        async |gateway| {
-            let outcome = BuiltImage {
-                reference: gateway.solve(definition).await?,
-                config: CONFIG.into(),
-                attestations: Vec::new(),
-                platform: Platform::linux("amd64"),
-            };
-            let outcome = Outcome::from(outcome);
-            Ok((outcome, ()))
-        },
-    );
-    build.await.unwrap();
-    session.close().await;
+    let target = output.map(|file| ("oci", Target::File(file)));
+    let built = transfer::build(&client, LOCAL, walk, definition, target).await;
+    built.unwrap();
 }

@@ -12,6 +12,8 @@ mod measure;
 mod ours;
 mod start;
 mod table;
+#[path = "../tests/support/transfer.rs"]
+mod transfer;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -19,12 +21,14 @@ use std::path::PathBuf;
 use case::{Bench, Scale};
 use table::Table;
 
-const USAGE: &str = "usage: bench [--quick] [--only unchanged|files|large|export|start|ci]... [--pairs N] [--peelbox FILE] [--write DIR]
+const USAGE: &str = "usage: bench [--quick] [--only unchanged|files|large|export|memory|start|ci]... [--pairs N] [--peelbox FILE] [--write DIR]
 
 Needs PEELBOX_TESTBED_BUILDKIT_LATEST and PEELBOX_TESTBED_BUILDCTL; scripts/bench provides them.
 ";
 
 fn main() {
+    // The mode of what is written decides whether the daemon takes it for unchanged.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o022));
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("measure") => measure::wait_for(&arguments.split_off(1)),
@@ -84,9 +88,12 @@ fn bench(arguments: &[String]) {
     for case in case::CASES {
         if options.wants(case.name) {
             let row = table.add(bench.run(case));
-            let _ = writeln!(std::io::stderr(), "{row}"); // for who waits
+            measure::tell(&row);
             bench.prune();
         }
+    }
+    if options.wants("memory") {
+        table.memory(&bench.memory());
     }
     if let Some(peelbox) = &options.peelbox {
         if options.wants("start") {

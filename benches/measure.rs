@@ -78,3 +78,12 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
         f64::midpoint(values[middle - 1], values[middle])
     }
 }
+
+pub(crate) fn mebibytes(kibibytes: i64) -> f64 {
+    f64::from(i32::try_from(kibibytes).unwrap()) / 1024.0
+}
+
+/// A line for who waits.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "bench: {text}"); // nobody reads it
+}

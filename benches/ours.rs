@@ -12,7 +12,7 @@ use std::thread;
 use serde_json::json;
 
 use crate::case::{Bench, load};
-use crate::measure::{Cost, cost, median};
+use crate::measure::{Cost, cost, median, tell};
 
 /// The runs, and what goes through the connection in one of them.
 pub(crate) struct Runs {
@@ -61,7 +61,17 @@ pub(crate) fn measure(peelbox: &Path, bench: &Bench) -> Runs {
     run(&bench.endpoint);
     run(&bench.endpoint);
     let load = load();
-    let costs = (0..bench.pairs).map(|_| run(&bench.endpoint)).collect();
+    let costs = (0..bench.pairs).map(|number| {
+        let cost = run(&bench.endpoint);
+        let wall = cost.wall / 1000.0;
+        tell(&format!(
+            "ci: run {} of {}: {wall:.2} s",
+            number + 1,
+            bench.pairs
+        ));
+        cost
+    });
+    let costs = costs.collect();
     let socket = bench.folder.path().join("counting.sock");
     let sent = count(
         &socket,

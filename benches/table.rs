@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::case::{Bench, Measured};
-use crate::measure::{Cost, median};
+use crate::case::{Bench, Measured, Memory};
+use crate::measure::{Cost, mebibytes, median};
 use crate::ours::Runs;
 use crate::start::Start;
 
@@ -15,6 +15,8 @@ pub(crate) struct Table {
     rows: Vec<Row>,
     machine: String,
     buildctl: String,
+    daemon: String,
+    date: String,
     pairs: usize,
     json: Vec<Value>,
 }
@@ -35,6 +37,8 @@ impl Table {
             rows: Vec::new(),
             machine: machine(),
             buildctl: bench.buildctl_version(),
+            daemon: bench.daemon_version(),
+            date: jiff::Timestamp::now().strftime("%F").to_string(),
             pairs: bench.pairs,
             json: Vec::new(),
         }
@@ -90,6 +94,25 @@ impl Table {
             "load": loads.collect::<Vec<_>>(),
         }));
         self.rows.last().map(Row::text).unwrap_or_default()
+    }
+
+    pub(crate) fn memory(&mut self, memory: &Memory) {
+        let ((small, before), (large, after)) = (memory.small, memory.large);
+        let ratio = after / before;
+        self.single(
+            format!("first transfer, one file of {large} MiB instead of {small} MiB"),
+            String::new(),
+            String::new(),
+            format!(
+                "{ratio:.2} × (≤ 1.5{}): {after:.1} to {before:.1} MiB",
+                missed(ratio > 1.5)
+            ),
+            memory.load,
+        );
+        self.json.push(
+            json!({ "case": "memory", "sizes_mib": [small, large], "peaks_mib": [before, after],
+            "load": memory.load }),
+        );
     }
 
     pub(crate) fn start(&mut self, start: &Start) {
@@ -151,8 +174,8 @@ impl Table {
         let _ = write!(
             text,
             "\npeelbox relative to buildctl {}, medians of {} interleaved pairs, with the medians of both behind it \
-             and the bar in brackets (✗: missed). Measured on {}.\n",
-            self.buildctl, self.pairs, self.machine
+             and the bar in brackets (✗: missed). The load is the average of the last minute before. Measured on {} with BuildKit {} on a machine with {}.\n",
+            self.buildctl, self.pairs, self.date, self.daemon, self.machine
         );
         text
     }
@@ -160,6 +183,8 @@ impl Table {
     pub(crate) fn json(&self) -> String {
         let value = json!({
             "buildctl": self.buildctl,
+            "buildkit": self.daemon,
+            "date": self.date,
             "machine": self.machine,
             "pairs": self.pairs,
             "cases": self.json,
@@ -191,19 +216,19 @@ fn missed(is_missed: bool) -> &'static str {
     if is_missed { " ✗" } else { "" }
 }
 
-fn mebibytes(kibibytes: i64) -> f64 {
-    f64::from(i32::try_from(kibibytes).unwrap()) / 1024.0
-}
-
 fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let info = read("/proc/cpuinfo");
     let model = info.lines().find(|line| line.starts_with("model name"));
     let model = model.and_then(|line| line.split_once(": "));
+    let memory = read("/proc/meminfo");
+    let memory = memory.split_whitespace().nth(1);
+    let memory: u64 = memory.and_then(|text| text.parse().ok()).unwrap_or(0);
     format!(
-        "{cores} cores ({}), Linux {}",
+        "{cores} cores ({}), {} GiB of memory and Linux {}",
         model.map_or("unknown", |(_, model)| model),
+        (memory + (1 << 19)) >> 20,
         read("/proc/sys/kernel/osrelease").trim()
     )
 }

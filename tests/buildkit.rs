@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 
-use peelbox::buildkit::fsutil::{Filter, Listing, Sent};
+use peelbox::buildkit::fsutil::{Filter, Sent, Walk};
 use peelbox::buildkit::llb::{
     Copy, Exec, FileOp, Http, Image, Local, Mkdir, Mkfile, Mount, Network, Owner, Rm, Sharing,
     State, diff, merge,
@@ -207,10 +207,10 @@ fn tree(root: &std::path::Path, directories: usize, files: usize) {
 
 /// Solves a copy of everything in `root` and says what was sent for it.
 async fn copied(client: &Client, root: &std::path::Path, hint: &str, solves: usize) -> Sent {
-    let listing = Listing::read(root, &Filter::for_context(root).unwrap()).unwrap();
+    let walk = Walk::start(root, Filter::for_context(root).unwrap()).unwrap();
     let services = Services {
         name: "test".to_owned(),
-        locals: [("context".to_owned(), Arc::new(listing))].into(),
+        locals: [("context".to_owned(), walk)].into(),
         ..Services::default()
     };
     let session = Session::start(client, services).await.unwrap();
@@ -229,22 +229,10 @@ async fn copied(client: &Client, root: &std::path::Path, hint: &str, solves: usi
             )
             .state();
         let definition = state.marshal().unwrap();
-        let done = client
-            .build::<(), Error>(
-                &session,
-                Job::default(),
-                pending(),
-                |_| {},
-                async |gateway| {
-                    gateway.solve(definition.proto().clone()).await?;
-                    Err(Error::Interrupted)
-                },
-            )
-            .await;
-        assert!(
-            matches!(done, Err(BuildError::Drive(Error::Interrupted))),
-            "{done:?}"
-        );
+        let solved = support::asked(client, &session, async |gateway| {
+            gateway.solve(definition.proto().clone()).await
+        });
+        solved.await.unwrap();
     }
     let sent = session.take_sent();
     session.close().await;
@@ -308,11 +296,11 @@ async fn watched(
 /// The base image of the daemon under test, with what is needed to get it.
 async fn base(client: &Client, folder: &std::path::Path) -> (Session, State) {
     std::fs::write(folder.join("file"), "content").unwrap();
-    let listing = Listing::read(folder, &Filter::everything()).unwrap();
+    let walk = Walk::start(folder, Filter::everything()).unwrap();
     let keychain = DockerConfig::load(support::variable("DOCKER_CONFIG").as_ref()).unwrap();
     let services = Services {
         name: "test".to_owned(),
-        locals: [("context".to_owned(), Arc::new(listing))].into(),
+        locals: [("context".to_owned(), walk)].into(),
         auth: Auth::new(Arc::new(keychain)),
         ..Services::default()
     };
@@ -324,24 +312,11 @@ async fn base(client: &Client, folder: &std::path::Path) -> (Session, State) {
     };
     let reference: Reference = name.parse().unwrap();
     let platform = Platform::linux("amd64");
-    let mut digest = None;
-    let build = client.build::<(), Error>(
-        &session,
-        Job::default(),
-        pending(),
-        |_| {},
-        async |gateway| {
-            digest = Some(
-                gateway
-                    .resolve_image(&reference, &platform, "base")
-                    .await?
-                    .digest,
-            );
-            Err(Error::Interrupted)
-        },
-    );
-    let _ = build.await; // it was given up on purpose
-    let pinned = reference.pinned(digest.expect("the base image resolves"));
+    let resolved = support::asked(client, &session, async |gateway| {
+        gateway.resolve_image(&reference, &platform, "base").await
+    });
+    let resolved = resolved.await.expect("the base image resolves");
+    let pinned = reference.pinned(resolved.digest);
     (
         session,
         State::from(Image::new(&pinned).platform(&platform)).platform(&platform),
@@ -451,23 +426,11 @@ async fn a_directory_of_any_size_can_be_listed() {
     let exec = Exec::shell(script).mount(Mount::scratch("/out"));
     let ran = base.run(exec);
     let definition = ran.mount("/out").unwrap().marshal().unwrap();
-    let mut listed = Vec::new();
-    let build = client.build::<(), Error>(
-        &session,
-        Job::default(),
-        pending(),
-        |_| {},
-        async |gateway| {
-            let reference = gateway.solve(definition.proto().clone()).await?;
-            listed = gateway.read_dir(&reference, "/").await?;
-            Err(Error::Interrupted)
-        },
-    );
-    let ended = build.await.unwrap_err();
-    assert!(
-        matches!(ended, BuildError::Drive(Error::Interrupted)),
-        "{ended}"
-    );
+    let listed = support::asked(&client, &session, async |gateway| {
+        let reference = gateway.solve(definition.proto().clone()).await?;
+        gateway.read_dir(&reference, "/").await
+    });
+    let listed = listed.await.unwrap();
     let names: BTreeSet<&str> = listed.iter().map(|entry| entry.path.as_str()).collect();
     assert_eq!((listed.len(), names.len()), (90_002, 90_002));
     assert!(names.contains("[dir]") && names.contains("other"));

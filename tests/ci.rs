@@ -457,3 +457,60 @@ fn a_tree_of_the_build_is_laid_over_the_links_of_the_image() {
     assert!(files.contains_key("usr/bin/tool") && files.contains_key("usr/lib/x/data"));
     assert!(!files.contains_key("bin") && !files.contains_key("lib"));
 }
+
+/// How often a directory was opened since it is watched: by whomever, in one run or in many.
+struct Opened(rustix::fd::OwnedFd);
+
+impl Opened {
+    fn watch(directory: &Path) -> Self {
+        use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+        let watch = init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).unwrap();
+        // Without the second kind those of the first would be joined to one.
+        let kinds = WatchFlags::OPEN | WatchFlags::CLOSE_NOWRITE;
+        add_watch(&watch, directory, kinds).unwrap();
+        Self(watch)
+    }
+
+    fn count(self) -> usize {
+        use rustix::fs::inotify::{ReadFlags, Reader};
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
+        let mut reader = Reader::new(&self.0, &mut buffer);
+        let mut count = 0;
+        while let Ok(event) = reader.next() {
+            let is_opening = event.events().contains(ReadFlags::OPEN);
+            count += usize::from(is_opening && event.file_name().is_none());
+        }
+        count
+    }
+}
+
+#[test]
+fn the_sources_are_walked_once_for_all_apps() {
+    let folder = repository(&[
+        site("first", &[]),
+        site("second", &[]),
+        site("third", &["true"]),
+    ]);
+    let opened = Opened::watch(&folder.path().join("repository/public"));
+    let run = run(&folder, &[]).ended(0);
+    assert_eq!(run.names(), ["first", "second", "third"]);
+    assert_eq!(opened.count(), 1);
+    let opened = Opened::watch(&folder.path().join("repository/public"));
+    fs::read_dir(folder.path().join("repository/public")).unwrap();
+    fs::read_dir(folder.path().join("repository/public")).unwrap();
+    assert_eq!(opened.count(), 2, "what is counted");
+}
+
+#[test]
+fn sources_that_cannot_be_sent_are_wrong_input_and_end_the_run() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = repository(&[site("first", &[]), site("second", &[])]);
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
+    fs::write(folder.path().join("repository").join(name), "").unwrap();
+    let run = run(&folder, &[]).ended(2);
+    let told = "the name `caf\u{fffd}` is not UTF-8, which BuildKit cannot take";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+    assert!(run.stderr.contains(".dockerignore"), "{}", run.stderr);
+    assert_eq!(run.app("first")["error"]["message"], told);
+    assert_eq!(run.app("second")["outcome"], "skipped");
+}

@@ -1,4 +1,5 @@
-//! Where images go: every kind of output and of login, each against the real thing.
+//! Where images go: every kind of output and of login, against real daemons and registries. The credential helper and the token
+//! service are stand-ins.
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod support;
@@ -277,6 +278,9 @@ fn what_is_pushed_is_what_the_report_says_with_its_sbom() {
             assert_eq!(run.app(app)["image"]["pushed"], json!([pushed]));
             assert_eq!(metadata[app]["containerimage.digest"], *index);
             assert_eq!(metadata[app]["image.name"], name);
+            let provenance = &metadata[app]["buildx.build.provenance"];
+            assert!(provenance["materials"].is_array(), "{metadata}");
+            assert_eq!(metadata[app].get("buildx.build.ref"), None);
         }
     }
 }
@@ -329,6 +333,40 @@ fn metadata_has_the_form_that_buildx_gives_it() {
     let descriptor = "containerimage.descriptor";
     assert_eq!(shape(&ours[descriptor]), shape(&theirs[descriptor]));
     assert_eq!(ours[descriptor]["digest"], ours["containerimage.digest"]);
+}
+
+#[test]
+fn metadata_has_the_provenance_of_what_was_archived() {
+    // One attests it in version 1 of its format, the other in version 0.2.
+    for buildkit in [LATEST, OLD] {
+        let folder = Folder::new(&[site("page", &[])]);
+        let told = |detail: &str| -> Value {
+            let mut command = folder.build(buildkit);
+            command
+                .args(["--tag", "page", "--output", "type=oci,dest=page.tar"])
+                .args(["--metadata-file", "metadata.json"])
+                .env("BUILDX_METADATA_PROVENANCE", detail);
+            made(&mut command);
+            serde_json::from_slice(&fs::read(folder.path("out/metadata.json")).unwrap()).unwrap()
+        };
+        let keys = |value: &Value| -> BTreeSet<String> {
+            let keys = value.as_object().unwrap().keys();
+            keys.cloned().collect()
+        };
+        let min = told("")["buildx.build.provenance"].clone();
+        let expected = ["buildType", "builder", "invocation", "materials"];
+        assert_eq!(keys(&min), expected.map(str::to_owned).into(), "{buildkit}");
+        assert_eq!(min["buildType"], "https://mobyproject.org/buildkit@v1");
+        assert_eq!(min["invocation"]["environment"]["platform"], "linux/amd64");
+        let materials = min["materials"].as_array().unwrap();
+        let has_nginx = |material: &Value| material["uri"].as_str().unwrap().contains("/nginx-");
+        assert!(materials.iter().any(has_nginx), "{materials:?}");
+        let max = told("max")["buildx.build.provenance"].clone();
+        assert!(max["buildConfig"]["llbDefinition"].is_array(), "{buildkit}");
+        assert!(max["metadata"]["buildInvocationID"].is_string());
+        assert_eq!(max["materials"], min["materials"]);
+        assert!(told("disabled").get("buildx.build.provenance").is_none());
+    }
 }
 
 /// A Docker configuration of `config`, with `helper` as what prints a login.
@@ -408,6 +446,71 @@ fn a_push_without_a_login_says_what_to_do() {
     );
 }
 
+/// Runs `ci` with `arguments`, which ends with `code`, and gives what it left; every app failed with `message`, and has its
+/// archive all the same.
+fn kept(folder: &Folder, buildkit: &str, arguments: &[&str], message: &str) -> Vec<Value> {
+    let out = folder.path("left");
+    let mut command = ci(&folder.path("repository"), &folder.path("cache"), &out);
+    command
+        .env("PEELBOX_BUILDKIT", variable(buildkit))
+        .env("DOCKER_CONFIG", folder.path("none"))
+        .args(arguments);
+    let output = command.output().unwrap();
+    let run = ended(&output, std::time::Duration::ZERO, &out).ended(3);
+    let apps: Vec<Value> = ["page", "shop"].map(|app| run.app(app).clone()).into();
+    for app in &apps {
+        let name = app["name"].as_str().unwrap();
+        assert_eq!(app["outcome"], "failed");
+        let told = app["error"]["message"].as_str().unwrap();
+        assert!(told.contains(message), "{told}");
+        let image = Image::read(&out.join(format!("{name}.oci.tar")));
+        assert_eq!(image.manifest, app["image"]["manifest"].as_str().unwrap());
+        let kinds: Vec<&Value> = app["artifacts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|artifact| &artifact["kind"])
+            .collect();
+        assert_eq!(kinds, ["image", "sbom", "provenance", "log"]);
+        assert!(!out.join(format!(".{name}.oci.tar.partial")).exists());
+    }
+    apps
+}
+
+#[test]
+fn an_archive_is_kept_although_its_push_was_refused() {
+    // One makes both outputs in one build, the other one after the other.
+    for buildkit in [LATEST, OLD] {
+        let folder = Folder::new(&[site("page", &[]), site("shop", &[])]);
+        let name = name(&variable("PEELBOX_TESTBED_REGISTRY"), "{app}");
+        let place = folder.path("{app}.tar").display().to_string();
+        let output = format!("type=oci,dest={place}");
+        let arguments = ["--push", "--tag", &name, "--output", &output];
+        for app in kept(&folder, buildkit, &arguments, "failed to push ") {
+            assert_eq!(app["image"].get("pushed"), None);
+            assert_eq!(
+                app["image"]["tags"],
+                json!([name.replace("{app}", app["name"].as_str().unwrap())])
+            );
+            let hint = app["error"]["hint"].as_str().unwrap();
+            assert!(hint.starts_with("log in to the registry"), "{hint}");
+        }
+        // It was to be made together with the archive, where that is possible.
+        assert_eq!(folder.path("page.tar").exists(), buildkit == LATEST);
+    }
+}
+
+#[test]
+fn an_archive_is_kept_although_something_is_in_the_way_of_another_output() {
+    let folder = Folder::new(&[site("page", &[]), site("shop", &[])]);
+    for app in ["page", "shop"] {
+        fs::create_dir_all(folder.path(app)).unwrap();
+        fs::write(folder.path(app).join("app"), "mine").unwrap();
+    }
+    let output = format!("type=local,dest={}", folder.path("{app}").display());
+    kept(&folder, LATEST, &["--output", &output], "is in the way");
+}
+
 #[test]
 fn a_registry_that_wants_tokens_gets_them() {
     let folder = Folder::new(&[site("page", &[])]);
@@ -425,9 +528,26 @@ fn a_registry_that_wants_tokens_gets_them() {
             .env("DOCKER_CONFIG", &directory);
         let (stdout, _) = made(&mut command);
         assert!(stdout.starts_with(&format!("{name}@sha256:")), "{stdout}");
+        // The daemon has pushed with a token, and never had the password.
+        let askers = std::mem::take(&mut *registry.askers.lock().unwrap());
+        let only = [concat!("peelbox/", env!("CARGO_PKG_VERSION")).to_owned()];
+        assert_eq!(askers, only.into(), "{buildkit}");
         let image = pulled(&name, &folder, &directory.join("config.json"));
         assert!(image.statements.contains_key(SPDX));
+        registry.askers.lock().unwrap().clear();
     }
+    let mut command = folder.build(LATEST);
+    command
+        .args(["--push", "--tag", &name(&registry.address, "other")])
+        .env("BUILDKIT_NO_CLIENT_TOKEN", "1")
+        .env("DOCKER_CONFIG", &directory);
+    made(&mut command);
+    let askers = registry.askers.lock().unwrap().clone();
+    assert!(!askers.is_empty(), "{askers:?}");
+    assert!(
+        !askers.iter().any(|asker| asker.starts_with("peelbox/")),
+        "{askers:?}"
+    );
     let given = registry.given.lock().unwrap().join(" ");
     assert!(given.contains(":pull,push"), "{given}");
     let wrong =
@@ -453,6 +573,39 @@ fn a_tarball_on_stdout_is_what_the_engine_loads() {
     let docker = variable("PEELBOX_TESTBED_DOCKER");
     made(Command::new(&docker).args(["load", "--input"]).arg(&file));
     made(Command::new(&docker).args(["image", "rm", &name]));
+}
+
+#[test]
+fn an_image_goes_into_the_engine_unless_something_else_is_asked_for() {
+    let docker = variable("PEELBOX_TESTBED_DOCKER");
+    for buildkit in [ENGINE, LATEST] {
+        let folder = Folder::new(&[site("page", &[])]);
+        let name = format!("outputs.test/{}:1", uuid::Uuid::new_v4().simple());
+        made(folder.build(buildkit).args(["--tag", &name]));
+        let version = ["run", "--rm", "--entrypoint", "nginx", &name, "-v"];
+        made(Command::new(&docker).args(version));
+        made(Command::new(&docker).args(["image", "rm", &name]));
+    }
+}
+
+#[test]
+fn an_output_has_the_names_that_buildx_has_for_it() {
+    let folder = Folder::new(&[site("page", &[])]);
+    let address = variable("PEELBOX_TESTBED_REGISTRY");
+    let (image, registry) = (name(&address, "page"), name(&address, "page"));
+    let mut command = folder.build(LATEST);
+    command.args(["--tag", "a.test/page", "-o", "type=local,dest=files"]);
+    command.args(["-o", "type=docker,dest=a.tar", "-o", "type=tar,dest=b.tar"]);
+    command.args(["-o", &format!("type=image,push=true,name={image}")]);
+    command.args(["-o", &format!("type=registry,name={registry}")]);
+    made(&mut command);
+    let out = folder.path("out");
+    assert!(out.join("files/app/index.html").is_file());
+    let archives = ["a.tar", "b.tar"].map(|file| entries(&out.join(file)));
+    assert!(archives[0].contains("manifest.json"));
+    assert_eq!(archives[0], archives[1]);
+    let pushed = [image, registry].map(|name| pulled(&name, &folder, &testbed_login()).manifest);
+    assert_eq!(pushed[0], pushed[1]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::buildkit::fsutil::Sent;
@@ -117,13 +118,11 @@ pub struct Solved {
     pub evidence: EvidenceCount,
     /// The number of steps of the build, and of those that were cached.
     pub steps: StepCount,
-    /// The SPDX document.
-    pub sbom: Vec<u8>,
     /// What is less complete than it could be.
     pub warnings: Vec<String>,
     /// What was sent of the repository for this app.
     pub sent: Sent,
-    /// The same for the other platforms: their packages, libraries, SBOM and warnings.
+    /// The same for the other platforms: their packages, libraries and warnings.
     pub others: Vec<Self>,
 }
 
@@ -158,6 +157,8 @@ enum Fault {
 struct Journal {
     names: Mutex<BTreeMap<Digest, String>>,
     steps: Mutex<BTreeSet<Digest>>,
+    /// Whether the rest is up to the exporters.
+    is_built: AtomicBool,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -166,6 +167,7 @@ impl Default for Journal {
         Self {
             names: Mutex::default(),
             steps: Mutex::default(),
+            is_built: AtomicBool::new(false),
             seen: Arc::new(Mutex::new(Seen {
                 tail: Tail::new(TAIL),
                 ended: BTreeMap::new(),
@@ -237,7 +239,8 @@ impl Journal {
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        Failure::new(cause, &lock(&self.names), |vertex| {
+        let is_built = self.is_built.load(Ordering::Relaxed);
+        Failure::new(cause, &lock(&self.names), is_built, |vertex| {
             lock(&self.seen).tail.lines(&vertex.to_string())
         })
     }
@@ -388,6 +391,7 @@ impl Run<'_> {
             outcome.others.push(image);
             solved.others.push(more);
         }
+        journal.is_built.store(true, Ordering::Relaxed);
         Ok((outcome, solved))
     }
 
@@ -497,7 +501,6 @@ impl Run<'_> {
                 .collect(),
             libraries: built.inventory.ecosystems(),
             evidence: built.inventory.evidence(),
-            sbom: document.json,
             warnings: warnings.chain(built.inventory.warnings).collect(),
             ..Solved::default()
         };

@@ -20,6 +20,8 @@ pub struct Failure {
     pub exit_code: Option<u32>,
     /// The last lines that it wrote.
     pub log: Vec<String>,
+    /// Whether everything was built, and an exporter failed.
+    pub is_of_export: bool,
     /// What went wrong.
     pub cause: Cause,
 }
@@ -153,10 +155,11 @@ impl AsError for Cause {
 }
 
 impl Failure {
-    /// Puts a name to the step that failed.
+    /// Puts a name to the step that failed; `is_built` says whether the image was handed to the exporters.
     pub(super) fn new(
         cause: Cause,
         steps: &BTreeMap<Digest, String>,
+        is_built: bool,
         tail: impl FnOnce(Digest) -> Vec<String>,
     ) -> Self {
         let remote = cause.as_error().and_then(Error::remote);
@@ -164,6 +167,7 @@ impl Failure {
         let exit_code = remote.and_then(|error| error.exit_code);
         let step = vertex.and_then(|vertex| steps.get(&vertex).cloned());
         Self {
+            is_of_export: is_built && remote.is_some() && step.is_none(),
             step,
             exit_code,
             log: vertex.map(tail).unwrap_or_default(),

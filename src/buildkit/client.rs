@@ -10,7 +10,7 @@ use semver::Version;
 use tonic::transport::Channel;
 
 use super::complaint::Complaint;
-use super::connect::{self, Access, ConnectError};
+use super::connect::{self, Access, ConnectError, Silence};
 use super::endpoint::Endpoint;
 use super::error::Error;
 use super::session::Session;
@@ -150,7 +150,7 @@ impl Client {
     /// When nothing answers there, or what answers does not speak HTTP/2.
     pub async fn connect(endpoint: Endpoint, access: &Access) -> Result<Self, ConnectError> {
         let dialed = connect::open(&endpoint, access).await?;
-        match connect::channel(dialed.stream).await {
+        match connect::channel(dialed.stream, Silence::MAX).await {
             Ok(channel) => Ok(Self {
                 channel,
                 patience: PATIENCE,
@@ -381,6 +381,24 @@ mod tests {
             Some("the daemon has not answered Return for 0 s".to_owned())
         );
         drop(accepted);
+    }
+
+    #[tokio::test]
+    async fn a_connection_from_which_nothing_comes_is_given_up() {
+        let (ours, _theirs) = tokio::io::duplex(1 << 20);
+        let silence = Silence {
+            allowed: Duration::from_millis(10),
+            answer: Duration::from_millis(10),
+        };
+        let channel = connect::channel(Box::new(ours), silence).await.unwrap();
+        let mut control = ControlClient::new(channel);
+        let asked = control.list_workers(ListWorkersRequest::default());
+        let asked = tokio::time::timeout(Duration::from_secs(10), asked).await;
+        let error = Error::from(asked.unwrap().unwrap_err());
+        assert_eq!(
+            error.to_string(),
+            "the connection to the daemon failed: nothing comes from it any more, not even an answer to a PING"
+        );
     }
 
     fn daemon(version: Option<Version>) -> Daemon {

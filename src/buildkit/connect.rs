@@ -134,6 +134,27 @@ const MAX_HEADER_LIST: u32 = 16 << 20;
 const CONNECTION_WINDOW: u32 = 1 << 30;
 const STREAM_WINDOW: u32 = 1 << 20;
 
+/// When a connection counts as dead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Silence {
+    /// How long nothing may arrive before the daemon is asked for a sign of life, by a PING of HTTP/2.
+    pub(super) allowed: Duration,
+    /// How long it has for that.
+    pub(super) answer: Duration,
+}
+
+impl Silence {
+    /// A daemon looks after each of its sessions: every 5 s it calls us, and gives one call at least 15 s. So as long as it
+    /// lives, no PING is ever sent to it, which is well, because its gRPC ends connections on which more than two arrive
+    /// within five minutes with nothing of its own between them:
+    /// <https://github.com/grpc/grpc-go/blob/master/Documentation/keepalive.md>. BuildKit's own client sends none, and
+    /// waits for ever. A daemon that cannot even answer within this time has ended the session by its own rules.
+    pub(super) const MAX: Self = Self {
+        allowed: Duration::from_secs(30),
+        answer: Duration::from_secs(30),
+    };
+}
+
 /// Opens a byte stream to the daemon at `endpoint`.
 ///
 /// # Errors
@@ -257,12 +278,17 @@ async fn raw_of(endpoint: &Endpoint) -> Option<Stream> {
 }
 
 /// Connects a gRPC channel over `stream`, which serves one connection only.
-pub(super) async fn channel(stream: Stream) -> Result<Channel, tonic::transport::Error> {
+pub(super) async fn channel(
+    stream: Stream,
+    silence: Silence,
+) -> Result<Channel, tonic::transport::Error> {
     let mut stream = Some(TokioIo::new(stream));
     tonic::transport::Endpoint::from_static("http://buildkit")
         .http2_max_header_list_size(MAX_HEADER_LIST)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .initial_stream_window_size(STREAM_WINDOW)
+        .http2_keep_alive_interval(silence.allowed)
+        .keep_alive_timeout(silence.answer)
         .connect_with_connector(tower::service_fn(move |_| {
             let stream = stream
                 .take()

@@ -115,10 +115,23 @@ impl From<tonic::Status> for Error {
     fn from(status: tonic::Status) -> Self {
         // Statuses made by tonic itself for a broken connection carry a source; those of the daemon never do.
         if status.source().is_some() && status.details().is_empty() {
-            return Self::Transport(causes(status.message(), &status));
+            return Self::Transport(match is_silence(&status) {
+                true => SILENCE.to_owned(),
+                false => causes(status.message(), &status),
+            });
         }
         Self::Remote(Box::new(RemoteError::from_status(&status)))
     }
+}
+
+/// What a connection is ended with from which nothing comes any more.
+const SILENCE: &str = "nothing comes from it any more, not even an answer to a PING";
+
+/// Whether the connection was given up because nothing came from it.
+fn is_silence(status: &tonic::Status) -> bool {
+    let causes = std::iter::successors(status.source(), |&error| error.source());
+    let mut of_hyper = causes.filter_map(|cause| cause.downcast_ref::<hyper::Error>());
+    of_hyper.any(hyper::Error::is_timeout)
 }
 
 /// `text` with what caused `error`, in one line.

@@ -99,6 +99,8 @@ pub enum BuildError<E> {
 
 // Status ends by itself when the job is gone; the Go client allows as long.
 const STATUS_GRACE: Duration = Duration::from_secs(5);
+// What ends all calls at once is told to one after the other.
+const SOLVE_GRACE: Duration = Duration::from_millis(100);
 
 impl Client {
     /// Runs a build that `drive` steers: it solves, reads, and says what the result is.
@@ -223,7 +225,7 @@ async fn run<T, E: From<Error> + AsError>(
             let error = answer.err().unwrap_or(Error::Incomplete { call: "Solve", missing: "returned result" });
             return Err(BuildError::Daemon(error));
         }
-        reason = session.ended() => return Err(BuildError::Daemon(Error::Session(reason))),
+        reason = session.ended() => return Err(BuildError::Daemon(lost(reason, solved).await)),
         () = &mut interrupt => return Err(interrupted()),
     };
     let (outcome, value) = match driven {
@@ -248,13 +250,22 @@ async fn run<T, E: From<Error> + AsError>(
         }
         // It may answer both at once.
         answer = &mut solved => return Ok((answer.map_err(BuildError::Daemon)?, value)),
-        reason = session.ended() => return Err(BuildError::Daemon(Error::Session(reason))),
+        reason = session.ended() => return Err(BuildError::Daemon(lost(reason, solved).await)),
         () = &mut interrupt => return Err(interrupted()),
     }
     tokio::select! {
-        answer = solved => Ok((answer.map_err(BuildError::Daemon)?, value)),
-        reason = session.ended() => Err(BuildError::Daemon(Error::Session(reason))),
+        answer = &mut solved => Ok((answer.map_err(BuildError::Daemon)?, value)),
+        reason = session.ended() => Err(BuildError::Daemon(lost(reason, solved).await)),
         () = interrupt => Err(interrupted()),
+    }
+}
+
+/// Why a build was lost whose session has ended: where the connection is gone, the solve that it carried knows more of
+/// that than what went on inside it.
+async fn lost(reason: String, solved: impl Future<Output = Result<Response, Error>>) -> Error {
+    match tokio::time::timeout(SOLVE_GRACE, solved).await {
+        Ok(Err(error @ Error::Transport(_))) => error,
+        _ => Error::Session(reason),
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) enum Command {
     /// Says which BuildKit would be used, what it can do, and what is missing; starts a container where a build would
     Doctor(Doctor),
     /// Prints the JSON Schema of the spec
-    Schema,
+    Schema(Schema),
     /// Prints the completions of a shell
     Completions {
         /// The shell
@@ -89,6 +89,9 @@ pub(super) struct Building {
     /// Builds only the apps of this name; `*` stands for any text (repeatable)
     #[arg(long, value_name = "NAME", env = "PEELBOX_APP", value_delimiter = ',')]
     pub(super) app: Vec<String>,
+    /// Takes what detection is not sure of for wrong: its warnings stop the run
+    #[arg(long, env = "PEELBOX_STRICT", value_parser = BoolishValueParser::new())]
+    pub(super) strict: bool,
     /// How progress is shown
     #[arg(long, value_enum, default_value_t = Progress::Auto, env = "PEELBOX_PROGRESS")]
     pub(super) progress: Progress,
@@ -118,45 +121,20 @@ pub(super) struct Building {
     #[arg(long, value_name = "NAME", env = "PEELBOX_CACHE_SCOPE")]
     pub(super) cache_scope: Option<String>,
     /// Where results of build steps come from, in buildx's words: type=registry,ref=NAME, type=local,src=DIR, type=gha, type=s3,… or type=azblob,… (repeatable)
-    #[arg(
-        long,
-        value_name = "CACHE",
-        env = "PEELBOX_CACHE_FROM",
-        value_delimiter = '\n'
-    )]
+    #[arg(long, value_name = "CACHE", env = "PEELBOX_CACHE_FROM")]
     pub(super) cache_from: Vec<String>,
     /// Where results of build steps go: as --cache-from, but type=local,dest=DIR, and type=inline; `{app}` stands for the app's name (repeatable)
-    #[arg(
-        long,
-        value_name = "CACHE",
-        env = "PEELBOX_CACHE_TO",
-        value_delimiter = '\n'
-    )]
+    #[arg(long, value_name = "CACHE", env = "PEELBOX_CACHE_TO")]
     pub(super) cache_to: Vec<String>,
     /// An SSH agent for build steps: default, which is the one of SSH_AUTH_SOCK, or ID=SOCKET (repeatable)
-    #[arg(
-        long,
-        value_name = "AGENT",
-        env = "PEELBOX_SSH",
-        value_delimiter = '\n'
-    )]
+    #[arg(long, value_name = "AGENT", env = "PEELBOX_SSH")]
     pub(super) ssh: Vec<String>,
     /// A secret for build steps: id=NAME,src=FILE or id=NAME,env=VARIABLE (repeatable)
-    #[arg(
-        long,
-        value_name = "SECRET",
-        env = "PEELBOX_SECRET",
-        value_delimiter = '\n'
-    )]
+    #[arg(long, value_name = "SECRET", env = "PEELBOX_SECRET")]
     pub(super) secret: Vec<String>,
     /// A variable of build steps: KEY=VALUE, or KEY for its value here. Provenance tells it: for what is secret there is
     /// --secret (repeatable)
-    #[arg(
-        long,
-        value_name = "KEY=VALUE",
-        env = "PEELBOX_BUILD_ARG",
-        value_delimiter = '\n'
-    )]
+    #[arg(long, value_name = "KEY=VALUE", env = "PEELBOX_BUILD_ARG")]
     pub(super) build_arg: Vec<String>,
     /// The platforms of the images: linux/amd64, linux/arm64; several make an index (default: that of this machine)
     #[arg(
@@ -181,12 +159,7 @@ pub(super) struct Building {
     #[arg(long, value_name = "COMMAND", env = "PEELBOX_ENTRYPOINT")]
     pub(super) entrypoint: Option<String>,
     /// A label of every image: KEY=VALUE (repeatable)
-    #[arg(
-        long,
-        value_name = "KEY=VALUE",
-        env = "PEELBOX_LABEL",
-        value_delimiter = '\n'
-    )]
+    #[arg(long, value_name = "KEY=VALUE", env = "PEELBOX_LABEL")]
     pub(super) label: Vec<String>,
     /// Certificates that build steps trust besides the usual ones; SSL_CERT_FILE where it is set
     #[arg(long, value_name = "FILE", env = "PEELBOX_CA_CERTIFICATES")]
@@ -203,13 +176,7 @@ pub(super) struct Delivering {
     /// type=docker, the Engine; type=docker,dest=FILE, a tarball for it, also as type=tar; type=oci,dest=FILE, or a
     /// directory with tar=false; type=local,dest=DIR or a bare DIR, the image's files; type=rootfs,dest=FILE, its files as
     /// a tarball, which buildx calls tar; type=image,push=true or type=registry, a registry. `-` as FILE is stdout
-    #[arg(
-        short,
-        long,
-        value_name = "OUTPUT",
-        env = "PEELBOX_OUTPUT",
-        value_delimiter = '\n'
-    )]
+    #[arg(short, long, value_name = "OUTPUT", env = "PEELBOX_OUTPUT")]
     pub(super) output: Vec<String>,
     /// Pushes every image under its names, with the logins of the Docker configuration
     #[arg(long, env = "PEELBOX_PUSH", value_parser = BoolishValueParser::new())]
@@ -219,12 +186,7 @@ pub(super) struct Delivering {
     pub(super) metadata_file: Option<PathBuf>,
     /// An annotation of every image: KEY=VALUE, or LEVEL:KEY=VALUE with the level index, index-descriptor, manifest or
     /// manifest-descriptor (repeatable)
-    #[arg(
-        long,
-        value_name = "KEY=VALUE",
-        env = "PEELBOX_ANNOTATION",
-        value_delimiter = '\n'
-    )]
+    #[arg(long, value_name = "KEY=VALUE", env = "PEELBOX_ANNOTATION")]
     pub(super) annotation: Vec<String>,
 }
 
@@ -293,6 +255,16 @@ pub(super) struct Detect {
     /// Prints the evidence for everything that was found, and why other directories are no apps
     #[arg(long)]
     pub(super) explain: bool,
+    /// Takes what detection is not sure of for wrong: its warnings become errors
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Schema {
+    /// That of peelbox.yaml, which overrides what was detected
+    #[arg(long)]
+    pub(super) overrides: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -384,6 +356,13 @@ pub(super) enum Format {
     /// Removed
     #[value(hide = true)]
     Dockerfile,
+}
+
+/// What was given of a flag that may be repeated: each line stands for one, since a variable cannot be repeated, and an empty
+/// one for nothing.
+pub(super) fn given(flags: &[String]) -> impl Iterator<Item = &str> {
+    let lines = flags.iter().flat_map(|flag| flag.lines());
+    lines.filter(|line| !line.trim().is_empty())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::progress::{Title, escape};
 use crate::wolfi::Freshness;
 
 use super::args::Build;
-use super::ci::{tags, title};
+use super::ci::title;
 use super::delivery::{Delivered, Delivery};
 use super::display::{Display, Mode};
 use super::environment::Environment;
@@ -18,30 +18,34 @@ use super::failure::{Exit, Failure, Problem};
 use super::index::Stop;
 use super::interrupt::Interrupt;
 use super::output::Output;
+use super::settings::{Flags, Settings};
 use super::setup::Ready;
 use super::start::Start;
 use super::{index, outcome, print};
 
 /// Builds.
 pub(super) async fn run(arguments: &Build, environment: &Environment) -> Result<ExitCode, Failure> {
-    index::up_to_date(async |freshness| attempt(arguments, environment, freshness).await).await
+    refuse_removed(arguments)?;
+    let flags = Flags {
+        path: &arguments.repo,
+        building: &arguments.building,
+        delivering: &arguments.delivering,
+        tags: &arguments.tag,
+        fallback: Some(Output::engine()),
+    };
+    let settings = Settings::read(&flags, environment)?;
+    index::up_to_date(async |freshness| attempt(&settings, freshness).await).await
 }
 
-async fn attempt(
-    arguments: &Build,
-    environment: &Environment,
-    freshness: Freshness,
-) -> Result<ExitCode, Stop> {
-    refuse_removed(arguments)?;
-    let mut delivery = Delivery::read(&arguments.delivering, Some(Output::engine()))?;
-    let building = &arguments.building;
-    let start = Start::open(&arguments.repo, building, environment, freshness).await?;
-    let (interrupt, source, mode) = (&start.interrupt, &start.source, start.mode);
+async fn attempt(settings: &Settings, freshness: Freshness) -> Result<ExitCode, Stop> {
+    let start = Start::open(settings, freshness).await?;
+    let (interrupt, mode) = (&start.interrupt, settings.mode);
     let all = start.plans()?;
     let plans = all.first().map_or(&[][..], Vec::as_slice);
-    let tags = tags(&arguments.tag, plans)?;
-    delivery.check(plans, &tags, !arguments.tag.is_empty())?;
-    let mut ready = start.prepare(&all, &delivery.files(plans)).await?;
+    let fitted = settings.fit(plans)?;
+    let own = settings.order.files(plans);
+    let mut ready = start.prepare(&all, fitted.caches, &own).await?;
+    let mut delivery = Delivery::new(&settings.order);
     let lacking = delivery.prepare(&ready, 0).await?;
     ready.warnings.extend(lacking);
     if mode.is_for_people() {
@@ -49,7 +53,7 @@ async fn attempt(
     }
     let packages = start.packages(&all).await?;
     let mut failures: Vec<Failed> = Vec::new();
-    for (at, (plan, names)) in plans.iter().zip(&tags).enumerate() {
+    for (at, (plan, names)) in plans.iter().zip(&fitted.names).enumerate() {
         let tried = if interrupt.is_raised() {
             Err(Failed::skipped(plan, Exit::Interrupted))
         } else if let Some(last) = failures.last().filter(|last| last.ends_the_run) {
@@ -60,8 +64,8 @@ async fn attempt(
             Err(Failed::unreached(plan, lost))
         } else {
             let job = Job {
-                run: &ready.run(source, &packages[0]),
-                variants: &start.variants(&ready, &all, &packages, at),
+                run: &start.run(&ready, &packages),
+                variants: &start.variants(&all, &packages, at),
                 ready: &ready,
                 mode,
                 title: title(plan, at + 1, plans.len()),
@@ -94,6 +98,9 @@ struct Failed {
 
 impl Failed {
     fn new(plan: &Plan<'_>, failure: &crate::build::Failure, ready: &Ready) -> Self {
+        if let Some(failure) = ready.unlisted() {
+            return Self::unreached(plan, failure);
+        }
         Self {
             problem: problem(plan, failure, ready),
             exit: outcome::exit(failure),

@@ -2,42 +2,55 @@
 
 use std::process::ExitCode;
 
-use crate::buildkit::{Builder, BuilderStep, DockerApi, Keychain as _, Recipe};
-use crate::oci::Reference;
+use crate::buildkit::{Builder, BuilderStep, DockerApi, DockerConfig, Keychain as _, Recipe};
+use crate::oci::{ParseReferenceError, Reference};
 use crate::progress::escape;
 
 use super::args;
 use super::discover;
 use super::environment::Environment;
 use super::failure::{Failure, causes};
-use super::{print, setup};
+use super::print;
 
 /// The container's name.
 pub(super) const NAME: &str = "peelbox-buildkitd";
 /// The image it is made of: the newest release of BuildKit that peelbox was tested with.
 const IMAGE: &str = "docker.io/moby/buildkit:v0.33.1";
 
-/// How the container is made.
-pub(super) fn recipe(environment: &Environment) -> Result<Recipe, Failure> {
-    let text = environment.get("PEELBOX_BUILDKIT_IMAGE").unwrap_or(IMAGE);
-    let image: Reference = text.parse().map_err(|error| {
-        Failure::input(format!("PEELBOX_BUILDKIT_IMAGE: {error}"))
+/// What the environment says of the container.
+pub(super) struct Wanted {
+    image: Reference,
+    network: Option<String>,
+}
+
+impl Wanted {
+    pub(super) fn read(environment: &Environment) -> Result<Self, Failure> {
+        let text = environment.get("PEELBOX_BUILDKIT_IMAGE").unwrap_or(IMAGE);
+        let image: Reference = text.parse().map_err(|error: ParseReferenceError| {
+            Failure::input(format!(
+                "PEELBOX_BUILDKIT_IMAGE: {}",
+                escape(&error.to_string())
+            ))
             .hint(format!("it names a copy of {IMAGE}"))
-    })?;
-    let image = image.or_latest();
-    let credentials = match setup::docker_config(environment)? {
-        // A login that cannot be had is told where it is needed: by the registry.
-        Some(config) => config.credentials(image.registry()).ok().flatten(),
-        None => None,
-    };
-    Ok(Recipe {
-        name: NAME.to_owned(),
-        image: image.to_string(),
-        network: environment
-            .get("PEELBOX_BUILDKIT_NETWORK")
-            .map(str::to_owned),
-        credentials,
-    })
+        })?;
+        let network = environment.get("PEELBOX_BUILDKIT_NETWORK");
+        Ok(Self {
+            image: image.or_latest(),
+            network: network.map(str::to_owned),
+        })
+    }
+
+    /// How the container is made; `logins` are those of the Docker configuration.
+    pub(super) fn recipe(&self, logins: Option<&DockerConfig>) -> Recipe {
+        Recipe {
+            name: NAME.to_owned(),
+            image: self.image.to_string(),
+            network: self.network.clone(),
+            // A login that cannot be had is told where it is needed: by the registry.
+            credentials: logins
+                .and_then(|config| config.credentials(self.image.registry()).ok().flatten()),
+        }
+    }
 }
 
 /// What is being done, in the user's words.

@@ -6,11 +6,21 @@ use std::sync::Arc;
 
 use crate::build::{Caches, Local, Name, Place};
 use crate::buildkit::{Cache, Directory};
-use crate::image::Plan;
 use crate::oci::Reference;
+use crate::progress::escape;
 
+use super::args;
 use super::environment::Environment;
-use super::failure::Failure;
+use super::failure::{Failure, all, refuse};
+
+/// What the flags say, for any app.
+#[derive(Default)]
+pub(super) struct Templates {
+    imports: Vec<Template>,
+    exports: Vec<Template>,
+    /// What is left out, and why.
+    pub(super) warnings: Vec<String>,
+}
 
 /// The caches of a run.
 #[derive(Debug, Default)]
@@ -19,10 +29,6 @@ pub(super) struct Parsed {
     pub(super) caches: BTreeMap<String, Caches>,
     /// The directories of local ones, by the names that the session gives them.
     pub(super) directories: BTreeMap<String, Arc<Directory>>,
-    /// Passwords among the attributes.
-    pub(super) secrets: Vec<String>,
-    /// What is left out, and why.
-    pub(super) warnings: Vec<String>,
 }
 
 /// A kind of cache.
@@ -160,87 +166,96 @@ struct Template {
     attributes: BTreeMap<String, String>,
 }
 
+// The attributes of which not every value is one.
+const VALUES: [(&str, &[&str]); 2] = [
+    ("compression", &["estargz", "gzip", "uncompressed", "zstd"]),
+    ("mode", &["max", "min"]),
+];
 const APP: &str = "{app}";
 const LATEST: &str = "latest";
 
-/// Reads the flags for the apps of a run.
-pub(super) fn parse(
-    from: &[String],
-    to: &[String],
-    environment: &Environment,
-    plans: &[Plan<'_>],
-) -> Result<Parsed, Failure> {
-    let mut parsed = Parsed::default();
-    let mut given = |flags: &[String], way| -> Result<Vec<Template>, Failure> {
-        let mut templates = Vec::new();
-        for flag in flags.iter().filter(|flag| !flag.trim().is_empty()) {
-            match Template::parse(flag.trim(), way, environment)? {
-                Ok(template) => templates.push(template),
-                Err(warning) => parsed.warnings.push(warning),
-            }
-        }
-        Ok(templates)
-    };
-    let imports = given(from, Way::From)?;
-    let mut exports = given(to, Way::To)?;
-    check(&exports, plans.len())?;
-    // What the last exporter says of its manifest is what counts, and only local ones ask.
-    exports.sort_by_key(|template| template.kind.name == "local");
-    for plan in plans {
-        let mut caches = Caches::default();
-        for (templates, way) in [(&imports, Way::From), (&exports, Way::To)] {
-            for (number, template) in templates.iter().enumerate() {
-                parsed.secrets.extend(template.secrets());
-                let place = template.place(way, number, &plan.name)?;
-                if let Some((name, local)) = &place.1 {
-                    let directory = Arc::clone(&local.directory);
-                    parsed.directories.insert(name.clone(), directory);
-                }
-                let place = Place {
-                    cache: place.0,
-                    local: place.1.map(|(_, local)| local),
+impl Templates {
+    /// Reads the flags.
+    pub(super) fn read(
+        from: &[String],
+        to: &[String],
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        let mut read = Self::default();
+        let mut wrong = Vec::new();
+        for (flags, way) in [(from, Way::From), (to, Way::To)] {
+            for flag in args::given(flags) {
+                let template = match Template::parse(flag.trim(), way, environment) {
+                    Ok(Ok(template)) => template,
+                    Ok(Err(warning)) => {
+                        read.warnings.push(warning);
+                        continue;
+                    }
+                    Err(failure) => {
+                        wrong.push(failure);
+                        continue;
+                    }
                 };
+                // What it says of any app it says of one.
+                wrong.extend(template.place(way, 0, "app").err());
                 match way {
-                    Way::From => caches.imports.push(place),
-                    Way::To => caches.exports.push(place),
+                    Way::From => read.imports.push(template),
+                    Way::To => read.exports.push(template),
                 }
             }
         }
-        parsed.caches.insert(plan.name.clone(), caches);
+        let mut locals = read.exports.iter().filter(|export| export.is_local());
+        wrong.extend(locals.nth(1).map(|_| {
+            Failure::input("only one `--cache-to type=local` can be written in a build")
+                .hint("give the other one another type, or copy the directory")
+        }));
+        refuse(wrong)?;
+        // What the last exporter says of its manifest is what counts, and only local ones ask.
+        read.exports.sort_by_key(Template::is_local);
+        Ok(read)
     }
-    Ok(parsed)
+
+    /// Passwords among the attributes.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let all = self.imports.iter().chain(&self.exports);
+        all.flat_map(Template::secrets)
+    }
+
+    /// The caches of the apps of a run.
+    pub(super) fn of(&self, apps: &[&str]) -> Result<Parsed, Failure> {
+        let overwritten = self.exports.iter().filter_map(|export| {
+            let is_shared = apps.len() > 1 && !export.tells_apps();
+            is_shared.then(|| export.overwritten(apps.len()))
+        });
+        refuse(overwritten)?;
+        let mut parsed = Parsed::default();
+        for app in apps {
+            let caches = Caches {
+                imports: parsed.places(&self.imports, Way::From, app)?,
+                exports: parsed.places(&self.exports, Way::To, app)?,
+            };
+            parsed.caches.insert((*app).to_owned(), caches);
+        }
+        Ok(parsed)
+    }
 }
 
-/// Refuses what would make caches overwrite each other.
-fn check(exports: &[Template], apps: usize) -> Result<(), Failure> {
-    let locals = exports.iter().filter(|export| export.kind.name == "local");
-    if locals.count() > 1 {
-        return Err(
-            Failure::input("only one `--cache-to type=local` can be written in a build")
-                .hint("give the other one another type, or copy the directory"),
-        );
-    }
-    let ambiguous = exports.iter().find(|export| {
-        let place = export.kind.place;
-        apps > 1 && !place.is_empty() && !place.iter().any(|name| export.holds_app(name))
-    });
-    match ambiguous {
-        None => Ok(()),
-        Some(export) => {
-            let kind = export.kind.name;
-            let name = match kind {
-                "registry" => "ref",
-                "local" => "dest",
-                "gha" => "scope",
-                _ => "name",
-            };
-            Err(Failure::input(format!(
-                "`--cache-to type={kind}`: {apps} apps would overwrite each other's cache"
-            ))
-            .hint(format!(
-                "put `{APP}` into its {name}, which stands for the app's name"
-            )))
-        }
+impl Parsed {
+    fn places(
+        &mut self,
+        templates: &[Template],
+        way: Way,
+        app: &str,
+    ) -> Result<Vec<Place>, Failure> {
+        let templates = templates.iter().enumerate();
+        all(templates.map(|(number, template)| {
+            let (cache, local) = template.place(way, number, app)?;
+            let local = local.map(|(name, local)| {
+                self.directories.insert(name, Arc::clone(&local.directory));
+                local
+            });
+            Ok(Place { cache, local })
+        }))
     }
 }
 
@@ -286,7 +301,7 @@ impl Template {
             let reason = match kind.as_str() {
                 "" => "it has no type".to_owned(),
                 "inline" => "an inline cache is read from its image".to_owned(),
-                other => format!("there is no cache of type `{other}`"),
+                other => format!("there is no cache of type `{}`", escape(other)),
             };
             let hint = match kind.as_str() {
                 "inline" => "write type=registry,ref=IMAGE".to_owned(),
@@ -296,14 +311,14 @@ impl Template {
         };
         let taken = kind.takes(way);
         let origin = format!("`{} type={}`", way.flag(), kind.name);
-        if let Some(name) = fields.keys().find(|name| !taken.contains(&name.as_str())) {
+        let unknown = fields.keys().filter(|name| !taken.contains(&name.as_str()));
+        refuse(unknown.map(|name| {
             let hint = match taken.is_empty() {
                 true => "it takes none".to_owned(),
                 false => format!("it takes {}", taken.join(", ")),
             };
-            let message = format!("{origin} has no attribute `{name}`");
-            return Err(Failure::input(message).hint(hint));
-        }
+            Failure::input(format!("{origin} has no attribute `{name}`")).hint(hint)
+        }))?;
         let mut template = Self {
             kind,
             attributes: fields,
@@ -317,26 +332,21 @@ impl Template {
 
     fn validate(&self, way: Way, origin: &str) -> Result<(), Failure> {
         let taken = self.kind.takes(way);
-        let missing = self
-            .kind
-            .needed
-            .iter()
-            .find(|name| taken.contains(name) && !self.attributes.contains_key(**name));
-        if let Some(name) = missing {
-            return Err(Failure::input(format!("{origin} has no {name}"))
-                .hint(format!("write type={},{name}=…", self.kind.name)));
-        }
-        for (name, values) in [
-            ("mode", &["max", "min"][..]),
-            ("compression", &["estargz", "gzip", "uncompressed", "zstd"]),
-        ] {
-            let value = self.attributes.get(name).map(String::as_str);
-            if value.is_some_and(|value| !values.contains(&value)) {
-                return Err(Failure::input(format!("{origin} has an unknown {name}"))
-                    .hint(format!("it is one of {}", values.join(", "))));
-            }
-        }
-        Ok(())
+        let needed = self.kind.needed.iter();
+        let missing = needed
+            .filter(|name| taken.contains(name) && !self.attributes.contains_key(**name))
+            .map(|name| {
+                Failure::input(format!("{origin} has no {name}"))
+                    .hint(format!("write type={},{name}=…", self.kind.name))
+            });
+        let unknown = VALUES.iter().filter_map(|(name, values)| {
+            let value = self.attributes.get(*name)?;
+            (!values.contains(&value.as_str())).then(|| {
+                Failure::input(format!("{origin} has an unknown {name}"))
+                    .hint(format!("it is one of {}", values.join(", ")))
+            })
+        });
+        refuse(missing.chain(unknown))
     }
 
     /// Adds what the environment knows; the error is why there is no such cache here.
@@ -406,14 +416,36 @@ impl Template {
         }
     }
 
-    fn holds_app(&self, name: &str) -> bool {
-        let value = self.attributes.get(name);
-        value.is_some_and(|value| value.contains(APP))
+    fn is_local(&self) -> bool {
+        self.kind.name == "local"
     }
 
-    fn secrets(&self) -> impl Iterator<Item = String> {
+    /// Whether the caches of two apps are not one.
+    fn tells_apps(&self) -> bool {
+        let place = self.kind.place;
+        let mut values = place.iter().filter_map(|name| self.attributes.get(*name));
+        place.is_empty() || values.any(|value| value.contains(APP))
+    }
+
+    fn overwritten(&self, apps: usize) -> Failure {
+        let kind = self.kind.name;
+        let name = match kind {
+            "registry" => "ref",
+            "local" => "dest",
+            "gha" => "scope",
+            _ => "name",
+        };
+        Failure::input(format!(
+            "`--cache-to type={kind}`: {apps} apps would overwrite each other's cache"
+        ))
+        .hint(format!(
+            "put `{APP}` into its {name}, which stands for the app's name"
+        ))
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &str> {
         let values = self.kind.secrets.iter();
-        values.filter_map(|name| self.attributes.get(*name).cloned())
+        values.filter_map(|name| self.attributes.get(*name).map(String::as_str))
     }
 
     /// The cache of `app`, and its directory with the name that the session gives it.
@@ -443,9 +475,9 @@ impl Template {
         if let Some(reference) = attributes.get_mut("ref") {
             *reference = canonical(reference, way)?;
         }
-        let local = match self.kind.name {
-            "local" => Some(local(&mut attributes, way, number, app)?),
-            _ => None,
+        let local = match self.is_local() {
+            true => Some(local(&mut attributes, way, number, app)?),
+            false => None,
         };
         let cache = Cache {
             kind: self.kind.name.to_owned(),
@@ -703,13 +735,13 @@ mod tests {
 
     #[test]
     fn several_apps_do_not_overwrite_each_other() {
-        let exports = |flags: &[&str]| -> Vec<Template> {
-            let parsed = flags.iter().map(|flag| template(flag, Way::To, &[]));
-            parsed.map(Result::unwrap).collect()
+        let read = |flags: &[&str]| {
+            let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+            Templates::read(&[], &flags, &Environment::default())
         };
-        let ambiguous = exports(&["type=registry,ref=r.test/c"]);
-        assert!(check(&ambiguous, 1).is_ok());
-        let failure = check(&ambiguous, 2).unwrap_err();
+        let ambiguous = read(&["type=registry,ref=r.test/c"]).unwrap();
+        assert!(ambiguous.of(&["web"]).is_ok());
+        let failure = ambiguous.of(&["web", "api"]).unwrap_err();
         assert_eq!(
             failure.problems[0].message,
             "`--cache-to type=registry`: 2 apps would overwrite each other's cache"
@@ -721,10 +753,9 @@ mod tests {
             "type=inline",
             "type=s3,bucket=b,region=r",
         ] {
-            assert!(check(&exports(&[flag]), 2).is_ok(), "{flag}");
+            assert!(read(&[flag]).unwrap().of(&["web", "api"]).is_ok(), "{flag}");
         }
-        let two = exports(&["type=local,dest=/a", "type=local,dest=/b"]);
-        assert!(check(&two, 1).is_err());
+        assert!(read(&["type=local,dest=/a", "type=local,dest=/b"]).is_err());
     }
 
     #[test]

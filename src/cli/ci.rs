@@ -5,49 +5,58 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::build::{self, Run, Solved, Variant};
+use crate::build::{self, Options, Run, Solved, Variant};
 use crate::buildkit::StatusResponse;
 use crate::image::Plan;
-use crate::oci::Reference;
 use crate::progress::{Title, escape};
 use crate::report::{self, Outcome, Report};
 use crate::wolfi::Freshness;
 
 use super::args::Ci;
-use super::delivery::{Delivered, Delivery};
+use super::delivery::{Delivered, Delivery, Round};
 use super::display::{Display, Mode};
 use super::environment::Environment;
 use super::failure::{Exit, Failure, causes};
 use super::index::{Source, Stop};
 use super::interrupt::Interrupt;
 use super::outputs::{self, Files};
+use super::settings::{Flags, Settings};
 use super::setup::Ready;
 use super::start::Start;
 use super::{index, outcome, print, say, setup, write};
 
 /// Builds.
 pub(super) async fn run(arguments: &Ci, environment: &Environment) -> Result<ExitCode, Failure> {
-    index::up_to_date(async |freshness| attempt(arguments, environment, freshness).await).await
+    let flags = Flags {
+        path: &arguments.path,
+        building: &arguments.building,
+        delivering: &arguments.delivering,
+        tags: &arguments.tag,
+        fallback: None,
+    };
+    let settings = Settings::read(&flags, environment)?;
+    let summary = environment.get("GITHUB_STEP_SUMMARY").map(Path::new);
+    index::up_to_date(async |freshness| attempt(arguments, &settings, summary, freshness).await)
+        .await
 }
 
 async fn attempt(
     arguments: &Ci,
-    environment: &Environment,
+    settings: &Settings,
+    summary: Option<&Path>,
     freshness: Freshness,
 ) -> Result<ExitCode, Stop> {
-    let mut delivery = Delivery::read(&arguments.delivering, None)?;
-    let building = &arguments.building;
-    let start = Start::open(&arguments.path, building, environment, freshness).await?;
-    let (interrupt, source, mode) = (&start.interrupt, &start.source, start.mode);
+    let start = Start::open(settings, freshness).await?;
+    let (interrupt, source, mode) = (&start.interrupt, &start.source, settings.mode);
     let all = start.plans()?;
     let plans = all.first().map_or(&[][..], Vec::as_slice);
-    let tags = tags(&arguments.tag, plans)?;
-    delivery.check(plans, &tags, !arguments.tag.is_empty())?;
+    let fitted = settings.fit(plans)?;
     let output = setup::output_directory(&arguments.output_dir)?;
     let _lock = outputs::lock(&output)?; // until the run ends
-    let mut own = delivery.files(plans);
+    let mut own = settings.order.files(plans);
     own.push(output.clone());
-    let mut ready = start.prepare(&all, &own).await?;
+    let mut ready = start.prepare(&all, fitted.caches, &own).await?;
+    let mut delivery = Delivery::new(&settings.order);
     let lacking = delivery.prepare(&ready, 1).await?;
     ready.warnings.extend(lacking);
     let packages = start.packages(&all).await?;
@@ -56,7 +65,7 @@ async fn attempt(
     clear(&output, &all)?;
     let mut exit = None;
     let mut is_over = false;
-    for (at, (plan, names)) in plans.iter().zip(&tags).enumerate() {
+    for (at, (plan, names)) in plans.iter().zip(&fitted.names).enumerate() {
         is_over |= interrupt.is_raised() || (arguments.fail_fast && exit.is_some());
         let lost = match is_over || at == 0 {
             true => None,
@@ -64,8 +73,8 @@ async fn attempt(
         };
         is_over |= interrupt.is_raised();
         let job = Job {
-            run: ready.run(source, &packages[0]),
-            variants: &start.variants(&ready, &all, &packages, at),
+            run: start.run(&ready, &packages),
+            variants: &start.variants(&all, &packages, at),
             ready: &ready,
             output: &output,
             mode,
@@ -89,7 +98,7 @@ async fn attempt(
     if interrupt.is_raised() {
         exit = Some(Exit::Interrupted);
     }
-    Ok(end(report, exit, &output, environment, mode)?)
+    Ok(end(report, exit, &output, summary, mode)?)
 }
 
 /// Removes what an earlier run left of the same apps.
@@ -118,13 +127,17 @@ struct Tried {
 }
 
 impl Tried {
-    fn skipped(plan: &Plan<'_>) -> Self {
+    fn of(app: report::App) -> Self {
         Self {
-            app: outcome::app(plan, Outcome::Skipped, Duration::ZERO),
+            app,
             others: Vec::new(),
             exit: None,
             ends_the_run: false,
         }
+    }
+
+    fn skipped(plan: &Plan<'_>) -> Self {
+        Self::of(outcome::app(plan, Outcome::Skipped, Duration::ZERO))
     }
 
     // The daemon is gone for good.
@@ -136,10 +149,9 @@ impl Tried {
 
     fn failed(app: report::App, exit: Exit, ends_the_run: bool) -> Self {
         Self {
-            app,
-            others: Vec::new(),
             exit: Some(exit),
             ends_the_run,
+            ..Self::of(app)
         }
     }
 }
@@ -169,24 +181,23 @@ impl Job<'_> {
         let files = Files::new(self.output, &plan.name);
         let title = title(plan, number, self.of);
         let display = Display::new(self.mode, title, Some(files.log()?), self.interrupt);
-        let built = self.build(plan, names, &files, delivery, &display).await;
+        let made = self.build(plan, names, &files, delivery, &display).await;
         display.finish().await;
-        let mut tried = match built {
-            Ok((solved, delivered)) => {
-                let mut tried = self.taken(plan, started, &files, &solved)?;
-                let apps = std::iter::once(&mut tried.app).chain(&mut tried.others);
-                for image in apps.filter_map(|app| app.image.as_mut()) {
-                    image.pushed = pushed(&delivered);
-                    image.tags = names.to_vec();
-                }
-                tried
-            }
-            Err(fault) => {
+        let mut tried = match &made.solved {
+            Some(solved) => self.taken(plan, started, &files, solved, delivery)?,
+            None => {
                 let _ = std::fs::remove_file(files.partial()); // it may never have been made
-                let app = outcome::app(plan, Outcome::Failed, started.elapsed());
-                fault.tried(app, self.ready)
+                Tried::of(outcome::app(plan, Outcome::Failed, started.elapsed()))
             }
         };
+        let apps = std::iter::once(&mut tried.app).chain(&mut tried.others);
+        for image in apps.filter_map(|app| app.image.as_mut()) {
+            image.pushed = pushed(&made.delivered);
+            image.tags = names.to_vec();
+        }
+        if let Some(fault) = made.fault {
+            fault.mark(&mut tried, self.ready);
+        }
         for other in &mut tried.others {
             if let Some(platform) = &other.platform {
                 other.artifacts = files.for_other(platform).artifacts()?;
@@ -205,32 +216,69 @@ impl Job<'_> {
         files: &Files,
         delivery: &mut Delivery,
         display: &Display,
-    ) -> Result<(Solved, Vec<Delivered>), Fault> {
-        let ready = self.ready;
-        let own = delivery.archive(ready, names, &files.partial());
-        let rounds = delivery.rounds(ready, &plan.name, names, Some(own))?;
-        let mut first = None;
-        let mut delivered = Vec::new();
+    ) -> Made {
+        let mut made = Made::default();
+        let own = delivery.archive(self.ready, names, &files.partial());
+        let rounds = delivery.rounds(self.ready, &plan.name, names, Some(own));
+        let ended = match rounds {
+            Ok(rounds) => {
+                self.rounds(plan, rounds, files, delivery, display, &mut made)
+                    .await
+            }
+            Err(failure) => Err(failure.into()),
+        };
+        made.fault = ended.err();
+        made
+    }
+
+    async fn rounds(
+        &self,
+        plan: &Plan<'_>,
+        rounds: Vec<Round>,
+        files: &Files,
+        delivery: &mut Delivery,
+        display: &Display,
+        made: &mut Made,
+    ) -> Result<(), Fault> {
         for round in rounds {
-            let options = round.options(&ready.options, first.is_none());
-            let run = Run {
-                options: &options,
-                ..self.run
-            };
-            let shown = display.clone();
-            let observe = move |event: &StatusResponse| shown.feed(event);
-            let built = run.build(
-                plan,
-                self.variants,
-                round.exports(),
-                self.interrupt.raised(),
-                observe,
-            );
-            let solved = built.await?;
-            delivered.extend(delivery.finish(round, &plan.name, &solved).await?);
-            first.get_or_insert(solved);
+            let options = round.options(&self.ready.options, made.solved.is_none());
+            match self.solve(plan, &options, &round, display).await {
+                Ok(solved) => made.take(round, plan, solved, delivery).await?,
+                Err(failure) => {
+                    // The archive is what a run keeps, wherever else the image cannot go. Every step is cached by now.
+                    if let Some(rest) = round.rest(&failure) {
+                        let _ = std::fs::remove_file(files.partial()); // it may never have been made
+                        let options = Options {
+                            no_cache: false,
+                            ..options
+                        };
+                        if let Ok(solved) = self.solve(plan, &options, &rest, display).await {
+                            made.take(rest, plan, solved, delivery).await?;
+                        }
+                    }
+                    return Err(failure.into());
+                }
+            }
         }
-        Ok((first.unwrap_or_default(), delivered))
+        Ok(())
+    }
+
+    async fn solve(
+        &self,
+        plan: &Plan<'_>,
+        options: &Options,
+        round: &Round,
+        display: &Display,
+    ) -> Result<Solved, build::Failure> {
+        let run = Run {
+            options,
+            ..self.run
+        };
+        let shown = display.clone();
+        let observe = move |event: &StatusResponse| shown.feed(event);
+        let (exports, interrupt) = (round.exports(), self.interrupt.raised());
+        run.build(plan, self.variants, exports, interrupt, observe)
+            .await
     }
 
     /// The app whose archive has arrived.
@@ -240,6 +288,7 @@ impl Job<'_> {
         started: Instant,
         files: &Files,
         solved: &Solved,
+        delivery: &mut Delivery,
     ) -> Result<Tried, Failure> {
         let archive = match files.finish(&plan.platform) {
             Ok(archive) => archive,
@@ -252,6 +301,7 @@ impl Job<'_> {
                 return Ok(Tried::failed(app, Exit::Environment, false));
             }
         };
+        delivery.attest(&plan.name, &archive);
         let built = |plan: &Plan<'_>, solved: &Solved| {
             let image = outputs::image_for(&archive, &plan.platform).ok_or_else(|| {
                 let platform = &plan.platform;
@@ -274,7 +324,7 @@ impl Job<'_> {
     // What failed and why is told at the end; among many apps it is also told where their logs end.
     fn tell(&self, app: &report::App) -> Result<(), Failure> {
         match (&app.image, &app.error) {
-            (Some(image), _) if !self.mode.is_for_people() => {
+            (Some(image), None) if !self.mode.is_for_people() => {
                 // Several images are known by their index.
                 let several = image.index.filter(|_| !self.variants.is_empty());
                 let digest = several.unwrap_or(image.manifest);
@@ -293,6 +343,31 @@ impl Job<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// What was made of an app.
+#[derive(Default)]
+struct Made {
+    /// The build that made the archive.
+    solved: Option<Solved>,
+    delivered: Vec<Delivered>,
+    fault: Option<Fault>,
+}
+
+impl Made {
+    async fn take(
+        &mut self,
+        round: Round,
+        plan: &Plan<'_>,
+        solved: Solved,
+        delivery: &mut Delivery,
+    ) -> Result<(), Failure> {
+        let delivered = delivery.finish(round, &plan.name, &solved).await;
+        // The archive is there, whatever becomes of the rest.
+        self.solved.get_or_insert(solved);
+        self.delivered.extend(delivered?);
+        Ok(())
     }
 }
 
@@ -322,17 +397,26 @@ impl Fault {
         }
     }
 
-    fn tried(&self, app: report::App, ready: &Ready) -> Tried {
-        let app = report::App {
-            error: Some(self.told(&app.name, ready)),
-            ..app
+    /// Makes a failure of what was tried; what was made of it all the same stays.
+    fn mark(&self, tried: &mut Tried, ready: &Ready) {
+        let unlisted = ready.unlisted();
+        let error = match &unlisted {
+            Some(failure) => told(failure),
+            None => self.told(&tried.app.name, ready),
         };
-        match self {
-            Self::Build(failure) => {
-                Tried::failed(app, outcome::exit(failure), outcome::ends_the_run(failure))
-            }
-            Self::Place(failure) => Tried::failed(app, failure.exit, false),
+        for app in std::iter::once(&mut tried.app).chain(&mut tried.others) {
+            app.outcome = Outcome::Failed;
+            app.error = Some(error.clone());
         }
+        let (exit, ends_the_run) = match (unlisted, self) {
+            (Some(failure), _) => (failure.exit, true),
+            (None, Self::Build(failure)) => {
+                (outcome::exit(failure), outcome::ends_the_run(failure))
+            }
+            (None, Self::Place(failure)) => (failure.exit, false),
+        };
+        tried.exit = Some(exit);
+        tried.ends_the_run = ends_the_run;
     }
 }
 
@@ -363,47 +447,6 @@ pub(super) fn title(plan: &Plan<'_>, number: usize, of: usize) -> Title {
         number,
         of,
     }
-}
-
-/// The names of each app's image, by `--tag`; without one, the app's own.
-pub(super) fn tags(templates: &[String], plans: &[Plan<'_>]) -> Result<Vec<Vec<String>>, Failure> {
-    let ambiguous = templates
-        .iter()
-        .find(|template| plans.len() > 1 && !template.contains("{app}"));
-    if let Some(template) = ambiguous {
-        return Err(Failure::input(format!(
-            "`--tag {template}` would name the images of {} apps alike",
-            plans.len()
-        ))
-        .hint("put `{app}` into it, which stands for the app's name"));
-    }
-    plans
-        .iter()
-        .map(|plan| names(templates, &plan.name))
-        .collect()
-}
-
-fn names(templates: &[String], app: &str) -> Result<Vec<String>, Failure> {
-    if templates.is_empty() {
-        return Ok(vec![format!("{app}:latest")]);
-    }
-    templates
-        .iter()
-        .map(|template| {
-            let name = template.replace("{app}", app);
-            let reference: Reference = name.parse().map_err(|error| {
-                Failure::input(format!("`--tag`: {error}"))
-                    .hint("it is a name like registry.example/team/{app}:1.0")
-            })?;
-            match reference.digest() {
-                Some(_) => Err(Failure::input(format!(
-                    "`--tag`: `{name}` has a digest, which only the build can know"
-                ))
-                .hint("leave out what follows the `@`")),
-                None => Ok(name),
-            }
-        })
-        .collect()
 }
 
 fn begin(ready: &Ready, source: &Source) -> Report {
@@ -449,7 +492,7 @@ fn end(
     mut report: Report,
     exit: Option<Exit>,
     output: &Path,
-    environment: &Environment,
+    shown: Option<&Path>,
     mode: Mode,
 ) -> Result<ExitCode, Failure> {
     report.complete = exit != Some(Exit::Interrupted);
@@ -457,8 +500,8 @@ fn end(
     save(&report, output)?;
     let summary = report::summary(&report);
     write(&output.join("summary.md"), summary.as_bytes())?;
-    if let Some(path) = environment.get("GITHUB_STEP_SUMMARY") {
-        append(Path::new(path), &summary)?;
+    if let Some(path) = shown {
+        append(path, &summary)?;
     }
     let failed = report.apps.iter().any(|app| app.error.is_some());
     if mode.is_for_people() || failed {

@@ -3,33 +3,35 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use serde_json::{Value, json};
-
-use crate::build::{Options, Solved};
+use crate::build::{self, Options, Solved};
 use crate::buildkit::{DockerApi, Export, Target};
 use crate::image::Plan;
 use crate::oci::{Archive, Descriptor, Digest, Index, Reference, media_type};
 
-use super::args::Delivering;
+use super::args::{self, Delivering};
 use super::discover;
-use super::failure::{Failure, causes, unreadable};
+use super::environment::Environment;
+use super::failure::{Exit, Failure, causes, refuse, unreadable};
+use super::metadata::{Metadata, decoded};
 use super::output::{self, Dest, Form, Output};
-use super::outputs;
 use super::place::{self, Place};
 use super::setup::Ready;
-use super::write;
+use super::{outcome, outputs};
 
-/// What becomes of the images of a run.
-pub(super) struct Delivery {
+/// What is to become of the images of a run.
+#[derive(Clone)]
+pub(super) struct Order {
     outputs: Vec<Output>,
     /// Attributes of exporters.
     annotations: BTreeMap<String, String>,
+    metadata: Metadata,
+}
+
+/// What becomes of the images of a run.
+pub(super) struct Delivery {
+    order: Order,
     engine: Option<Engine>,
-    metadata_file: Option<PathBuf>,
-    /// What the exporters said, by app, and whether it is of what was pushed.
-    metadata: BTreeMap<String, (Value, bool)>,
+    metadata: Metadata,
 }
 
 /// The Engine that images are loaded into.
@@ -61,51 +63,85 @@ pub(super) struct Delivered {
     pub(super) is_pushed: bool,
 }
 
-impl Delivery {
-    /// What the flags ask for; `fallback` if they ask for nothing.
-    pub(super) fn read(flags: &Delivering, fallback: Option<Output>) -> Result<Self, Failure> {
-        let texts = flags.output.iter().map(|text| text.trim());
-        let outputs = texts.filter(|text| !text.is_empty()).map(Output::parse);
-        let mut outputs: Vec<Output> = outputs.collect::<Result<_, _>>()?;
-        if flags.push
-            && !outputs
-                .iter()
-                .any(|output| output.pushes() && output.names.is_empty())
-        {
-            outputs.push(Output::push());
-        }
-        if outputs.is_empty() {
-            outputs.extend(fallback);
-        }
-        Ok(Self {
-            outputs,
-            annotations: output::annotations(&flags.annotation)?,
-            engine: None,
-            metadata_file: flags.metadata_file.clone(),
-            metadata: BTreeMap::new(),
-        })
-    }
-
-    /// Refuses outputs that cannot be, before anything is built; `is_named` says whether the user named the images.
-    pub(super) fn check(
-        &self,
-        plans: &[Plan<'_>],
-        tags: &[Vec<String>],
-        is_named: bool,
-    ) -> Result<(), Failure> {
-        let apps: Vec<&str> = plans.iter().map(|plan| plan.name.as_str()).collect();
-        output::check_places(&self.outputs, &apps)?;
-        let pushes = self.outputs.iter().filter(|output| output.pushes());
-        for output in pushes {
-            if output.names.is_empty() && !is_named {
-                return Err(Failure::input("an image that is pushed needs a name")
-                    .hint("`--tag registry.example/team/{app}:1.0` gives it one"));
+impl Order {
+    /// What the flags ask for; `fallback` if they ask for nothing. `tags` are the names that the user gives to images.
+    pub(super) fn read(
+        flags: &Delivering,
+        tags: &[String],
+        fallback: Option<Output>,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        let mut wrong = Vec::new();
+        let mut outputs = Vec::new();
+        for text in args::given(&flags.output) {
+            match Output::parse(text.trim()) {
+                Ok(output) => outputs.push(output),
+                Err(failure) => wrong.push(failure),
             }
         }
-        if let Some(path) = &self.metadata_file {
-            drop(Place::file(path)?);
+        let is_silent = outputs.is_empty() && wrong.is_empty();
+        let annotations = output::annotations(&flags.annotation);
+        wrong.extend(annotations.as_ref().err().cloned());
+        let mut order = Self {
+            outputs,
+            annotations: annotations.unwrap_or_default(),
+            metadata: Metadata::new(flags.metadata_file.clone(), environment),
+        };
+        let mut pushed = order.outputs.iter().filter(|output| output.pushes());
+        if flags.push && !pushed.any(|output| output.names.is_empty()) {
+            order.outputs.push(Output::push());
         }
-        self.check_names(tags)
+        if is_silent && !flags.push {
+            order.outputs.extend(fallback);
+        }
+        wrong.extend(order.unusable(tags));
+        refuse(wrong)?;
+        Ok(order)
+    }
+
+    /// What cannot be, whatever is built.
+    fn unusable(&self, tags: &[String]) -> Vec<Failure> {
+        let mut wrong = Vec::new();
+        for output in &self.outputs {
+            if output.dest == Some(Dest::Stdout) {
+                wrong.extend(place::check_stdout(output).err());
+            }
+            if !output.pushes() {
+                continue;
+            }
+            let names = match output.names.is_empty() {
+                true => tags,
+                false => &output.names,
+            };
+            if names.is_empty() {
+                wrong.push(
+                    Failure::input("an image that is pushed needs a name")
+                        .hint("`--tag registry.example/team/{app}:1.0` gives it one"),
+                );
+            }
+            wrong.extend(names.iter().filter(|name| is_nobodys(name)).map(|name| {
+                Failure::input(format!(
+                    "`{name}` cannot be pushed: it names no registry, and no account of Docker Hub"
+                ))
+                .hint("write REGISTRY/NAME:TAG, or ACCOUNT/NAME:TAG for Docker Hub")
+            }));
+        }
+        if let Some(path) = self.metadata.file() {
+            let told = |mut failure: Failure| {
+                failure.exit = Exit::Input;
+                for problem in &mut failure.problems {
+                    problem.message = format!("`--metadata-file`: {}", problem.message);
+                }
+                failure
+            };
+            wrong.extend(Place::file(path).err().map(told));
+        }
+        wrong
+    }
+
+    /// Refuses outputs that `apps` would have in common.
+    pub(super) fn check(&self, apps: &[&str]) -> Result<(), Failure> {
+        output::check_places(&self.outputs, apps)
     }
 
     /// The files that outputs write, which are no sources.
@@ -118,33 +154,19 @@ impl Delivery {
             let paths = plans.iter().filter_map(|plan| output.path(&plan.name));
             paths.map(PathBuf::from)
         });
-        let all = archives.chain(self.metadata_file.clone());
+        let all = archives.chain(self.metadata.file().cloned());
         // A place that is not there is no source either.
         all.filter_map(|path| path.canonicalize().ok()).collect()
     }
+}
 
-    // Nobody can push under such names.
-    fn check_names(&self, tags: &[Vec<String>]) -> Result<(), Failure> {
-        for output in self.outputs.iter().filter(|output| output.pushes()) {
-            let names = match output.names.is_empty() {
-                true => tags.iter().flatten().collect::<Vec<_>>(),
-                false => output.names.iter().collect(),
-            };
-            let nobodys = names.into_iter().find(|name| {
-                let reference: Result<Reference, _> = name.replace("{app}", "app").parse();
-                reference.is_ok_and(|reference| {
-                    reference.registry() == "docker.io"
-                        && reference.repository().starts_with("library/")
-                })
-            });
-            if let Some(name) = nobodys {
-                return Err(Failure::input(format!(
-                    "`{name}` cannot be pushed: it names no registry, and no account of Docker Hub"
-                ))
-                .hint("write REGISTRY/NAME:TAG, or ACCOUNT/NAME:TAG for Docker Hub"));
-            }
+impl Delivery {
+    pub(super) fn new(order: &Order) -> Self {
+        Self {
+            order: order.clone(),
+            engine: None,
+            metadata: order.metadata.clone(),
         }
-        Ok(())
     }
 
     /// Finds what the outputs need beside the daemon, and says what they will lack; there are `others` besides.
@@ -155,6 +177,7 @@ impl Delivery {
     ) -> Result<Vec<String>, Failure> {
         let mut warnings = Vec::new();
         if self
+            .order
             .outputs
             .iter()
             .any(|output| output.form == Form::Engine)
@@ -165,15 +188,16 @@ impl Delivery {
             }
             self.engine = Some(engine);
         }
-        if self.outputs.len() + others > 1 && !ready.capabilities.has_several_exporters() {
+        if self.order.outputs.len() + others > 1 && !ready.capabilities.has_several_exporters() {
             warnings.push("this BuildKit is older than 0.13 and makes one output at a time: they follow one after the other".to_owned());
         }
         let is_known = |wanted: &str| {
-            let mut keys = self.annotations.keys();
+            let mut keys = self.order.annotations.keys();
             keys.any(|key| key.starts_with(wanted))
         };
         let is_attested = |output| self.is_attested(output, ready);
-        let has_index = self.outputs.iter().any(is_attested) || (others > 0 && attests(ready));
+        let has_index =
+            self.order.outputs.iter().any(is_attested) || (others > 0 && attests(ready));
         if is_known("annotation-index") && !has_index {
             return Err(Failure::input(
                 "`--annotation`: there is no index to annotate, since the image has no attestations",
@@ -228,8 +252,11 @@ impl Delivery {
             });
         }
         // What is pushed comes first, so that it goes with the archive: it is the same image then, provenance and all.
-        let (pushed, other): (Vec<&Output>, Vec<&Output>) =
-            self.outputs.iter().partition(|output| output.pushes());
+        let (pushed, other): (Vec<&Output>, Vec<&Output>) = self
+            .order
+            .outputs
+            .iter()
+            .partition(|output| output.pushes());
         for output in pushed.into_iter().chain(other) {
             let is_attested = self.is_attested(output, ready);
             for parcel in self.parcels(output, ready, app, tags)? {
@@ -353,7 +380,7 @@ impl Delivery {
 
     /// The annotations of an image; without attestations there is no index.
     fn annotations(&self, is_attested: bool) -> BTreeMap<String, String> {
-        let all = self.annotations.clone().into_iter();
+        let all = self.order.annotations.clone().into_iter();
         all.filter(|(key, _)| is_attested || !key.starts_with("annotation-index"))
             .collect()
     }
@@ -365,15 +392,21 @@ impl Delivery {
         app: &str,
         solved: &Solved,
     ) -> Result<Vec<Delivered>, Failure> {
-        self.note(app, solved, round.parcels.iter().any(Parcel::pushes));
+        let is_pushed = round.parcels.iter().any(Parcel::pushes);
+        self.metadata.note(app, solved, is_pushed);
         let mut delivered = Vec::new();
         for parcel in round.parcels {
-            delivered.extend(self.deliver(parcel, solved).await?);
+            delivered.extend(self.deliver(parcel, app, solved).await?);
         }
         Ok(delivered)
     }
 
-    async fn deliver(&self, parcel: Parcel, solved: &Solved) -> Result<Vec<Delivered>, Failure> {
+    async fn deliver(
+        &mut self,
+        parcel: Parcel,
+        app: &str,
+        solved: &Solved,
+    ) -> Result<Vec<Delivered>, Failure> {
         let pushes = parcel.pushes();
         let is_layout = parcel.export.kind == "oci";
         let names = parcel.names;
@@ -381,7 +414,7 @@ impl Delivery {
             Place::Own => return Ok(Vec::new()),
             Place::Daemon => digest(&solved.response),
             Place::Engine(partial) => {
-                let digest = archived(partial.path(), is_layout)?;
+                let digest = self.archived(partial.path(), app, is_layout)?;
                 if let Some(engine) = &self.engine {
                     let loaded = engine.api.load(partial.path()).await;
                     loaded.map_err(|error| discover::unreachable(&error))?;
@@ -397,7 +430,7 @@ impl Delivery {
                 path,
                 is_ordinary,
             } => {
-                let digest = archived(partial.path(), is_layout)?;
+                let digest = self.archived(partial.path(), app, is_layout)?;
                 place::keep(partial, &path, is_ordinary)?;
                 digest
             }
@@ -421,54 +454,45 @@ impl Delivery {
         Ok(told.collect())
     }
 
+    /// The digest of the image in an archive of `app`; Docker's has none.
+    fn archived(
+        &mut self,
+        path: &Path,
+        app: &str,
+        is_layout: bool,
+    ) -> Result<Option<Digest>, Failure> {
+        if !is_layout {
+            return Ok(None);
+        }
+        let archive = Archive::read(path).map_err(|error| Failure::environment(causes(&error)))?;
+        self.attest(app, &archive);
+        // Several images are known by their index.
+        let root = archive.roots.first().filter(|_| archive.images.len() > 1);
+        match root {
+            Some(root) => Ok(Some(root.digest)),
+            None => {
+                let image = outputs::image(&archive).map_err(Failure::environment)?;
+                Ok(Some(image.descriptor.digest))
+            }
+        }
+    }
+
     /// Whether stdout has an image, and place for nothing else.
     pub(super) fn has_stdout(&self) -> bool {
-        self.outputs
+        self.order
+            .outputs
             .iter()
             .any(|output| output.dest == Some(Dest::Stdout))
     }
 
-    /// Notes what the exporters said, in the words of `docker buildx build --metadata-file`: of what was pushed, else of the
-    /// first outputs.
-    fn note(&mut self, app: &str, solved: &Solved, is_pushed: bool) {
-        let known = self.metadata.get(app);
-        if known.is_some_and(|(_, was_pushed)| *was_pushed || !is_pushed) {
-            return;
-        }
-        let said = solved.received.values().map(|received| &received.metadata);
-        let mut metadata = BTreeMap::new();
-        for (key, value) in said.chain([&solved.response]).flatten() {
-            let value = match key.as_str() {
-                "containerimage.descriptor" => decoded(value).unwrap_or_default(),
-                "containerimage.config.digest" | "containerimage.digest" | "image.name" => {
-                    json!(value)
-                }
-                _ => continue,
-            };
-            metadata.insert(key.clone(), value);
-        }
-        let noted = (json!(metadata), is_pushed);
-        self.metadata.insert(app.to_owned(), noted);
+    /// Notes what an archive of `app` tells of its image.
+    pub(super) fn attest(&mut self, app: &str, archive: &Archive) {
+        self.metadata.attest(app, archive);
     }
 
-    /// Writes the file that `--metadata-file` names: an object for one app, objects by name for several.
+    /// Writes the file that `--metadata-file` names.
     pub(super) fn write_metadata(&self, is_one: bool) -> Result<(), Failure> {
-        let Some(path) = self
-            .metadata_file
-            .as_ref()
-            .filter(|_| !self.metadata.is_empty())
-        else {
-            return Ok(());
-        };
-        let apps = self.metadata.iter().map(|(app, (said, _))| (app, said));
-        let apps: BTreeMap<&String, &Value> = apps.collect();
-        let value = match (is_one, apps.values().next()) {
-            (true, Some(only)) => (*only).clone(),
-            _ => json!(apps),
-        };
-        let mut text = format!("{value:#}");
-        text.push('\n');
-        write(path, text.as_bytes())
+        self.metadata.write(is_one)
     }
 }
 
@@ -486,6 +510,22 @@ impl Round {
             options.no_cache = false;
         }
         options
+    }
+
+    /// What of these outputs can be made although the build ended with `failure`, which is about another one; `None` where
+    /// that is nothing, or the caller's own is not among them.
+    pub(super) fn rest(mut self, failure: &build::Failure) -> Option<Self> {
+        let is_own = |parcel: &Parcel| matches!(parcel.place, Place::Own);
+        if !failure.is_of_export || !self.parcels.iter().any(is_own) {
+            return None;
+        }
+        let all = self.parcels.len();
+        match outcome::is_of_push(failure) {
+            true => self.parcels.retain(|parcel| !parcel.pushes()),
+            // It does not say which.
+            false => self.parcels.retain(is_own),
+        }
+        (self.parcels.len() < all).then_some(self)
     }
 
     pub(super) fn exports(&self) -> Vec<Export> {
@@ -548,23 +588,6 @@ async fn engine(ready: &Ready) -> Result<Engine, Failure> {
     })
 }
 
-/// The digest of the image in an archive; Docker's has none.
-fn archived(path: &Path, is_layout: bool) -> Result<Option<Digest>, Failure> {
-    if !is_layout {
-        return Ok(None);
-    }
-    let archive = Archive::read(path).map_err(|error| Failure::environment(causes(&error)))?;
-    // Several images are known by their index.
-    let root = archive.roots.first().filter(|_| archive.images.len() > 1);
-    match root {
-        Some(root) => Ok(Some(root.digest)),
-        None => {
-            let image = outputs::image(&archive).map_err(Failure::environment)?;
-            Ok(Some(image.descriptor.digest))
-        }
-    }
-}
-
 /// The digest of the image that `root` describes in the layout at `path`.
 fn listed(path: &Path, root: &Descriptor) -> Result<Option<Digest>, Failure> {
     if root.media_type != media_type::INDEX {
@@ -585,11 +608,6 @@ fn listed(path: &Path, root: &Descriptor) -> Result<Option<Digest>, Failure> {
     Ok(first
         .filter(|_| images.next().is_none())
         .or(Some(root.digest)))
-}
-
-fn decoded(text: &str) -> Option<Value> {
-    let bytes = BASE64_STANDARD.decode(text).ok()?;
-    serde_json::from_slice(&bytes).ok()
 }
 
 fn descriptor(response: &BTreeMap<String, String>) -> Option<Descriptor> {
@@ -614,6 +632,14 @@ fn tagged(names: &[String]) -> Vec<(String, String)> {
             (reference.to_string(), tag)
         })
         .collect()
+}
+
+/// Whether nobody can push under this name.
+fn is_nobodys(name: &str) -> bool {
+    let reference: Result<Reference, _> = name.replace("{app}", "app").parse();
+    reference.is_ok_and(|reference| {
+        reference.registry() == "docker.io" && reference.repository().starts_with("library/")
+    })
 }
 
 /// Whether the registry of an image is on this machine.

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::buildkit;
 
 use super::args::Connection;
-use super::discover;
+use super::discover::{self, Wanted};
 use super::environment::Environment;
 use super::failure::Failure;
 use super::say;
@@ -17,7 +17,8 @@ pub(super) async fn dial(
     connection: &Connection,
     environment: &Environment,
 ) -> Result<ExitCode, Failure> {
-    let (endpoint, access) = discover::endpoint(connection, environment, say).await?;
+    let (endpoint, access) =
+        discover::endpoint(&Wanted::read(connection, environment)?, say).await?;
     let dialed = buildkit::open(&endpoint, &access)
         .await
         .map_err(|error| discover::unreachable(&error))?;

@@ -4,15 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::buildkit::{
-    Access, Client, ConnectError, Daemon, DockerApi, DockerHost, Endpoint, Engine, OldDaemon,
-    TlsFault,
+    Access, Client, ConnectError, Daemon, DockerApi, DockerConfig, DockerHost, Endpoint, Engine,
+    OldDaemon, TlsFault,
 };
 use crate::progress::escape;
 
 use super::args::Connection;
 use super::environment::Environment;
-use super::failure::{Failure, causes};
-use super::{builder, tls};
+use super::failure::{Failure, causes, refuse};
+use super::{builder, login, tls};
 
 /// The daemon of this run.
 pub(super) struct Found {
@@ -55,11 +55,62 @@ pub(super) fn docker_host(environment: &Environment) -> Result<DockerHost, Failu
         || Ok(DockerHost::default()),
         |text| {
             text.parse::<DockerHost>().map_err(|error| {
-                Failure::input(format!("DOCKER_HOST: {error}"))
+                Failure::input(format!("DOCKER_HOST: {}", escape(&error.to_string())))
                     .hint("it is unix:///PATH or tcp://HOST:PORT")
             })
         },
     )
+}
+
+/// What flags and environment say of the daemon.
+pub(super) struct Wanted {
+    /// The one that the user named, and where.
+    named: Option<(Endpoint, String)>,
+    access: Access,
+    rootless_socket: Option<PathBuf>,
+    builder: builder::Wanted,
+    /// Logins for the image of the container, which no other daemon needs.
+    logins: Option<DockerConfig>,
+}
+
+impl Wanted {
+    /// Reads them; nothing is looked for yet.
+    pub(super) fn read(
+        connection: &Connection,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        let docker = docker_host(environment);
+        let named = named(connection.buildkit.as_deref(), environment);
+        let fits = match &named {
+            Ok(named) => tls::check(connection, named.as_ref().map(|(endpoint, _)| endpoint)),
+            Err(_) => Ok(()),
+        };
+        let tls = tls::load(connection);
+        let builder = builder::Wanted::read(environment);
+        let logins = match &named {
+            Ok(None) => login::read(environment),
+            _ => Ok(None),
+        };
+        let wrong = [
+            docker.as_ref().err(),
+            named.as_ref().err(),
+            fits.as_ref().err(),
+            tls.as_ref().err(),
+            builder.as_ref().err(),
+            logins.as_ref().err(),
+        ];
+        refuse(wrong.into_iter().flatten().cloned())?;
+        Ok(Self {
+            named: named?,
+            access: Access {
+                docker: docker?,
+                tls: tls?,
+            },
+            rootless_socket: environment.rootless_socket(),
+            builder: builder?,
+            logins: logins?,
+        })
+    }
 }
 
 /// The endpoint that the user named, if any, and where.
@@ -69,37 +120,31 @@ fn named(
 ) -> Result<Option<(Endpoint, String)>, Failure> {
     let (text, origin) = match (flag, environment.get("BUILDKIT_HOST")) {
         (Some(text), _) if environment.get(BUILDKIT) == Some(text) => (text, BUILDKIT),
-        (Some(text), _) => (text, "--buildkit"),
+        (Some(text), _) => (text, "`--buildkit`"),
         (None, Some(text)) => (text, "BUILDKIT_HOST"),
         (None, None) => return Ok(None),
     };
-    let endpoint = text
-        .parse::<Endpoint>()
-        .map_err(|error| Failure::input(format!("{origin}: {error}")).hint(FORMS))?;
+    let endpoint = text.parse::<Endpoint>().map_err(|error| {
+        Failure::input(format!("{origin}: {}", escape(&error.to_string()))).hint(FORMS)
+    })?;
+    let origin = origin.trim_matches('`');
     Ok(Some((endpoint, format!("{NAMED}{origin}"))))
 }
 
 /// The daemon that is named, else the first that is there, in the order of the documentation; and why it is this one.
-async fn choose(
-    connection: &Connection,
-    environment: &Environment,
-    tell: impl Fn(&str),
-) -> Result<Choice, Failure> {
-    let docker = docker_host(environment)?;
-    let named = named(connection.buildkit.as_deref(), environment)?;
-    let tls = tls::of(connection, named.as_ref().map(|(endpoint, _)| endpoint))?;
-    let access = Access { docker, tls };
+async fn choose(wanted: &Wanted, tell: impl Fn(&str)) -> Result<Choice, Failure> {
+    let access = &wanted.access;
     let choice = |endpoint, reason: &str, notes| Choice {
         endpoint,
         access: access.clone(),
         reason: reason.to_owned(),
         notes,
     };
-    if let Some((endpoint, reason)) = named {
-        return Ok(choice(endpoint, &reason, Vec::new()));
+    if let Some((endpoint, reason)) = &wanted.named {
+        return Ok(choice(endpoint.clone(), reason, Vec::new()));
     }
     let mut tried = Vec::new();
-    let sockets = [Some(PathBuf::from(SOCKET)), environment.rootless_socket()];
+    let sockets = [Some(PathBuf::from(SOCKET)), wanted.rootless_socket.clone()];
     for socket in sockets.into_iter().flatten() {
         if socket.exists() {
             let endpoint = Endpoint::Unix(socket);
@@ -115,7 +160,7 @@ async fn choose(
         }
     };
     let container = Endpoint::DockerContainer(builder::NAME.to_owned());
-    let recipe = builder::recipe(environment)?;
+    let recipe = wanted.builder.recipe(wanted.logins.as_ref());
     let told = |step| tell(&format!("{}\n", builder::step(&recipe, step)));
     let failed = match api.have_builder(&recipe, told).await {
         Ok(found) => {
@@ -135,11 +180,10 @@ async fn choose(
 
 /// The endpoint of the daemon, and what it takes to reach it. What takes long is told, and what the user should know.
 pub(super) async fn endpoint(
-    connection: &Connection,
-    environment: &Environment,
+    wanted: &Wanted,
     tell: impl Fn(&str),
 ) -> Result<(Endpoint, Access), Failure> {
-    let choice = choose(connection, environment, &tell).await?;
+    let choice = choose(wanted, &tell).await?;
     for note in &choice.notes {
         tell(&format!("note: {}\n", escape(note)));
     }
@@ -147,12 +191,8 @@ pub(super) async fn endpoint(
 }
 
 /// Finds the daemon, connects to it, and asks what can be asked without a build. What takes long is told.
-pub(super) async fn discover(
-    connection: &Connection,
-    environment: &Environment,
-    tell: impl Fn(&str),
-) -> Result<Found, Failure> {
-    let choice = choose(connection, environment, tell).await?;
+pub(super) async fn discover(wanted: &Wanted, tell: impl Fn(&str)) -> Result<Found, Failure> {
+    let choice = choose(wanted, tell).await?;
     let reason = &choice.reason;
     let failed = |error: ConnectError| match reason.strip_prefix(NAMED) {
         Some(_) => unreachable(&error),
@@ -329,10 +369,10 @@ mod tests {
             buildkit: flag.map(str::to_owned),
             ..Connection::default()
         };
-        match choose(&connection, &environment, |_| {}).await {
-            Ok(choice) => Ok(format!("{} {}", choice.endpoint, choice.reason)),
-            Err(failure) => Err(failure.problems[0].message.clone()),
-        }
+        let message = |failure: Failure| failure.problems[0].message.clone();
+        let wanted = Wanted::read(&connection, &environment).map_err(message)?;
+        let choice = choose(&wanted, |_| {}).await.map_err(message)?;
+        Ok(format!("{} {}", choice.endpoint, choice.reason))
     }
 
     #[tokio::test]

@@ -9,23 +9,27 @@ use crate::progress::escape;
 use crate::wolfi::Freshness;
 
 use super::args::Doctor;
-use super::discover::{self, Found};
+use super::discover::{self, Found, Wanted};
 use super::environment::Environment;
 use super::failure::{Failure, causes};
-use super::{index, outcome, print, say, setup};
+use super::{base, index, login, outcome, print, say, target};
 
 /// Checks daemon, base image and package index, and tells each.
 pub(super) async fn run(
     arguments: &Doctor,
     environment: &Environment,
 ) -> Result<ExitCode, Failure> {
-    let (platform, architecture) = setup::target()?;
+    let (platform, architecture) = target::target()?;
     let mut failures = Vec::new();
-    match discover::discover(&arguments.connection, environment, say).await {
+    match find(arguments, environment).await {
         Ok(found) => daemon(&found, environment, &platform, &mut failures).await?,
         Err(failure) => failures.push(failure),
     }
-    match index::open(environment, architecture, Freshness::Day).await {
+    let source = match index::Origin::read(environment) {
+        Ok(origin) => index::open(&origin, architecture, Freshness::Day).await,
+        Err(failure) => Err(failure),
+    };
+    match source {
         Ok(source) => {
             print(&format!(
                 "package index: {} packages, {}\n",
@@ -45,6 +49,11 @@ pub(super) async fn run(
     Err(Failure::several(exit, problems))
 }
 
+async fn find(arguments: &Doctor, environment: &Environment) -> Result<Found, Failure> {
+    let wanted = Wanted::read(&arguments.connection, environment)?;
+    discover::discover(&wanted, say).await
+}
+
 async fn daemon(
     found: &Found,
     environment: &Environment,
@@ -56,10 +65,10 @@ async fn daemon(
         failures.push(discover::too_old(found, &error));
         return Ok(());
     }
-    let base = setup::base(environment, platform)?;
+    let base = base::read(environment, platform)?;
     let services = Services {
         name: "doctor".to_owned(),
-        auth: setup::auth(environment)?,
+        auth: login::auth(environment)?,
         stores: Stores {
             layouts: base.layouts(),
             ..Stores::default()

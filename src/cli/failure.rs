@@ -94,6 +94,39 @@ impl Problem {
     }
 }
 
+/// Ends with everything that is wrong, each told once; the user's input is what is to be mended first.
+pub(super) fn refuse(failures: impl IntoIterator<Item = Failure>) -> Result<(), Failure> {
+    let mut exits = Vec::new();
+    let mut problems: Vec<Problem> = Vec::new();
+    for failure in failures {
+        exits.push(failure.exit);
+        for problem in failure.problems {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    match exits.into_iter().min() {
+        None => Ok(()),
+        Some(exit) => Err(Failure::several(exit, problems)),
+    }
+}
+
+/// All values, or everything that is wrong with any of them.
+pub(super) fn all<T, C: FromIterator<T>>(
+    results: impl IntoIterator<Item = Result<T, Failure>>,
+) -> Result<C, Failure> {
+    let (mut values, mut failures) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => values.push(value),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    refuse(failures)?;
+    Ok(values.into_iter().collect())
+}
+
 // What the layers of an HTTP client say while the next one says why.
 const EMPTY_WORDS: [&str; 4] = [
     "error sending request",
@@ -176,6 +209,20 @@ mod tests {
         ] {
             assert_eq!(causes(&*layers(texts).unwrap()), expected);
         }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_once_and_input_before_the_environment() {
+        let failures = [
+            Failure::environment("a"),
+            Failure::input("b").hint("c"),
+            Failure::environment("a"),
+        ];
+        let told = refuse(failures).unwrap_err();
+        assert_eq!(told.exit, Exit::Input);
+        assert_eq!(told.render(), "error: a\nerror: b\nhint: c\n");
+        assert_eq!(refuse([]), Ok(()));
+        assert_eq!(all([Ok(1), Ok(2)]), Ok(vec![1, 2]));
     }
 
     #[test]

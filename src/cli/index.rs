@@ -12,7 +12,7 @@ use crate::wolfi::{
 };
 
 use super::environment::Environment;
-use super::failure::{Failure, causes, unreadable};
+use super::failure::{Failure, causes, refuse, unreadable};
 use super::say;
 
 /// The repository and its index.
@@ -74,23 +74,47 @@ pub(super) async fn up_to_date(
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Reads the index of the repository that the environment names, or of Wolfi.
+/// Where packages come from.
+pub(super) struct Origin {
+    repository: Repository,
+    http: reqwest::Client,
+    cache: Option<PathBuf>,
+}
+
+impl Origin {
+    /// The repository that the environment names, or Wolfi's.
+    pub(super) fn read(environment: &Environment) -> Result<Self, Failure> {
+        let repository = repository(environment);
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("peelbox/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .build()
+            .map_err(|error| certificates(environment, &error));
+        let wrong = [repository.as_ref().err(), http.as_ref().err()];
+        refuse(wrong.into_iter().flatten().cloned())?;
+        Ok(Self {
+            repository: repository?,
+            http: http?,
+            cache: environment.cache(),
+        })
+    }
+}
+
+/// Reads the index of `origin`.
 pub(super) async fn open(
-    environment: &Environment,
+    origin: &Origin,
     architecture: &'static str,
     freshness: Freshness,
 ) -> Result<Source, Failure> {
-    let repository = repository(environment)?;
-    let http = reqwest::Client::builder()
-        .user_agent(concat!("peelbox/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .build()
-        .map_err(|error| certificates(environment, &error))?;
-    let cache = environment.cache();
+    let Origin {
+        repository,
+        http,
+        cache,
+    } = origin;
     let fetched = repository
         .index(
-            &http,
+            http,
             architecture,
             cache.as_ref().map(|path| path.join("index")).as_deref(),
             SystemTime::now(),
@@ -106,12 +130,12 @@ pub(super) async fn open(
         )
     });
     Ok(Source {
-        repository,
+        repository: repository.clone(),
         index: fetched.index,
         age: fetched.age,
         architecture,
-        http,
-        pins: cache.map(|path| Pins::new(&path.join("packages"))),
+        http: http.clone(),
+        pins: cache.as_ref().map(|path| Pins::new(&path.join("packages"))),
         warning,
     })
 }
@@ -133,29 +157,36 @@ fn repository(environment: &Environment) -> Result<Repository, Failure> {
     let Some(url) = environment.get("PEELBOX_APK_REPOSITORY") else {
         return Ok(Repository::default());
     };
-    let keys = match environment.get("PEELBOX_APK_KEY").map(PathBuf::from) {
-        None => Keys::wolfi(),
-        Some(path) => {
-            let pem = std::fs::read(&path)
-                .map_err(|error| unreadable("PEELBOX_APK_KEY", &path, &error))?;
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            Keys::default().with(&name, &pem).map_err(|error| {
-                Failure::input(format!("PEELBOX_APK_KEY: {error}"))
-                    .hint("it is the .rsa.pub file of the key that the repository is signed with, under its own name")
-            })?
-        }
-    };
-    Repository::new(url, keys).map_err(|error| {
-        let failure = Failure::input(format!("PEELBOX_APK_REPOSITORY: {error}"));
+    let keys = keys(environment);
+    // Whether an address can be one has nothing to do with keys.
+    let known = keys.as_ref().map_or_else(|_| Keys::wolfi(), Keys::clone);
+    let repository = Repository::new(url, known).map_err(|error| {
+        let text = escape(&error.to_string()).into_owned();
+        let failure = Failure::input(format!("PEELBOX_APK_REPOSITORY: {text}"));
         match error {
             RepositoryError::Credentials => {
                 failure.hint("it would show in logs and provenance: use a mirror that needs none")
             }
             _ => failure.hint("it is an address like https://packages.wolfi.dev/os"),
         }
+    });
+    let wrong = [repository.as_ref().err(), keys.as_ref().err()];
+    refuse(wrong.into_iter().flatten().cloned())?;
+    repository
+}
+
+fn keys(environment: &Environment) -> Result<Keys, Failure> {
+    let Some(path) = environment.get("PEELBOX_APK_KEY").map(PathBuf::from) else {
+        return Ok(Keys::wolfi());
+    };
+    let pem = std::fs::read(&path).map_err(|error| unreadable("PEELBOX_APK_KEY", &path, &error))?;
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    Keys::default().with(&name, &pem).map_err(|error| {
+        Failure::input(format!("PEELBOX_APK_KEY: {error}"))
+            .hint("it is the .rsa.pub file of the key that the repository is signed with, under its own name")
     })
 }
 

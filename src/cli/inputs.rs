@@ -1,19 +1,23 @@
 //! What is to be built: the specs of a repository, and their plans.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobMatcher};
 
+use crate::detect::OVERRIDES;
 use crate::image::{self, Plan, ProblemKind, Scope};
 use crate::oci::Platform;
+use crate::progress::escape;
 use crate::spec::{self, Spec};
 use crate::wolfi::{Index, UnknownPackage};
 
 use super::args::Building;
 use super::detect;
 use super::environment::Environment;
-use super::failure::{Exit, Failure, Problem};
+use super::failure::{Exit, Failure, Problem, all, refuse};
+use super::say;
 use super::setup::{self, Sources};
 use super::steps::{self, Arguments};
 
@@ -26,15 +30,64 @@ pub(super) const SPEC_FILES: [&str; 3] = [
 // More than any hand-written file has.
 const SPEC_LIMIT: u64 = 16 << 20;
 
-/// The spec file of `repository`: the named one, else the one at its root.
-pub(super) fn spec_file(repository: &Path, named: Option<&Path>) -> Option<PathBuf> {
-    match named {
-        Some(path) => Some(path.to_owned()),
-        None => SPEC_FILES
-            .iter()
-            .map(|name| repository.join(name))
-            .find(|path| path.is_file()),
+/// What is built of a repository, and what the command line adds to it.
+pub(super) struct Choice {
+    /// The file that the apps are read from; `None` where they are detected.
+    pub(super) spec: Option<PathBuf>,
+    apps: Vec<Pattern>,
+    /// Whether the warnings of detection are errors.
+    is_strict: bool,
+    entrypoint: Option<Vec<String>>,
+    labels: BTreeMap<String, String>,
+    pub(super) arguments: Arguments,
+    /// Who shares the cache directories of build steps.
+    sharers: Option<String>,
+}
+
+impl Choice {
+    /// Reads flags and environment; without a `repository`, what does not depend on it.
+    pub(super) fn read(
+        building: &Building,
+        repository: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        let spec = spec_file(repository, building.spec.as_deref());
+        let apps = patterns(&building.app);
+        let entrypoint = steps::entrypoint(building.entrypoint.as_deref());
+        let labels = steps::labels(&building.label);
+        let arguments = Arguments::read(&building.build_arg, environment);
+        let wrong = [
+            spec.as_ref().err(),
+            apps.as_ref().err(),
+            entrypoint.as_ref().err(),
+            labels.as_ref().err(),
+            arguments.as_ref().err(),
+        ];
+        refuse(wrong.into_iter().flatten().cloned())?;
+        Ok(Self {
+            spec: spec?,
+            apps: apps?,
+            is_strict: building.strict,
+            entrypoint: entrypoint?,
+            labels: labels?,
+            arguments: arguments?,
+            sharers: setup::sharers(building.cache_scope.as_deref(), environment),
+        })
     }
+}
+
+/// The named spec file, else the one at the root of `repository`.
+fn spec_file(repository: Option<&Path>, named: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    if let Some(path) = named {
+        return match std::fs::metadata(path) {
+            Ok(_) => Ok(Some(path.to_owned())),
+            Err(error) => Err(no_spec(path, &error)),
+        };
+    }
+    let paths = SPEC_FILES
+        .iter()
+        .filter_map(|name| Some(repository?.join(name)));
+    Ok(paths.into_iter().find(|path| path.is_file()))
 }
 
 /// The plans of a run: of the apps of the spec file, else of detection, those that `--app` names, with what the command line
@@ -43,43 +96,82 @@ pub(super) fn spec_file(repository: &Path, named: Option<&Path>) -> Option<PathB
 /// They come by platform: the apps for the first of `targets`, the same for the second. What detection decides is for all.
 pub(super) fn plans<'a>(
     sources: &Sources,
-    building: &Building,
-    environment: &Environment,
+    choice: &Choice,
     targets: &[(&'a Index, &Platform)],
 ) -> Result<Vec<Vec<Plan<'a>>>, Failure> {
-    let specs = match spec_file(&sources.path, building.spec.as_deref()) {
-        Some(file) => load(&file)?,
+    let (specs, problems) = match &choice.spec {
+        Some(file) => {
+            overridden(&sources.path, file);
+            (load(file)?, Vec::new())
+        }
         None => match targets.first() {
-            Some((index, _)) => detect::specs(sources, index)?,
-            None => Vec::new(),
+            Some((index, _)) => detect::specs(sources, index, &choice.apps, choice.is_strict)?,
+            None => (Vec::new(), Vec::new()),
         },
     };
-    let mut specs = select(specs, &building.app)?;
-    steps::start(&mut specs, building.entrypoint.as_deref())?;
-    let scope = setup::scope(&sources.path, building.cache_scope.as_deref(), environment);
-    let arguments = Arguments::read(&building.build_arg, environment)?;
+    let scope = setup::scope(&sources.path, choice.sharers.as_deref());
+    if let (false, Some((index, platform))) = (problems.is_empty(), targets.first()) {
+        return Err(with_plans(problems, &specs, index, platform, &scope));
+    }
+    let mut specs = select(specs, &choice.apps)?;
+    steps::start(&mut specs, choice.entrypoint.as_deref())?;
     let targets = targets.iter();
     targets
         .map(|(index, platform)| {
             let mut plans = plan(&specs, index, platform, &scope)?;
-            setup::label(&mut plans, &building.label)?;
-            arguments.apply(&mut plans);
+            for plan in &mut plans {
+                plan.labels.extend(choice.labels.clone());
+            }
+            choice.arguments.apply(&mut plans);
             Ok(plans)
         })
         .collect()
 }
 
+/// The problems of detection, and those of the apps that it found.
+pub(super) fn with_plans(
+    mut problems: Vec<Problem>,
+    specs: &[Spec],
+    index: &Index,
+    platform: &Platform,
+    scope: &Scope,
+) -> Failure {
+    if let Err(failure) = plan(specs, index, platform, scope) {
+        problems.extend(failure.problems);
+    }
+    Failure::several(Exit::Input, problems)
+}
+
+// What is written in vain is worth a word.
+fn overridden(repository: &Path, spec: &Path) {
+    let mut names = OVERRIDES.iter();
+    if let Some(name) = names.find(|name| repository.join(name).is_file()) {
+        let spec = shown(spec);
+        say(&format!(
+            "warning: {name} is not read, which changes what is detected: the apps come from `{}`\n",
+            escape(&spec)
+        ));
+    }
+}
+
+fn no_spec(path: &Path, error: &io::Error) -> Failure {
+    let shown = shown(path);
+    let failure = Failure::input(format!(
+        "cannot read the spec file `{}`: {error}",
+        escape(&shown)
+    ));
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            failure.hint("`peelbox detect --format yaml --output universalbuild.yaml` writes one")
+        }
+        _ => failure,
+    }
+}
+
 /// Reads a spec file.
 pub(super) fn load(path: &Path) -> Result<Vec<Spec>, Failure> {
     let shown = shown(path);
-    let unreadable = |error: io::Error| {
-        let failure = Failure::input(format!("cannot read the spec file `{shown}`: {error}"));
-        match error.kind() {
-            io::ErrorKind::NotFound => failure
-                .hint("`peelbox detect --format yaml --output universalbuild.yaml` writes one"),
-            _ => failure,
-        }
-    };
+    let unreadable = |error: io::Error| no_spec(path, &error);
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > SPEC_LIMIT {
         return Err(Failure::input(format!(
@@ -129,41 +221,56 @@ fn shown(path: &Path) -> String {
     short.unwrap_or(path).display().to_string()
 }
 
+/// What `--app` names.
+pub(super) struct Pattern {
+    text: String,
+    matcher: GlobMatcher,
+}
+
+/// Reads `--app`.
+pub(super) fn patterns(flags: &[String]) -> Result<Vec<Pattern>, Failure> {
+    all(flags.iter().map(|text| {
+        let glob = GlobBuilder::new(text).literal_separator(false).build();
+        let glob = glob.map_err(|error| {
+            let (text, kind) = (escape(text), error.kind());
+            Failure::input(format!("`--app {text}` is no pattern: {kind}"))
+                .hint("`*` stands for any text")
+        })?;
+        Ok(Pattern {
+            text: text.clone(),
+            matcher: glob.compile_matcher(),
+        })
+    }))
+}
+
 /// Keeps the specs whose names match one of `patterns`; without patterns all.
-pub(super) fn select(specs: Vec<Spec>, patterns: &[String]) -> Result<Vec<Spec>, Failure> {
-    if patterns.is_empty() {
-        return Ok(specs);
-    }
-    let names: Vec<String> = specs
-        .iter()
-        .map(|spec| spec.metadata.project_name.clone())
-        .collect();
-    let mut chosen = vec![false; specs.len()];
-    for pattern in patterns {
-        let glob = GlobBuilder::new(pattern)
-            .literal_separator(false)
-            .build()
-            .map_err(|error| {
-                Failure::input(format!("`--app {pattern}` is no pattern: {}", error.kind()))
-                    .hint("`*` stands for any text")
-            })?;
-        let matcher = glob.compile_matcher();
-        let mut found = false;
-        for (spec, chosen) in specs.iter().zip(&mut chosen) {
-            if matcher.is_match(&spec.metadata.project_name) || matcher.is_match(spec.slug()) {
-                (*chosen, found) = (true, true);
-            }
-        }
-        if !found {
-            return Err(Failure::input(format!("no app matches `--app {pattern}`"))
-                .hint(format!("there is {}", list(&names))));
-        }
-    }
+pub(super) fn select(specs: Vec<Spec>, patterns: &[Pattern]) -> Result<Vec<Spec>, Failure> {
+    let chosen = chosen(&specs.iter().collect::<Vec<_>>(), patterns)?;
+    let specs = specs.into_iter().zip(chosen);
     Ok(specs
-        .into_iter()
-        .zip(chosen)
-        .filter_map(|(spec, chosen)| chosen.then_some(spec))
+        .filter_map(|(spec, is_chosen)| is_chosen.then_some(spec))
         .collect())
+}
+
+/// Which of the specs have a name that matches one of `patterns`; without patterns all have.
+pub(super) fn chosen(specs: &[&Spec], patterns: &[Pattern]) -> Result<Vec<bool>, Failure> {
+    let matches = |spec: &Spec, pattern: &Pattern| {
+        pattern.matcher.is_match(&spec.metadata.project_name)
+            || pattern.matcher.is_match(spec.slug())
+    };
+    let idle = patterns
+        .iter()
+        .filter(|pattern| !specs.iter().any(|spec| matches(spec, pattern)));
+    refuse(idle.map(|pattern| {
+        let names = specs.iter().map(|spec| spec.metadata.project_name.clone());
+        let names: Vec<String> = names.collect();
+        Failure::input(format!("no app matches `--app {}`", escape(&pattern.text)))
+            .hint(format!("there is {}", list(&names)))
+    }))?;
+    let chosen = specs
+        .iter()
+        .map(|spec| patterns.is_empty() || patterns.iter().any(|pattern| matches(spec, pattern)));
+    Ok(chosen.collect())
 }
 
 /// Plans every spec; all problems of all apps are told at once.
@@ -264,7 +371,7 @@ mod tests {
         };
         let specs = vec![spec("web"), spec("Order API"), spec("web-admin")];
         let patterns: Vec<String> = patterns.iter().map(|text| (*text).to_owned()).collect();
-        match select(specs, &patterns) {
+        match self::patterns(&patterns).and_then(|patterns| select(specs, &patterns)) {
             Ok(specs) => Ok(specs
                 .into_iter()
                 .map(|spec| spec.metadata.project_name)

@@ -1,6 +1,7 @@
 //! The program: flags and environment become options, options become a run, a run becomes an exit code.
 
 mod args;
+mod base;
 mod build;
 mod builder;
 mod cache;
@@ -17,15 +18,21 @@ mod git;
 mod index;
 mod inputs;
 mod interrupt;
+mod login;
+mod metadata;
 mod outcome;
 mod output;
 mod outputs;
 mod packages;
 mod place;
+mod secrets;
+mod settings;
 mod setup;
 mod ssh;
 mod start;
 mod steps;
+mod tags;
+mod target;
 mod tls;
 mod usage;
 
@@ -78,7 +85,13 @@ fn run(command: Command, environment: &Environment) -> Result<ExitCode, Failure>
         .build()
         .map_err(|error| Failure::environment(format!("cannot start: {error}")))?;
     match command {
-        Command::Schema => print(&format!("{:#}\n", crate::spec::schema())),
+        Command::Schema(arguments) => {
+            let schema = match arguments.overrides {
+                true => crate::spec::overrides_schema(),
+                false => crate::spec::schema(),
+            };
+            print(&format!("{schema:#}\n"))
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "peelbox", &mut script);
@@ -129,9 +142,11 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 /// The failure for a file that cannot be written.
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    // Temporary files wrap the reason and tell their own name, which nobody knows.
-    let inner = error.get_ref().and_then(|inner| inner.source());
-    let reason = inner.map_or_else(|| error.to_string(), ToString::to_string);
+    let text = error.to_string();
+    // Temporary files tell their own names, which nobody knows.
+    let reason = text
+        .split_once(" at path \"")
+        .map_or(&*text, |(reason, _)| reason);
     Failure::environment(format!("cannot write `{}`: {reason}", path.display()))
 }
 

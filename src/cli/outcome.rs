@@ -157,6 +157,15 @@ pub(super) fn exit(failure: &build::Failure) -> Exit {
     }
 }
 
+/// Whether a registry did not take an image that was built.
+pub(super) fn is_of_push(failure: &build::Failure) -> bool {
+    let message = match &failure.cause {
+        Cause::Daemon(Error::Remote(error)) => &error.message,
+        _ => return false,
+    };
+    failure.is_of_export && message.contains(PUSH)
+}
+
 /// Whether every other app would fail alike.
 pub(super) fn ends_the_run(failure: &build::Failure) -> bool {
     match &failure.cause {
@@ -312,6 +321,9 @@ fn remote_hint(failure: &build::Failure, message: &str) -> Option<&'static str> 
     }
 }
 
+// How BuildKit begins what it says of a push that failed.
+const PUSH: &str = "failed to push ";
+
 // What the environment has to allow.
 fn refused(message: &str) -> Option<&'static str> {
     if message.contains("granting entitlement network.host") {
@@ -319,17 +331,38 @@ fn refused(message: &str) -> Option<&'static str> {
             "start buildkitd with `--allow-insecure-entitlement network.host`, or leave out `--network host`",
         );
     }
-    if !message.contains("failed to push ") {
+    if let Some(hint) = token_hint(message) {
+        return Some(hint);
+    }
+    if !message.contains(PUSH) {
         return None;
     }
     Some(match denies(message) {
-        true => {
-            "log in to the registry with `docker login`; DOCKER_CONFIG names the directory with the login, DOCKER_AUTH_CONFIG can hold it"
-        }
+        true => LOG_IN,
         false => {
             "the daemon must reach the registry; one without a certificate that is not on this machine needs `--output type=registry,registry.insecure=true`"
         }
     })
+}
+
+const LOG_IN: &str = "log in to the registry with `docker login`; DOCKER_CONFIG names the directory with the login, DOCKER_AUTH_CONFIG can hold it";
+
+// What the session says of a token service passes through the daemon, which may leave out what it was for.
+fn token_hint(message: &str) -> Option<&'static str> {
+    if message.contains("cannot ask the token service `") {
+        return Some(
+            "this machine must reach it too; with BUILDKIT_NO_CLIENT_TOKEN=1 the daemon asks it, and gets the password for that",
+        );
+    }
+    if message.contains("as its token service, to which the password would go unencrypted") {
+        return Some(
+            "it must be served over HTTPS; with BUILDKIT_NO_CLIENT_TOKEN=1 the daemon gets the password and asks it all the same",
+        );
+    }
+    let (_, told) = message.split_once("the token service `")?;
+    let is_denied = [" answers 401 ", " answers 403 "];
+    let is_denied = is_denied.iter().any(|answer| told.contains(answer));
+    is_denied.then_some(LOG_IN)
 }
 
 fn denies(text: &str) -> bool {
@@ -346,12 +379,15 @@ fn denies(text: &str) -> bool {
 
 /// What to do about a base image that cannot be used.
 pub(super) fn base_hint(error: &BaseError) -> &'static str {
-    let is_refused = denies(&causes(error));
+    let told = causes(error);
+    if let Some(hint) = token_hint(&told) {
+        return hint;
+    }
     match error {
         BaseError::Foreign { .. } => {
             "PEELBOX_BASE_IMAGE must be a copy of cgr.dev/chainguard/wolfi-base"
         }
-        BaseError::Unresolved { .. } if is_refused => {
+        BaseError::Unresolved { .. } if denies(&told) => {
             "log in to the registry with `docker login`; DOCKER_CONFIG names the directory with the login"
         }
         BaseError::Unresolved { .. } => {
@@ -408,6 +444,31 @@ mod tests {
     }
 
     #[test]
+    fn what_keeps_tokens_from_being_fetched_here_is_told_from_each_other() {
+        let hinted = |message: &str| token_hint(message).map(|hint| &hint[..22]);
+        for (message, hint) in [
+            (
+                "cannot ask the token service `https://a.example/` of `b.example`: timed out",
+                Some("this machine must reac"),
+            ),
+            (
+                "the registry `b.example` names `http://a.example/` as its token service, to which the password would go unencrypted",
+                Some("it must be served over"),
+            ),
+            (
+                "failed to authorize: the token service `https://a.example/` of `b.example` answers 401 Unauthorized",
+                Some("log in to the registry"),
+            ),
+            (
+                "the token service `http://127.0.0.1:40123/` of `b.example` answers 503 Service Unavailable",
+                None,
+            ),
+        ] {
+            assert_eq!(hinted(message), hint, "{message}");
+        }
+    }
+
+    #[test]
     fn a_step_is_told_from_its_command() {
         let pair =
             |step: &str, command: Option<&str>| (Some(step.to_owned()), command.map(str::to_owned));
@@ -426,6 +487,7 @@ mod tests {
                 &build::Failure {
                     step: Some("[web] build 1/1: ./check".to_owned()),
                     exit_code: Some(66),
+                    is_of_export: false,
                     log: log.iter().map(|line| (*line).to_owned()).collect(),
                     cause: Cause::Daemon(error),
                 },

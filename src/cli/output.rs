@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::oci::Reference;
+use crate::progress::escape;
 
-use super::failure::Failure;
+use super::failure::{Exit, Failure, Problem, all, refuse};
 use super::inputs::list_or;
+use super::{args, tags};
 
 /// Where images go and in which form; `{app}` in it stands for the app's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,6 +132,15 @@ impl Type {
         keys.find(|(name, _)| *name == key).map(|(_, rule)| *rule)
     }
 
+    /// Refuses a key that the type does not have, and a value that the key cannot have.
+    fn check(&self, key: &str, value: &mut String) -> Result<(), Wrong> {
+        match self.rule(key) {
+            Some(rule) => check(key, value, rule),
+            None if self.is_about_images() && key.starts_with(ANNOTATION) => annotation_key(key),
+            None => Err(unknown_key(self, key)),
+        }
+    }
+
     fn is_about_images(&self) -> bool {
         self.rule("name").is_some()
     }
@@ -170,22 +180,28 @@ impl Output {
 
     /// Reads one `--output`: fields of comma-separated values, or a path alone.
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
-        Self::read(text).map_err(|Wrong { reason, hint }| {
-            Failure::input(format!("`--output {text}`: {reason}")).hint(hint)
+        Self::read(text).map_err(|wrong| {
+            let problems = wrong.into_iter().map(|Wrong { reason, hint }| {
+                Problem::new(format!("`--output {}`: {reason}", escape(text))).hint(hint)
+            });
+            Failure::several(Exit::Input, problems.collect())
         })
     }
 
-    fn read(text: &str) -> Result<Self, Wrong> {
+    fn read(text: &str) -> Result<Self, Vec<Wrong>> {
         if text == "-" {
             return Ok(Self::bare(text, Form::Docker, Some(Dest::Stdout)));
         }
-        let fields = csv(text)?;
+        let fields = csv(text).map_err(|wrong| vec![wrong])?;
         if let [path] = &*fields
             && !path.contains('=')
         {
             if TYPES.iter().any(|known| known.name == path) {
                 let hint = format!("`type={path}` names a type, `./{path}` a directory");
-                return Err(Wrong::new("it is a type and may be a directory", hint));
+                return Err(vec![Wrong::new(
+                    "it is a type and may be a directory",
+                    hint,
+                )]);
             }
             return Ok(Self::bare(
                 text,
@@ -193,47 +209,69 @@ impl Output {
                 Some(Dest::Path(path.clone())),
             ));
         }
-        let mut values = BTreeMap::new();
+        let (mut values, mut wrong) = (BTreeMap::new(), Vec::new());
         for field in &fields {
-            let (key, value) = pair(field)?;
-            if values.insert(key.clone(), value).is_some() {
-                return Err(Wrong::new(format!("`{key}` is given twice"), FORMS));
+            match pair(field) {
+                Ok((key, value)) => {
+                    if values.insert(key.clone(), value).is_some() {
+                        wrong.push(Wrong::new(format!("`{key}` is given twice"), FORMS));
+                    }
+                }
+                Err(reason) => wrong.push(reason),
             }
         }
-        let name = values.remove("type");
-        let name = name.ok_or_else(|| Wrong::new("it has no type", FORMS))?;
-        let kind = TYPES.iter().find(|known| known.name == name);
-        let kind = kind.ok_or_else(|| unknown_type(&name))?;
-        Self::of_type(text, kind, values)
+        let kind = match values.remove("type") {
+            None => Err(Wrong::new("it has no type", FORMS)),
+            Some(name) => {
+                let kind = TYPES.iter().find(|known| known.name == name);
+                kind.ok_or_else(|| unknown_type(&name))
+            }
+        };
+        match kind {
+            Ok(kind) => Self::of_type(text, kind, values, wrong),
+            Err(reason) => {
+                wrong.push(reason);
+                Err(wrong)
+            }
+        }
     }
 
     fn of_type(
         text: &str,
         kind: &Type,
         mut values: BTreeMap<String, String>,
-    ) -> Result<Self, Wrong> {
+        mut wrong: Vec<Wrong>,
+    ) -> Result<Self, Vec<Wrong>> {
         let mut attributes = BTreeMap::new();
         for (key, value) in &mut values {
-            let Some(rule) = kind.rule(key) else {
-                if !(kind.is_about_images() && key.starts_with(ANNOTATION)) {
-                    return Err(unknown_key(kind, key));
+            match kind.check(key, value) {
+                Err(reason) => wrong.push(reason),
+                Ok(()) if ["dest", "name", "tar"].contains(&key.as_str()) => {}
+                Ok(()) => {
+                    attributes.insert(key.clone(), value.clone());
                 }
-                annotation_key(key)?;
-                attributes.insert(key.clone(), value.clone());
-                continue;
-            };
-            check(key, value, rule)?;
-            if !["dest", "name", "tar"].contains(&key.as_str()) {
-                attributes.insert(key.clone(), value.clone());
             }
         }
-        check_media_types(&attributes)?;
-        let names = names(values.get("name").map_or("", String::as_str))?;
+        wrong.extend(check_media_types(&attributes).err());
+        let names = match names(values.get("name").map_or("", String::as_str)) {
+            Ok(names) => names,
+            Err(more) => {
+                wrong.extend(more);
+                Vec::new()
+            }
+        };
         let dest = values.remove("dest").map(|path| match path.as_str() {
             "-" => Dest::Stdout,
             _ => Dest::Path(path),
         });
-        let form = form(kind, &values, dest.as_ref())?;
+        let form = match form(kind, &values, dest.as_ref()) {
+            Ok(form) if wrong.is_empty() => form,
+            Ok(_) => return Err(wrong),
+            Err(reason) => {
+                wrong.push(reason);
+                return Err(wrong);
+            }
+        };
         if kind.name == "registry" {
             attributes
                 .entry("push".to_owned())
@@ -269,6 +307,40 @@ impl Output {
         }
     }
 
+    /// Whether the images of `apps` have a place each.
+    fn tells(&self, apps: &[&str]) -> bool {
+        let is_shared = match &self.dest {
+            Some(Dest::Stdout) => true,
+            Some(Dest::Path(path)) => !path.contains("{app}"),
+            None => false,
+        };
+        apps.len() < 2 || !is_shared
+    }
+
+    fn overfull(&self, apps: usize) -> Failure {
+        let (place, hint) = match &self.dest {
+            Some(Dest::Path(path)) => (
+                format!("`{}`", escape(path)),
+                "put `{app}` into it, which stands for the app's name",
+            ),
+            _ => (
+                "stdout".to_owned(),
+                "name one of them with `--app`, or write to a file with `{app}` in its name",
+            ),
+        };
+        Failure::input(format!(
+            "`--output {self}`: {place} would hold the images of {apps} apps"
+        ))
+        .hint(hint)
+    }
+
+    fn place(&self, app: &str) -> Option<String> {
+        match &self.dest {
+            Some(Dest::Stdout) => Some("-".to_owned()),
+            _ => Some(clean(&self.path(app)?)),
+        }
+    }
+
     /// The place of `app`; `None` at the daemon or the Engine, and for stdout.
     pub(super) fn path(&self, app: &str) -> Option<String> {
         match &self.dest {
@@ -280,46 +352,29 @@ impl Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&escape(&self.text))
     }
 }
 
 /// Refuses outputs of which one would take the place of another; `apps` are the names of the apps.
 pub(super) fn check_places(outputs: &[Output], apps: &[&str]) -> Result<(), Failure> {
+    let shared = outputs.iter().filter(|output| !output.tells(apps));
+    let mut wrong: Vec<Failure> = shared.map(|output| output.overfull(apps.len())).collect();
     let mut taken: BTreeMap<String, &Output> = BTreeMap::new();
-    for output in outputs {
-        if output.dest == Some(Dest::Stdout) && apps.len() > 1 {
-            return Err(Failure::input(format!(
-                "`--output {output}`: stdout would hold the images of {} apps",
-                apps.len()
+    for output in outputs.iter().filter(|output| output.tells(apps)) {
+        // With one app it is the same for all.
+        let clash = apps
+            .iter()
+            .filter_map(|app| taken.insert(output.place(app)?, output))
+            .next();
+        wrong.extend(clash.map(|other| {
+            Failure::input(format!(
+                "`--output {output}` and `--output {other}` write to the same place"
             ))
-            .hint("name one of them with `--app`, or write to a file with `{app}` in its name"));
-        }
-        if let Some(Dest::Path(path)) = &output.dest
-            && apps.len() > 1
-            && !path.contains("{app}")
-        {
-            return Err(Failure::input(format!(
-                "`--output {output}`: `{path}` would hold the images of {} apps",
-                apps.len()
-            ))
-            .hint("put `{app}` into it, which stands for the app's name"));
-        }
-        for app in apps {
-            let place = match (&output.dest, output.path(app)) {
-                (Some(Dest::Stdout), _) => "-".to_owned(),
-                (_, Some(path)) => clean(&path),
-                _ => continue,
-            };
-            if let Some(other) = taken.insert(place, output) {
-                return Err(Failure::input(format!(
-                    "`--output {output}` and `--output {other}` write to the same place"
-                ))
-                .hint("give each a place of its own"));
-            }
-        }
+            .hint("give each a place of its own")
+        }));
     }
-    Ok(())
+    refuse(wrong)
 }
 
 // `a/./b/` and `a/b` are one place.
@@ -329,14 +384,14 @@ fn clean(path: &str) -> String {
     format!("{root}{}", parts.collect::<Vec<_>>().join("/"))
 }
 
-/// What is wrong with an output, and what would be right.
-struct Wrong {
-    reason: String,
-    hint: String,
+/// What is wrong with an output or a name, and what would be right.
+pub(super) struct Wrong {
+    pub(super) reason: String,
+    pub(super) hint: String,
 }
 
 impl Wrong {
-    fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn new(reason: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
             hint: hint.into(),
@@ -398,7 +453,7 @@ fn pair(field: &str) -> Result<(String, String), Wrong> {
     let pair = field.split_once('=');
     let (key, value) = pair.ok_or_else(|| {
         Wrong::new(
-            format!("`{field}` is not understood"),
+            format!("`{}` is not understood", escape(field)),
             "each part is KEY=VALUE",
         )
     })?;
@@ -409,7 +464,10 @@ fn pair(field: &str) -> Result<(String, String), Wrong> {
         false => key.to_ascii_lowercase(),
     };
     if value.is_empty() {
-        return Err(Wrong::new(format!("`{key}` has no value"), FORMS));
+        return Err(Wrong::new(
+            format!("`{}` has no value", escape(&key)),
+            FORMS,
+        ));
     }
     Ok((key, value.to_owned()))
 }
@@ -420,12 +478,15 @@ fn unknown_type(name: &str) -> Wrong {
         Some(near) => format!("did you mean `type={near}`?"),
         None => format!("the types are {}", names.join(", ")),
     };
-    Wrong::new(format!("there is no output of type `{name}`"), hint)
+    Wrong::new(
+        format!("there is no output of type `{}`", escape(name)),
+        hint,
+    )
 }
 
 fn unknown_key(kind: &Type, key: &str) -> Wrong {
     let name = kind.name;
-    let reason = format!("type {name} has no key `{key}`");
+    let reason = format!("type {name} has no key `{}`", escape(key));
     let keys = kind.names_of_keys();
     let hint = match key {
         "dest" if !kind.has_dest => "the image stays at the daemon or goes to a registry; type=oci,dest=FILE writes it to a file".to_owned(),
@@ -450,7 +511,12 @@ fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a s
 
 /// Refuses values that the key cannot have; booleans become `true` and `false`.
 fn check(key: &str, value: &mut String, rule: Rule) -> Result<(), Wrong> {
-    let wrong = |hint: String| Err(Wrong::new(format!("`{key}` cannot be `{value}`"), hint));
+    let wrong = |hint: String| {
+        Err(Wrong::new(
+            format!("`{key}` cannot be `{}`", escape(value)),
+            hint,
+        ))
+    };
     match rule {
         Rule::Text => Ok(()),
         // What Go's strconv.ParseBool takes.
@@ -530,28 +596,22 @@ fn form(
 }
 
 /// The names of an image, separated by commas, `{app}` in them.
-fn names(text: &str) -> Result<Vec<String>, Wrong> {
+fn names(text: &str) -> Result<Vec<String>, Vec<Wrong>> {
     let names = text
         .split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty());
-    names
-        .map(|name| {
-            let example = name.replace("{app}", "app");
-            let parsed: Result<Reference, _> = example.parse();
-            match parsed {
-                Ok(reference) if reference.digest().is_none() => Ok(name.to_owned()),
-                Ok(_) => Err(Wrong::new(
-                    format!("`{name}` has a digest, which only the build can know"),
-                    "leave out what follows the `@`",
-                )),
-                Err(error) => Err(Wrong::new(
-                    error.to_string(),
-                    "it is a name like registry.example/team/{app}:1.0",
-                )),
-            }
-        })
-        .collect()
+    let (mut read, mut wrong) = (Vec::new(), Vec::new());
+    for name in names {
+        match tags::check(name) {
+            Ok(()) => read.push(name.to_owned()),
+            Err(reason) => wrong.push(reason),
+        }
+    }
+    match wrong.is_empty() {
+        true => Ok(read),
+        false => Err(wrong),
+    }
 }
 
 // https://github.com/moby/buildkit/blob/master/exporter/containerimage/exptypes/annotations.go
@@ -565,7 +625,7 @@ const LEVELS: [&str; 4] = [
 fn annotation_key(key: &str) -> Result<(), Wrong> {
     let wrong = || {
         let hint = "write annotation.KEY, or annotation-LEVEL[PLATFORM].KEY with the level index, index-descriptor, manifest or manifest-descriptor";
-        Wrong::new(format!("`{key}` is no annotation"), hint)
+        Wrong::new(format!("`{}` is no annotation", escape(key)), hint)
     };
     let rest = key.strip_prefix(ANNOTATION).ok_or_else(wrong)?;
     let (head, name) = rest.split_once('.').ok_or_else(wrong)?;
@@ -587,34 +647,36 @@ fn annotation_key(key: &str) -> Result<(), Wrong> {
 
 /// Reads `--annotation`: `[LEVEL[PLATFORM],…:]KEY=VALUE`, as attributes of exporters.
 pub(super) fn annotations(flags: &[String]) -> Result<BTreeMap<String, String>, Failure> {
-    let mut attributes = BTreeMap::new();
-    for flag in flags.iter().filter(|flag| !flag.trim().is_empty()) {
-        let wrong = |reason: &str| {
-            Failure::input(format!("`--annotation {flag}` {reason}")).hint(
-                "write KEY=VALUE, or LEVEL:KEY=VALUE with the level index, index-descriptor, manifest or manifest-descriptor",
-            )
-        };
-        let (left, value) = flag.split_once('=').ok_or_else(|| wrong("has no value"))?;
-        // A key may have colons of its own: only a known level before the first one is one.
-        let prefix = left.split_once(':').filter(|(levels, _)| {
-            let mut each = levels.split(',');
-            each.all(|level| LEVELS.contains(&level.split('[').next().unwrap_or_default().trim()))
-        });
-        let (levels, key) = prefix.unwrap_or(("manifest", left));
-        if key.trim().is_empty() {
-            return Err(wrong("has no key"));
-        }
-        for level in levels.split(',').map(str::trim) {
-            if level.contains('[') != level.ends_with(']') {
-                return Err(wrong("has a platform that does not end"));
-            }
-            attributes.insert(
+    let read: Vec<Vec<(String, String)>> = all(args::given(flags).map(annotation))?;
+    Ok(read.into_iter().flatten().collect())
+}
+
+fn annotation(flag: &str) -> Result<Vec<(String, String)>, Failure> {
+    let wrong = |reason: &str| {
+        Failure::input(format!("`--annotation {}` {reason}", escape(flag))).hint(
+            "write KEY=VALUE, or LEVEL:KEY=VALUE with the level index, index-descriptor, manifest or manifest-descriptor",
+        )
+    };
+    let (left, value) = flag.split_once('=').ok_or_else(|| wrong("has no value"))?;
+    // A key may have colons of its own: only a known level before the first one is one.
+    let prefix = left.split_once(':').filter(|(levels, _)| {
+        let mut each = levels.split(',');
+        each.all(|level| LEVELS.contains(&level.split('[').next().unwrap_or_default().trim()))
+    });
+    let (levels, key) = prefix.unwrap_or(("manifest", left));
+    if key.trim().is_empty() {
+        return Err(wrong("has no key"));
+    }
+    let levels = levels.split(',').map(str::trim);
+    levels
+        .map(|level| match level.contains('[') == level.ends_with(']') {
+            true => Ok((
                 format!("{ANNOTATION}-{level}.{}", key.trim()),
                 value.to_owned(),
-            );
-        }
-    }
-    Ok(attributes)
+            )),
+            false => Err(wrong("has a platform that does not end")),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::wolfi::{Freshness, Index};
 use super::args::Packages;
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem};
-use super::{index, inputs, print, setup};
+use super::{index, inputs, print, target};
 
 // What fits on a few screens; a search with more hits wants more words.
 const MOST: usize = 200;
@@ -17,8 +17,9 @@ pub(super) async fn run(
     question: &Packages,
     environment: &Environment,
 ) -> Result<ExitCode, Failure> {
-    let (_, architecture) = setup::target()?;
-    let source = index::open(environment, architecture, Freshness::Day).await?;
+    let (_, architecture) = target::target()?;
+    let packages = index::Origin::read(environment)?;
+    let source = index::open(&packages, architecture, Freshness::Day).await?;
     source.warn();
     match question {
         Packages::Check { packages } => check(&source.index, packages),

@@ -11,6 +11,7 @@ use crate::buildkit::{Directory, Target};
 use crate::oci::Descriptor;
 
 use super::failure::Failure;
+use super::output::Output;
 use super::unwritable;
 
 /// The place of an output.
@@ -44,10 +45,6 @@ impl Place {
     }
 
     pub(super) fn stdout() -> Result<Self, Failure> {
-        if io::stdout().is_terminal() {
-            return Err(Failure::input("an archive is nothing for a terminal")
-                .hint("send stdout to a file or another program, or name a file with dest=FILE"));
-        }
         temporary().map(Self::Stdout)
     }
 
@@ -121,6 +118,17 @@ impl Place {
             } => Target::Layout(partial.path().to_owned()),
             Self::Layout { path, .. } => Target::Layout(path.clone()),
         }
+    }
+}
+
+/// Refuses to write an archive to a terminal.
+pub(super) fn check_stdout(output: &Output) -> Result<(), Failure> {
+    match io::stdout().is_terminal() {
+        false => Ok(()),
+        true => Err(Failure::input(format!(
+            "`--output {output}`: an archive is nothing for a terminal"
+        ))
+        .hint("send stdout to a file or another program, or name a file with dest=FILE")),
     }
 }
 

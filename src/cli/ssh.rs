@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::progress::escape;
+
+use super::args;
 use super::environment::Environment;
-use super::failure::Failure;
+use super::failure::{Failure, all, refuse};
 
 const FORM: &str = "write default, or ID=SOCKET";
 const AGENT: &str =
@@ -16,16 +19,13 @@ pub(super) fn agents(
     flags: &[String],
     environment: &Environment,
 ) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let read = args::given(flags).map(|flag| agent(flag.trim(), environment));
     let mut agents = BTreeMap::new();
-    for flag in flags.iter().map(|flag| flag.trim()) {
-        if flag.is_empty() {
-            continue;
-        }
-        let (id, socket) = agent(flag, environment)?;
-        if agents.insert(id.clone(), socket).is_some() {
-            return Err(Failure::input(format!("`--ssh {id}` is given twice")));
-        }
-    }
+    let read: Vec<(String, PathBuf)> = all(read)?;
+    refuse(read.into_iter().filter_map(|(id, socket)| {
+        let twice = Failure::input(format!("`--ssh {id}` is given twice"));
+        agents.insert(id, socket).map(|_| twice)
+    }))?;
     Ok(agents)
 }
 
@@ -34,30 +34,34 @@ fn agent(flag: &str, environment: &Environment) -> Result<(String, PathBuf), Fai
         Some((id, path)) => (id, Some(path)),
         None => (flag, None),
     };
+    let wrong =
+        |flag: &str, message: &str| Failure::input(format!("`--ssh {}`: {message}", escape(flag)));
     // It becomes part of a path in the build steps.
     let is_usable = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);
     if id.is_empty() || !id.chars().all(is_usable) {
-        return Err(Failure::input(format!(
-            "`--ssh {flag}`: an id has letters, digits, `-`, `_`"
-        ))
-        .hint(FORM));
+        return Err(wrong(flag, "an id has letters, digits, `-`, `_`").hint(FORM));
     }
     let path = match path.filter(|path| !path.is_empty()) {
         Some(path) => path,
-        None => environment.get("SSH_AUTH_SOCK").ok_or_else(|| {
-            Failure::input(format!("`--ssh {flag}`: SSH_AUTH_SOCK is not set")).hint(AGENT)
-        })?,
+        None => environment
+            .get("SSH_AUTH_SOCK")
+            .ok_or_else(|| wrong(id, "SSH_AUTH_SOCK is not set").hint(AGENT))?,
     };
-    let kind = std::fs::metadata(path).map_err(|error| {
-        Failure::input(format!("`--ssh {id}`: cannot read `{path}`: {error}")).hint(FORM)
-    })?;
-    if !kind.file_type().is_socket() {
-        return Err(
-            Failure::input(format!("`--ssh {id}`: `{path}` is no socket of an agent"))
-                .hint(format!("keys are not read from files; {AGENT}")),
-        );
+    let shown = escape(path);
+    let kind = std::fs::metadata(path)
+        .map_err(|error| wrong(id, &format!("cannot read `{shown}`: {error}")).hint(FORM))?
+        .file_type();
+    if kind.is_file() {
+        let quoted = shlex::try_quote(&shown).unwrap_or_default();
+        return Err(wrong(id, &format!("`{shown}` is a file, and keys are not read from files"))
+            .hint(format!(
+                "an agent holds keys: eval \"$(ssh-agent)\" starts one, `ssh-add {quoted}` gives it this one, and `--ssh {id}` takes what it holds"
+            )));
     }
-    Ok((id.to_owned(), Path::new(path).to_owned()))
+    match kind.is_socket() {
+        true => Ok((id.to_owned(), Path::new(path).to_owned())),
+        false => Err(wrong(id, &format!("`{shown}` is no socket of an agent")).hint(AGENT)),
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +100,7 @@ mod tests {
         let path = path.display();
         assert_eq!(
             message(&[&format!("default={path}")], &Environment::default()),
-            format!("`--ssh default`: `{path}` is no socket of an agent")
+            format!("`--ssh default`: `{path}` is a file, and keys are not read from files")
         );
         assert_eq!(
             message(&["default"], &Environment::default()),

@@ -1,100 +1,86 @@
 //! What every run that builds starts with.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::build::{Packages, Variant};
+use crate::build::{Packages, Run, Variant};
 use crate::image::Plan;
-use crate::oci::Platform;
 use crate::wolfi::Freshness;
 
-use super::args::Building;
-use super::display::Mode;
-use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem};
 use super::index::{self, Source, Stop};
-use super::inputs;
 use super::interrupt::Interrupt;
+use super::settings::Settings;
 use super::setup::{self, Ready, Sources};
+use super::{cache, inputs};
 
 /// The repository and the packages, before it is known what is built of them.
 pub(super) struct Start<'a> {
     pub(super) interrupt: Interrupt,
     /// The packages for the first platform.
     pub(super) source: Source,
-    /// How much is shown.
-    pub(super) mode: Mode,
-    building: &'a Building,
-    environment: &'a Environment,
+    settings: &'a Settings,
     sources: Sources,
-    platform: Platform,
-    /// The other platforms and their packages.
-    others: Vec<(Platform, Source)>,
+    /// The packages for the other platforms.
+    others: Vec<Source>,
 }
 
 impl<'a> Start<'a> {
-    /// Opens the package index for the repository at `path`.
-    pub(super) async fn open(
-        path: &Path,
-        building: &'a Building,
-        environment: &'a Environment,
-        freshness: Freshness,
-    ) -> Result<Self, Stop> {
+    /// Opens the package index.
+    pub(super) async fn open(settings: &'a Settings, freshness: Freshness) -> Result<Self, Stop> {
         let interrupt = Interrupt::listen()?;
-        let sources = setup::sources(path)?;
-        let mode = Mode::new(building, environment);
+        let sources = setup::sources(&settings.repository);
         let mut opened = Vec::new();
-        for (platform, architecture) in setup::targets(&building.platform)? {
-            let source = index::open(environment, architecture, freshness);
+        for target in &settings.targets {
+            let source = index::open(&settings.packages, target.architecture, freshness);
             let source = interrupt.cuts(source).await?;
-            if mode.is_for_people() {
+            if settings.mode.is_for_people() {
                 source.warn();
             }
-            opened.push((platform, source));
+            opened.push(source);
         }
         let others = opened.split_off(1);
-        let (platform, source) = opened.remove(0);
         Ok(Self {
             interrupt,
-            source,
-            mode,
-            building,
-            environment,
+            source: opened.remove(0),
+            settings,
             sources,
-            platform,
             others,
         })
     }
 
     /// The plans of the apps to build, by platform.
     pub(super) fn plans(&self) -> Result<Vec<Vec<Plan<'_>>>, Failure> {
-        let mut targets = vec![(&self.source.index, &self.platform)];
-        targets.extend(
-            self.others
-                .iter()
-                .map(|(platform, source)| (&source.index, platform)),
-        );
-        inputs::plans(&self.sources, self.building, self.environment, &targets)
+        let opened = std::iter::once(&self.source).chain(&self.others);
+        let targets = opened.zip(&self.settings.targets);
+        let targets: Vec<_> = targets
+            .map(|(source, target)| (&source.index, &target.platform))
+            .collect();
+        inputs::plans(&self.sources, &self.settings.choice, &targets)
     }
 
     /// Finds the daemon and opens the session for `plans`; `output` is no part of the sources.
     pub(super) async fn prepare(
         &self,
         plans: &[Vec<Plan<'_>>],
+        caches: cache::Parsed,
         output: &[PathBuf],
     ) -> Result<Ready, Failure> {
-        let mut platforms = vec![self.platform.clone()];
-        platforms.extend(self.others.iter().map(|(platform, _)| platform.clone()));
-        let prepared = setup::prepare(
-            self.building,
-            self.environment,
-            &self.sources,
-            &platforms,
-            plans.first().map_or(&[], Vec::as_slice),
-            output,
-        );
+        let prepared = setup::prepare(self.settings, &self.sources, caches, output);
         let ready = self.interrupt.cuts(prepared).await?;
         runs(plans.iter().flatten(), &ready.found.daemon.platforms)?;
         Ok(ready)
+    }
+
+    /// What all apps of the run share.
+    pub(super) fn run<'b>(&'b self, ready: &'b Ready, packages: &'b [Packages<'b>]) -> Run<'b> {
+        Run {
+            client: &ready.found.client,
+            session: &ready.session,
+            index: &self.source.index,
+            packages: &packages[0],
+            base: &self.settings.targets[0].base,
+            options: &ready.options,
+        }
     }
 
     /// The packages of the plans by platform, verified.
@@ -102,10 +88,10 @@ impl<'a> Start<'a> {
         &self,
         plans: &[Vec<Plan<'_>>],
     ) -> Result<Vec<Packages<'_>>, Stop> {
-        let others = self.others.iter().map(|(_, source)| source);
+        let opened = std::iter::once(&self.source).chain(&self.others);
         let mut packages = Vec::new();
-        for (source, plans) in std::iter::once(&self.source).chain(others).zip(plans) {
-            let verified = setup::packages(source, plans, self.mode);
+        for (source, plans) in opened.zip(plans) {
+            let verified = setup::packages(source, plans, self.settings.mode);
             packages.push(self.interrupt.cuts(verified).await?);
         }
         Ok(packages)
@@ -114,19 +100,18 @@ impl<'a> Start<'a> {
     /// The app of this number for the other platforms.
     pub(super) fn variants<'b>(
         &'b self,
-        ready: &'b Ready,
         plans: &'b [Vec<Plan<'b>>],
         packages: &'b [Packages<'b>],
         number: usize,
     ) -> Vec<Variant<'b>> {
-        let others = self.others.iter().zip(&ready.other_bases);
+        let others = self.others.iter().zip(self.settings.targets.iter().skip(1));
         let made = others.zip(plans.iter().zip(packages).skip(1));
-        made.filter_map(|(((_, source), base), (plans, packages))| {
+        made.filter_map(|((source, target), (plans, packages))| {
             Some(Variant {
                 plan: plans.get(number)?,
                 index: &source.index,
                 packages,
-                base,
+                base: &target.base,
             })
         })
         .collect()

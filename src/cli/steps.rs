@@ -5,10 +5,12 @@ use std::net::IpAddr;
 
 use crate::buildkit::llb::Proxy;
 use crate::image::Plan;
+use crate::progress::escape;
 use crate::spec::Spec;
 
+use super::args;
 use super::environment::Environment;
-use super::failure::Failure;
+use super::failure::{Failure, all, refuse};
 
 /// The build arguments of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,36 +27,39 @@ impl Arguments {
     /// Reads `--build-arg`: `KEY=VALUE`, or `KEY` for the value that the variable has here.
     pub(super) fn read(flags: &[String], environment: &Environment) -> Result<Self, Failure> {
         let mut read = Self::default();
-        for flag in flags.iter().filter(|flag| !flag.trim().is_empty()) {
-            let (name, given) = match flag.split_once('=') {
-                Some((name, value)) => (name.trim(), Some(value)),
-                None => (flag.trim(), environment.get(flag.trim())),
-            };
-            if !is_variable(name) {
-                // What is no name may be a value, and that a secret.
-                return Err(
-                    Failure::input("`--build-arg` has a name that no variable can have")
-                        .hint("write KEY=VALUE, or KEY for the value that the variable has here"),
-                );
-            }
-            let Some(value) = given else {
-                read.warnings.push(format!(
-                    "`--build-arg {name}`: there is no variable of that name here, so it is left out"
-                ));
-                continue;
-            };
-            if is_proxy(name) {
-                read.proxies.insert(name.to_uppercase(), value.to_owned());
-                continue;
-            }
-            if is_credential(name, value) {
-                read.warnings.push(format!(
-                    "`--build-arg {name}` looks like a credential, but build arguments are told in the provenance: give it with `--secret id={name},env={name}` and list it under build.secrets"
-                ));
-            }
-            read.variables.insert(name.to_owned(), value.to_owned());
-        }
+        refuse(args::given(flags).filter_map(|flag| read.add(flag, environment).err()))?;
         Ok(read)
+    }
+
+    fn add(&mut self, flag: &str, environment: &Environment) -> Result<(), Failure> {
+        let (name, given) = match flag.split_once('=') {
+            Some((name, value)) => (name.trim(), Some(value)),
+            None => (flag.trim(), environment.get(flag.trim())),
+        };
+        if !is_variable(name) {
+            // What is no name may be a value, and that a secret.
+            return Err(
+                Failure::input("`--build-arg` has a name that no variable can have")
+                    .hint("write KEY=VALUE, or KEY for the value that the variable has here"),
+            );
+        }
+        let Some(value) = given else {
+            self.warnings.push(format!(
+                "`--build-arg {name}`: there is no variable of that name here, so it is left out"
+            ));
+            return Ok(());
+        };
+        if is_proxy(name) {
+            self.proxies.insert(name.to_uppercase(), value.to_owned());
+            return Ok(());
+        }
+        if is_credential(name, value) {
+            self.warnings.push(format!(
+                "`--build-arg {name}` looks like a credential, but build arguments are told in the provenance: give it with `--secret id={name},env={name}` and list it under build.secrets"
+            ));
+        }
+        self.variables.insert(name.to_owned(), value.to_owned());
+        Ok(())
     }
 
     /// Gives the variables to the steps of every plan.
@@ -153,44 +158,57 @@ fn is_credential(name: &str, value: &str) -> bool {
 
 /// Reads `--add-host`: `NAME:ADDRESS` or `NAME=ADDRESS`.
 pub(super) fn hosts(flags: &[String]) -> Result<Vec<(String, IpAddr)>, Failure> {
-    let given = flags
-        .iter()
-        .map(|flag| flag.trim())
-        .filter(|flag| !flag.is_empty());
-    given
-        .map(|flag| {
-            let wrong = |reason: &str| {
-                Failure::input(format!("`--add-host {flag}`: {reason}"))
-                    .hint("write NAME:ADDRESS, as in db.internal:10.0.0.7")
-            };
-            // An address may have colons itself.
-            let pair = flag.split_once('=').or_else(|| flag.split_once(':'));
-            let (name, address) = pair.ok_or_else(|| wrong("it has no address"))?;
-            let is_letter = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-            if name.is_empty() || !name.chars().all(is_letter) {
-                return Err(wrong("it has no usable name"));
-            }
-            let address = address.trim_start_matches('[').trim_end_matches(']');
-            match address.parse() {
-                Ok(address) => Ok((name.to_owned(), address)),
-                Err(_) if address == "host-gateway" => Err(wrong(
-                    "only an Engine knows what `host-gateway` stands for, and not every BuildKit is one",
-                )),
-                Err(_) => Err(wrong(&format!("`{address}` is no address"))),
-            }
-        })
-        .collect()
+    all(args::given(flags).map(|flag| host(flag.trim())))
+}
+
+fn host(flag: &str) -> Result<(String, IpAddr), Failure> {
+    let wrong = |reason: &str| {
+        Failure::input(format!("`--add-host {}`: {reason}", escape(flag)))
+            .hint("write NAME:ADDRESS, as in db.internal:10.0.0.7")
+    };
+    // An address may have colons itself.
+    let pair = flag.split_once('=').or_else(|| flag.split_once(':'));
+    let (name, address) = pair.ok_or_else(|| wrong("it has no address"))?;
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if name.is_empty() || !name.chars().all(is_letter) {
+        return Err(wrong("it has no usable name"));
+    }
+    let address = address.trim_start_matches('[').trim_end_matches(']');
+    match address.parse() {
+        Ok(address) => Ok((name.to_owned(), address)),
+        Err(_) if address == "host-gateway" => Err(wrong(
+            "only an Engine knows what `host-gateway` stands for, and not every BuildKit is one",
+        )),
+        Err(_) => Err(wrong(&format!("`{}` is no address", escape(address)))),
+    }
+}
+
+/// Reads `--label`: `KEY=VALUE`.
+pub(super) fn labels(flags: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    all(args::given(flags).map(|flag| {
+        let pair = flag.split_once('=').filter(|(key, _)| !key.is_empty());
+        let (key, value) = pair.ok_or_else(|| {
+            Failure::input(format!("`--label {}` has no key", escape(flag)))
+                .hint("write --label KEY=VALUE")
+        })?;
+        Ok((key.to_owned(), value.to_owned()))
+    }))
+}
+
+/// Reads `--entrypoint`.
+pub(super) fn entrypoint(text: Option<&str>) -> Result<Option<Vec<String>>, Failure> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty());
+    text.map(words).transpose()
 }
 
 /// Puts the command of `--entrypoint` in place of that of the one app.
-pub(super) fn start(specs: &mut [Spec], entrypoint: Option<&str>) -> Result<(), Failure> {
-    let Some(text) = entrypoint.map(str::trim).filter(|text| !text.is_empty()) else {
+pub(super) fn start(specs: &mut [Spec], entrypoint: Option<&[String]>) -> Result<(), Failure> {
+    let Some(command) = entrypoint else {
         return Ok(());
     };
-    let command = words(text)?;
     match specs {
         [spec] => {
-            spec.runtime.command = command;
+            spec.runtime.command = command.to_vec();
             Ok(())
         }
         specs => Err(Failure::input(format!(
@@ -204,7 +222,7 @@ pub(super) fn start(specs: &mut [Spec], entrypoint: Option<&str>) -> Result<(), 
 /// A command as words: a JSON array, or as a shell would take it apart.
 fn words(text: &str) -> Result<Vec<String>, Failure> {
     let wrong = |reason: String| {
-        Failure::input(format!("`--entrypoint {text}`: {reason}")).hint(
+        Failure::input(format!("`--entrypoint {}`: {reason}", escape(text))).hint(
             r#"write it as in a shell, or as a JSON array: '["node", "server.js"]'; no shell is involved"#,
         )
     };

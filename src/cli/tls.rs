@@ -1,36 +1,18 @@
 //! The TLS flags.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::buildkit::{Endpoint, Tls, TlsError, TlsFiles};
 
 use super::args::Connection;
-use super::failure::Failure;
+use super::failure::{Failure, refuse};
 
 const FORM: &str = "write --tls-ca FILE for TLS, and --tls-cert FILE --tls-key FILE too for a daemon that demands a client certificate, or --tls-dir DIR";
 
-/// What the flags say of TLS to `endpoint`, which is `None` where no daemon was named.
-pub(super) fn of(
-    connection: &Connection,
-    endpoint: Option<&Endpoint>,
-) -> Result<Option<Tls>, Failure> {
-    let Some(first) = given(connection) else {
+/// What the flags say of TLS.
+pub(super) fn load(connection: &Connection) -> Result<Option<Tls>, Failure> {
+    if given(connection).is_none() {
         return Ok(None);
-    };
-    match endpoint {
-        Some(Endpoint::Tcp(_)) => {}
-        Some(other) => {
-            return Err(
-                Failure::input(format!("{first} is for tcp://, and not for `{other}`"))
-                    .hint("leave it out, or name the daemon with `--buildkit tcp://HOST:PORT`"),
-            );
-        }
-        None => {
-            return Err(
-                Failure::input(format!("{first} is there, and no daemon is named"))
-                    .hint("name it with `--buildkit tcp://HOST:PORT` or BUILDKIT_HOST"),
-            );
-        }
     }
     let files = match &connection.tls_dir {
         Some(directory) => in_directory(connection, directory)?,
@@ -39,6 +21,24 @@ pub(super) fn of(
     Tls::load(&files, connection.tls_server_name.as_deref())
         .map(Some)
         .map_err(|error| unusable(&error))
+}
+
+/// Refuses TLS for a daemon that is spoken to without; `endpoint` is `None` where no daemon was named.
+pub(super) fn check(connection: &Connection, endpoint: Option<&Endpoint>) -> Result<(), Failure> {
+    let Some(first) = given(connection) else {
+        return Ok(());
+    };
+    match endpoint {
+        Some(Endpoint::Tcp(_)) => Ok(()),
+        Some(other) => Err(
+            Failure::input(format!("{first} is for tcp://, and not for `{other}`"))
+                .hint("leave it out, or name the daemon with `--buildkit tcp://HOST:PORT`"),
+        ),
+        None => Err(
+            Failure::input(format!("{first} is there, and no daemon is named"))
+                .hint("name it with `--buildkit tcp://HOST:PORT` or BUILDKIT_HOST"),
+        ),
+    }
 }
 
 fn given(connection: &Connection) -> Option<&'static str> {
@@ -64,16 +64,16 @@ fn given(connection: &Connection) -> Option<&'static str> {
 
 fn files(connection: &Connection) -> Result<TlsFiles, Failure> {
     let wrong = |message: &str| Failure::input(message).hint(FORM);
-    let client = match (&connection.tls_cert, &connection.tls_key) {
-        (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
-        (None, None) => None,
-        (Some(_), None) => return Err(wrong("`--tls-cert` is there without `--tls-key`")),
-        (None, Some(_)) => return Err(wrong("`--tls-key` is there without `--tls-cert`")),
+    let lonely = match (&connection.tls_cert, &connection.tls_key) {
+        (Some(_), None) => Some("`--tls-cert` is there without `--tls-key`"),
+        (None, Some(_)) => Some("`--tls-key` is there without `--tls-cert`"),
+        _ => None,
     };
-    let Some(ca) = connection.tls_ca.clone() else {
-        return Err(wrong("TLS needs `--tls-ca`: only what it names is trusted"));
-    };
-    Ok(TlsFiles { ca, client })
+    let client = connection.tls_cert.clone().zip(connection.tls_key.clone());
+    let ca = connection.tls_ca.clone();
+    let ca = ca.ok_or_else(|| wrong("TLS needs `--tls-ca`: only what it names is trusted"));
+    refuse(lonely.map(wrong).into_iter().chain(ca.clone().err()))?;
+    Ok(TlsFiles { ca: ca?, client })
 }
 
 /// The names are those that `buildctl --tlsdir` knows:
@@ -86,24 +86,33 @@ fn in_directory(connection: &Connection, directory: &Path) -> Result<TlsFiles, F
         )
         .hint("the directory has all of them: leave the others out"));
     }
-    let one_of = |names: [&str; 2]| -> Result<PathBuf, Failure> {
+    let one_of = |names: [&str; 2]| {
         let mut paths = names.iter().map(|name| directory.join(name));
-        paths.find(|path| path.exists()).ok_or_else(|| {
-            let [one, other] = names;
-            Failure::input(format!(
-                "`--tls-dir`: `{}` has neither {one} nor {other}",
-                directory.display()
-            ))
-            .hint("it holds ca.pem, cert.pem and key.pem, or ca.crt, tls.crt and tls.key; `--tls-ca` alone serves where no client certificate is demanded")
-        })
+        let [one, other] = names;
+        let found = paths.find(|path| path.exists());
+        found.ok_or_else(|| format!("neither {one} nor {other}"))
     };
-    Ok(TlsFiles {
-        ca: one_of(["ca.pem", "ca.crt"])?,
-        client: Some((
-            one_of(["cert.pem", "tls.crt"])?,
-            one_of(["key.pem", "tls.key"])?,
-        )),
-    })
+    let found = [
+        ["ca.pem", "ca.crt"],
+        ["cert.pem", "tls.crt"],
+        ["key.pem", "tls.key"],
+    ]
+    .map(one_of);
+    match found {
+        [Ok(ca), Ok(certificate), Ok(key)] => Ok(TlsFiles {
+            ca,
+            client: Some((certificate, key)),
+        }),
+        found => {
+            let missing: Vec<String> = found.into_iter().filter_map(Result::err).collect();
+            Err(Failure::input(format!(
+                "`--tls-dir`: `{}` has {}",
+                directory.display(),
+                missing.join(", ")
+            ))
+            .hint("it holds ca.pem, cert.pem and key.pem, or ca.crt, tls.crt and tls.key; `--tls-ca` alone serves where no client certificate is demanded"))
+        }
+    }
 }
 
 fn unusable(error: &TlsError) -> Failure {

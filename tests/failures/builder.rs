@@ -4,13 +4,12 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 
-use super::peelbox::{Peelbox, testbed};
+use super::peelbox::{Peelbox, docker, testbed};
 
 /// The one container of that name that an Engine can have; tests take turns, in whatever process they run.
 struct Turn(File);
@@ -40,15 +39,6 @@ impl Drop for Turn {
     }
 }
 
-fn docker(arguments: &[&str]) -> String {
-    let output = Command::new(testbed("PEELBOX_TESTBED_DOCKER"))
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{arguments:?} {output:?}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
 /// The image of the test bed's own container, whatever its version.
 fn image() -> String {
     let container = testbed("PEELBOX_TESTBED_CONTAINER");
@@ -73,16 +63,6 @@ fn user() -> Peelbox {
         )
 }
 
-fn doctor(user: &Peelbox) -> String {
-    let told = user.run(&["doctor"]);
-    let is_kept = |line: &&str| {
-        !["package index:", "platforms:", "base image:", "warning: "]
-            .iter()
-            .any(|start| line.starts_with(start))
-    };
-    told.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
-}
-
 fn id() -> String {
     docker(&["inspect", "--format", "{{.Id}}", "peelbox-buildkitd"])
 }
@@ -91,7 +71,7 @@ fn id() -> String {
 fn a_container_is_started_found_again_stopped_and_removed() {
     let _turn = Turn::take();
     let user = user();
-    let started = doctor(&user);
+    let started = user.doctor();
     assert_snapshot!(started, @r#"
     stdout:
     daemon: docker-container://peelbox-buildkitd (the container runs): BuildKit [VERSION]
@@ -109,7 +89,7 @@ fn a_container_is_started_found_again_stopped_and_removed() {
     stderr:
     exit: 0
     "#);
-    assert_snapshot!(doctor(&user), @r#"
+    assert_snapshot!(user.doctor(), @r#"
     stdout:
     daemon: docker-container://peelbox-buildkitd (the container runs): BuildKit [VERSION]
     several outputs in one build: yes
@@ -131,7 +111,7 @@ fn a_container_is_started_found_again_stopped_and_removed() {
     exit: 0
     "#);
     // It is the same one with what it has cached.
-    assert_eq!(doctor(&user), started);
+    assert_eq!(user.doctor(), started);
     assert_eq!(id(), first);
     assert_snapshot!(user.run(&["builder", "rm", "peelbox-buildkitd"]), @r#"
     stdout:
@@ -168,7 +148,7 @@ runtime: { packages: [busybox], copy: [{ from: out, to: out }], command: [/usr/b
 #[test]
 fn two_that_start_at_once_get_the_same() {
     let _turn = Turn::take();
-    let runs: Vec<_> = (0..3).map(|_| thread::spawn(|| doctor(&user()))).collect();
+    let runs: Vec<_> = (0..3).map(|_| thread::spawn(|| user().doctor())).collect();
     for run in runs {
         let told = run.join().unwrap();
         assert!(
@@ -188,12 +168,14 @@ fn two_that_start_at_once_get_the_same() {
 fn a_container_of_another_image_is_kept_and_said() {
     let _turn = Turn::take();
     docker(&["tag", &image(), "peelbox-testbed-other:1"]);
-    let told = doctor(&user().set("PEELBOX_BUILDKIT_IMAGE", "peelbox-testbed-other:1"));
+    let told = user()
+        .set("PEELBOX_BUILDKIT_IMAGE", "peelbox-testbed-other:1")
+        .doctor();
     assert!(
         told.contains("everything that a build needs is there"),
         "{told}"
     );
-    assert_snapshot!(doctor(&user()), @r#"
+    assert_snapshot!(user().doctor(), @r#"
     stdout:
     daemon: docker-container://peelbox-buildkitd (the container runs): BuildKit [VERSION]
     note: the container `peelbox-buildkitd` was made of `docker.io/library/peelbox-testbed-other:1`, and would now be made of `docker.io/library/peelbox-testbed-buildkitd:v[VERSION]`: `peelbox builder rm` makes room for that
@@ -210,7 +192,7 @@ fn a_container_of_another_image_is_kept_and_said() {
 fn a_container_of_somebody_else_is_left_alone() {
     let _turn = Turn::take();
     docker(&["create", "--name", "peelbox-buildkitd", &image()]);
-    let told = doctor(&user());
+    let told = user().doctor();
     let ruled = user().run(&["builder", "rm", "peelbox-buildkitd"]);
     let listed = user().run(&["builder", "ls"]);
     docker(&["rm", "peelbox-buildkitd"]);
@@ -242,7 +224,7 @@ fn an_image_that_cannot_be_pulled_costs_little_and_the_engine_serves() {
     let dialed = String::from_utf8(dialed).unwrap();
     let note = "note: docker-container://peelbox-buildkitd: cannot pull `";
     assert!(dialed.starts_with(note), "{dialed}");
-    assert_snapshot!(doctor(&user), @r#"
+    assert_snapshot!(user.doctor(), @r#"
     stdout:
     daemon: docker:// (the Engine has the containerd image store): the BuildKit of Docker Engine [ENGINE], version unknown
     note: docker-container://peelbox-buildkitd: cannot pull `[REGISTRY]/no/such:1`: manifest unknown: manifest unknown; the BuildKit of the Engine is used
@@ -255,7 +237,7 @@ fn an_image_that_cannot_be_pulled_costs_little_and_the_engine_serves() {
     // Packets to this network go nowhere: https://www.rfc-editor.org/rfc/rfc5737
     let user = user.set("PEELBOX_BUILDKIT_IMAGE", "192.0.2.1:5000/buildkit:1");
     let started = Instant::now();
-    let told = doctor(&user);
+    let told = user.doctor();
     let took = started.elapsed();
     assert!(
         told.contains("the BuildKit of the Engine is used"),
@@ -288,13 +270,13 @@ fn an_image_is_pulled_with_the_login_of_docker() {
     docker(&["rmi", &pulled]);
     let user = user().set("PEELBOX_BUILDKIT_IMAGE", &pulled);
     let refused = user.path("home").display().to_string();
-    let told = doctor(&user.set("DOCKER_CONFIG", refused));
+    let told = user.set("DOCKER_CONFIG", refused).doctor();
     assert!(
         told.contains("; the BuildKit of the Engine is used"),
         "{told}"
     );
     let user = self::user().set("PEELBOX_BUILDKIT_IMAGE", &pulled);
-    let told = doctor(&user);
+    let told = user.doctor();
     user.run(&["builder", "rm"]);
     docker(&["rmi", &pulled]);
     assert!(

@@ -213,7 +213,7 @@ fn tags_must_be_names_and_tell_apps_apart() {
     "#);
     let user = Peelbox::new().with(&served).spec(ONE);
     assert_snapshot!(user.run(&["ci", "--tag", "Example/{app}:1"]), @r#"
-    error: `--tag`: `Example/web:1` is not an image reference: a name has lower-case letters and digits, separated by `/`, `.`, `_`, `__` or `-`
+    error: `--tag Example/{app}:1`: `Example/app:1` is not an image reference: a name has lower-case letters and digits, separated by `/`, `.`, `_`, `__` or `-`
     hint: it is a name like registry.example/team/{app}:1.0
     exit: 2
     "#);

@@ -5,13 +5,16 @@
 mod build;
 mod builder;
 mod daemon;
+mod detection;
 mod flags;
+mod frozen;
 mod index;
 mod output;
 mod packages;
 mod peelbox;
 mod reconnect;
 mod repository;
+mod settings;
 mod sources;
 mod spec;
 mod transport;

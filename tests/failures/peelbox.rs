@@ -24,6 +24,17 @@ pub(crate) fn testbed(name: &str) -> String {
     })
 }
 
+/// Runs the client of the test bed's Engine, which must succeed.
+#[track_caller]
+pub(crate) fn docker(arguments: &[&str]) -> String {
+    let output = Command::new(testbed("PEELBOX_TESTBED_DOCKER"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{arguments:?} {output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 impl Peelbox {
     /// Nothing is there: no daemon, no package repository, an empty directory.
     pub(crate) fn new() -> Self {
@@ -144,6 +155,17 @@ impl Peelbox {
     /// Runs it, and gives what was written to stdout, to stderr, and the exit code.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         self.shown(&self.command(arguments).output().unwrap())
+    }
+
+    /// What doctor says of the daemon, without what it says of the package index.
+    pub(crate) fn doctor(&self) -> String {
+        let told = self.run(&["doctor"]);
+        let is_kept = |line: &&str| {
+            !["package index:", "platforms:", "base image:", "warning: "]
+                .iter()
+                .any(|start| line.starts_with(start))
+        };
+        told.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
     }
 
     /// The output as it is compared.

@@ -137,6 +137,19 @@ fn a_connection_that_is_lost_between_two_apps_is_made_anew() {
 }
 
 #[test]
+fn who_wants_errors_and_digests_only_is_not_told_of_it() {
+    let user = user("date > out");
+    let archive = out(&user, "one.oci.tar");
+    let proxy = Proxy::start(Cut::SinceFile(archive, false));
+    let user = user.buildkit(&format!("tcp://{}", proxy.address));
+    let told = user.run(&["ci", "--quiet", "--no-cache"]);
+    let (stdout, stderr) = told.split_once("stderr:\n").unwrap();
+    assert_eq!(stderr, "exit: 0");
+    assert_eq!(stdout.matches(" sha256:").count(), 2, "{stdout}");
+    assert_eq!(proxy.connections.load(Ordering::SeqCst), 2);
+}
+
+#[test]
 fn all_apps_share_one_connection() {
     let user = user("date > out");
     let proxy = Proxy::start(Cut::Never);

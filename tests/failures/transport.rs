@@ -32,21 +32,10 @@ fn file(name: &str) -> String {
     path.display().to_string()
 }
 
-/// What doctor says of the daemon, without what it says of the package index.
-fn doctor(user: &Peelbox) -> String {
-    let told = user.run(&["doctor"]);
-    let is_kept = |line: &&str| {
-        !["package index:", "platforms:", "base image:", "warning: "]
-            .iter()
-            .any(|start| line.starts_with(start))
-    };
-    told.lines().filter(is_kept).collect::<Vec<_>>().join("\n")
-}
-
 #[test]
 fn a_daemon_that_demands_a_certificate_is_reached_with_one() {
     let directory = user().set("PEELBOX_TLS_DIR", file(""));
-    assert_snapshot!(doctor(&directory), @r#"
+    assert_snapshot!(directory.doctor(), @r#"
     stdout:
     daemon: tcp://[DAEMON] (named by BUILDKIT_HOST): BuildKit 0.33.1
     several outputs in one build: yes
@@ -60,7 +49,7 @@ fn a_daemon_that_demands_a_certificate_is_reached_with_one() {
         .set("PEELBOX_TLS_CERT", file("cert.pem"))
         .set("PEELBOX_TLS_KEY", file("key.pem"))
         .set("PEELBOX_TLS_SERVER_NAME", "buildkitd.testbed");
-    assert_eq!(doctor(&files), doctor(&directory));
+    assert_eq!(files.doctor(), directory.doctor());
 }
 
 #[test]
@@ -74,7 +63,7 @@ fn the_directory_of_a_kubernetes_secret_serves_too() {
         fs::copy(file(from), user.path("home").join(to)).unwrap();
     }
     let directory = user.path("home").display().to_string();
-    let told = doctor(&user.set("PEELBOX_TLS_DIR", directory));
+    let told = user.set("PEELBOX_TLS_DIR", directory).doctor();
     assert!(
         told.contains("everything that a build needs is there"),
         "{told}"
@@ -84,7 +73,7 @@ fn the_directory_of_a_kubernetes_secret_serves_too() {
 #[test]
 fn what_keeps_tls_from_working_is_told_from_each_other() {
     let ca = || user().set("PEELBOX_TLS_CA", file("ca.pem"));
-    assert_snapshot!(doctor(&ca()), @r#"
+    assert_snapshot!(ca().doctor(), @r#"
     stdout:
     stderr:
     error: cannot connect to `tcp://[DAEMON]`: it demands a client certificate
@@ -92,7 +81,7 @@ fn what_keeps_tls_from_working_is_told_from_each_other() {
     exit: 3
     "#);
     let other_authority = user().set("PEELBOX_TLS_CA", file("other/ca.pem"));
-    assert_snapshot!(doctor(&other_authority), @r#"
+    assert_snapshot!(other_authority.doctor(), @r#"
     stdout:
     stderr:
     error: cannot connect to `tcp://[DAEMON]`: its certificate is not signed by the given CA
@@ -102,7 +91,7 @@ fn what_keeps_tls_from_working_is_told_from_each_other() {
     let other_client = ca()
         .set("PEELBOX_TLS_CERT", file("other/cert.pem"))
         .set("PEELBOX_TLS_KEY", file("other/key.pem"));
-    assert_snapshot!(doctor(&other_client), @r#"
+    assert_snapshot!(other_client.doctor(), @r#"
     stdout:
     stderr:
     error: cannot connect to `tcp://[DAEMON]`: it refuses the client certificate (UnknownCA)
@@ -112,7 +101,7 @@ fn what_keeps_tls_from_working_is_told_from_each_other() {
     let other_name = user()
         .set("PEELBOX_TLS_DIR", file(""))
         .set("PEELBOX_TLS_SERVER_NAME", "buildkitd.example");
-    assert_snapshot!(doctor(&other_name), @r#"
+    assert_snapshot!(other_name.doctor(), @r#"
     stdout:
     stderr:
     error: cannot connect to `tcp://[DAEMON]`: its certificate is not for `buildkitd.example`, but for 127.0.0.1, buildkitd.testbed
@@ -120,14 +109,14 @@ fn what_keeps_tls_from_working_is_told_from_each_other() {
     exit: 3
     "#);
     let plain = testbed("PEELBOX_TESTBED_BUILDKIT_LATEST_TCP");
-    assert_snapshot!(doctor(&ca().buildkit(&plain)), @r#"
+    assert_snapshot!(ca().buildkit(&plain).doctor(), @r#"
     stdout:
     stderr:
     error: cannot connect to `tcp://[DAEMON]`: it does not speak TLS
     hint: is this its port for TLS? without TLS flags it is spoken to without
     exit: 3
     "#);
-    assert_snapshot!(doctor(&user()), @r#"
+    assert_snapshot!(user().doctor(), @r#"
     stdout:
     stderr:
     error: `tcp://[DAEMON]` speaks TLS
@@ -169,7 +158,7 @@ fn a_certificate_that_has_expired_is_refused() {
     let user = user()
         .set("PEELBOX_TLS_CA", file("ca.pem"))
         .buildkit(&expired());
-    assert_snapshot!(doctor(&user), @r#"
+    assert_snapshot!(user.doctor(), @r#"
     stdout:
     stderr:
     error: cannot connect to `tcp://[DAEMON]`: its certificate has expired
@@ -221,6 +210,8 @@ fn tls_flags_that_do_not_go_together_are_refused() {
     assert_snapshot!(dial(&["--tls-cert", "a"]), @r#"
     error: `--tls-cert` is there without `--tls-key`
     hint: write --tls-ca FILE for TLS, and --tls-cert FILE --tls-key FILE too for a daemon that demands a client certificate, or --tls-dir DIR
+    error: TLS needs `--tls-ca`: only what it names is trusted
+    hint: write --tls-ca FILE for TLS, and --tls-cert FILE --tls-key FILE too for a daemon that demands a client certificate, or --tls-dir DIR
     exit: 2
     "#);
     assert_snapshot!(dial(&["--tls-server-name", "a"]), @r#"
@@ -234,19 +225,23 @@ fn tls_flags_that_do_not_go_together_are_refused() {
     exit: 2
     "#);
     assert_snapshot!(dial(&["--tls-dir", "."]), @r#"
-    error: `--tls-dir`: `.` has neither ca.pem nor ca.crt
+    error: `--tls-dir`: `.` has neither ca.pem nor ca.crt, neither cert.pem nor tls.crt, neither key.pem nor tls.key
     hint: it holds ca.pem, cert.pem and key.pem, or ca.crt, tls.crt and tls.key; `--tls-ca` alone serves where no client certificate is demanded
     exit: 2
     "#);
     assert_snapshot!(dial(&["--tls-ca", "a", "--buildkit", "unix:///a.sock"]), @r#"
     error: `--tls-ca` is for tcp://, and not for `unix:///a.sock`
     hint: leave it out, or name the daemon with `--buildkit tcp://HOST:PORT`
+    error: cannot read `a`: No such file or directory (os error 2)
+    hint: may this user read it?
     exit: 2
     "#);
     let unnamed = user.unset("BUILDKIT_HOST");
     assert_snapshot!(unnamed.run(&["dial-stdio", "--tls-ca", "a"]), @r#"
     error: `--tls-ca` is there, and no daemon is named
     hint: name it with `--buildkit tcp://HOST:PORT` or BUILDKIT_HOST
+    error: cannot read `a`: No such file or directory (os error 2)
+    hint: may this user read it?
     exit: 2
     "#);
 }
@@ -287,7 +282,7 @@ fn podman_and_kubectl_carry_the_connection() {
     ] {
         let user = Peelbox::new().on_testbed().buildkit(endpoint);
         let (user, record) = standin(user, program, &connects());
-        let told = doctor(&user);
+        let told = user.doctor();
         assert!(
             told.contains("everything that a build needs is there"),
             "{told}"
@@ -305,7 +300,7 @@ fn ssh_carries_the_connection() {
         .set("PATH", path)
         .hide(&testbed("PEELBOX_TESTBED_DIR"), "[TESTBED]")
         .buildkit(&endpoint);
-    assert_snapshot!(doctor(&user), @r#"
+    assert_snapshot!(user.doctor(), @r#"
     stdout:
     daemon: ssh://[DAEMON] (named by BUILDKIT_HOST): BuildKit 0.33.1
     several outputs in one build: yes
@@ -315,7 +310,7 @@ fn ssh_carries_the_connection() {
     exit: 0
     "#);
     let elsewhere = user.buildkit(&format!("{endpoint}.not"));
-    assert_snapshot!(doctor(&elsewhere), @r#"
+    assert_snapshot!(elsewhere.doctor(), @r#"
     stdout:
     stderr:
     error: cannot reach `ssh://[DAEMON]` through `ssh`: error: dial unix [TESTBED]/run/tls/buildkitd.sock.not: connect: no such file or directory
@@ -329,7 +324,7 @@ fn ssh_carries_the_connection() {
     let stranger = elsewhere
         .hide(server.split_once(':').unwrap().1, "[PORT]")
         .buildkit(&format!("ssh://nobody@{server}"));
-    assert_snapshot!(doctor(&stranger), @r#"
+    assert_snapshot!(stranger.doctor(), @r#"
     stdout:
     stderr:
     error: cannot reach `ssh://[DAEMON]` through `ssh`: nobody@127.0.0.1: Permission denied (publickey).

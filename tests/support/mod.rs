@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "every test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use peelbox::buildkit::{Client, DockerHost, Endpoint, Services, Session};
+use peelbox::buildkit::{
+    BuildError, Client, DockerHost, Endpoint, Error, Gateway, Job, Services, Session,
+};
 
 /// A variable of the test bed; the test fails without it.
 pub(crate) fn variable(name: &str) -> String {
@@ -40,4 +42,32 @@ pub(crate) async fn session(client: &Client) -> Session {
     )
     .await
     .unwrap()
+}
+
+/// What `drive` gets from a build that is given up then.
+///
+/// # Errors
+/// That of `drive`.
+pub(crate) async fn asked<T>(
+    client: &Client,
+    session: &Session,
+    drive: impl AsyncFnOnce(&Gateway) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let mut got = None;
+    let job = Job::default();
+    let build = client.build::<(), Error>(
+        session,
+        job,
+        std::future::pending(),
+        |_| {},
+        async |gateway| {
+            got = Some(drive(gateway).await?);
+            Err(Error::Interrupted)
+        },
+    );
+    match (build.await, got) {
+        (Err(BuildError::Drive(Error::Interrupted)), Some(got)) => Ok(got),
+        (Err(BuildError::Drive(error) | BuildError::Daemon(error)), _) => Err(error),
+        (Ok(_), _) => panic!("a build that was given up has a result"),
+    }
 }

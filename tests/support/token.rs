@@ -2,6 +2,7 @@
 //! [token authentication](https://distribution.github.io/distribution/spec/auth/jwt/) wants them.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -22,6 +23,8 @@ pub(crate) struct TokenRegistry {
     process: Child,
     /// The scopes for which tokens were given.
     pub(crate) given: Arc<Mutex<Vec<String>>>,
+    /// The programs that had the password, as they call themselves.
+    pub(crate) askers: Arc<Mutex<BTreeSet<String>>>,
 }
 
 struct Service {
@@ -30,6 +33,7 @@ struct Service {
     certificate: String,
     key: EcdsaKeyPair,
     given: Arc<Mutex<Vec<String>>>,
+    askers: Arc<Mutex<BTreeSet<String>>>,
 }
 
 const ISSUER: &str = "stand-in";
@@ -40,12 +44,14 @@ impl TokenRegistry {
     pub(crate) fn start(program: &str, folder: &Path, user: &str, password: &str) -> Self {
         let (key, certificate) = identity(folder);
         let given = Arc::new(Mutex::new(Vec::new()));
+        let askers = Arc::new(Mutex::new(BTreeSet::new()));
         let service = Service {
             user: user.to_owned(),
             password: password.to_owned(),
             certificate,
             key,
             given: Arc::clone(&given),
+            askers: Arc::clone(&askers),
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let realm = format!("http://{}/token", listener.local_addr().unwrap());
@@ -89,6 +95,7 @@ impl TokenRegistry {
             address,
             process,
             given,
+            askers,
         }
     }
 }
@@ -148,18 +155,24 @@ fn identity(folder: &Path) -> (EcdsaKeyPair, String) {
     (key.unwrap(), certificate)
 }
 
-impl Service {
-    fn answer(&self, mut stream: &TcpStream) {
+/// What is asked of the service.
+struct Question {
+    method: String,
+    target: String,
+    basic: Option<String>,
+    asker: String,
+    form: String,
+}
+
+impl Question {
+    fn read(stream: &TcpStream) -> Self {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line).unwrap();
-        let mut words = line.split_whitespace();
-        let (method, target) = (
-            words.next().unwrap_or_default(),
-            words.next().unwrap_or_default(),
-        );
-        let (method, target) = (method.to_owned(), target.to_owned());
-        let (mut basic, mut length) = (None, 0);
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let method = words.next().unwrap_or_default();
+        let target = words.next().unwrap_or_default();
+        let (mut basic, mut length, mut asker) = (None, 0, String::new());
         loop {
             let mut header = String::new();
             reader.read_line(&mut header).unwrap();
@@ -168,13 +181,32 @@ impl Service {
             };
             match name.to_ascii_lowercase().as_str() {
                 "authorization" => basic = value.strip_prefix("Basic ").map(str::to_owned),
+                "user-agent" => value.clone_into(&mut asker),
                 "content-length" => length = value.parse().unwrap(),
                 _ => {}
             }
         }
         let mut form = vec![0; length];
         reader.read_exact(&mut form).unwrap();
-        let form = String::from_utf8(form).unwrap();
+        Self {
+            method,
+            target,
+            basic,
+            asker,
+            form: String::from_utf8(form).unwrap(),
+        }
+    }
+}
+
+impl Service {
+    fn answer(&self, mut stream: &TcpStream) {
+        let Question {
+            method,
+            target,
+            basic,
+            asker,
+            form,
+        } = Question::read(stream);
         let query = match method.as_str() {
             "POST" => form,
             _ => target
@@ -196,6 +228,9 @@ impl Service {
             |basic| String::from_utf8(BASE64_STANDARD.decode(basic).unwrap()).unwrap(),
         );
         let is_known = pair == format!("{}:{}", self.user, self.password);
+        if is_known {
+            self.askers.lock().unwrap().insert(asker);
+        }
         let scopes = fields.iter().filter(|(name, _)| name == "scope");
         let scopes: Vec<&str> = scopes.flat_map(|(_, value)| value.split(' ')).collect();
         let (status, body) = match is_known {

@@ -13,20 +13,20 @@ use tonic::server::NamedService;
 use tower::Service;
 
 use super::Shared;
-use super::fsutil::{self, Listing, Outgoing, Sent, outbox};
+use super::fsutil::{self, Outgoing, Sent, Walk, outbox};
 use super::wire::{Packets, answer};
 
-/// Offers the listed directories; a listing is read once and serves all builds of the session.
+/// Offers the directories; each is listed once, which serves all builds of the session.
 ///
 /// It answers below the generated server, whose messages would be copies.
 #[derive(Clone, Default)]
 pub(super) struct Sender {
-    locals: Arc<BTreeMap<String, Arc<Listing>>>,
+    locals: Arc<BTreeMap<String, Walk>>,
     sent: Shared<Sent>,
 }
 
 impl Sender {
-    pub(super) fn new(locals: BTreeMap<String, Arc<Listing>>) -> Self {
+    pub(super) fn new(locals: BTreeMap<String, Walk>) -> Self {
         Self {
             locals: Arc::new(locals),
             sent: Shared::default(),
@@ -41,15 +41,15 @@ impl Sender {
         let (head, body) = request.into_parts();
         let wanted = fsutil::Request::parse(&MetadataMap::from_headers(head.headers))
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let listing = self.locals.get(&wanted.name).cloned();
-        let listing = listing
-            .ok_or_else(|| Status::not_found(format!("no local directory `{}`", wanted.name)))?;
+        let walk = self.locals.get(&wanted.name).cloned();
+        let walk =
+            walk.ok_or_else(|| Status::not_found(format!("no local directory `{}`", wanted.name)))?;
         let (out, outgoing) = outbox();
         let total = Arc::clone(&self.sent);
         // It ends with the stream that it feeds.
         tokio::spawn(async move {
             let packets = Packets::new(body);
-            if let Ok(sent) = fsutil::send(listing, wanted.selection, packets, out).await {
+            if let Ok(sent) = fsutil::send(walk, wanted.selection, packets, out).await {
                 add(&total, sent);
             }
         });

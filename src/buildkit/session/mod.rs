@@ -10,6 +10,7 @@ pub mod fsutil;
 mod pipe;
 mod secrets;
 mod ssh;
+mod token;
 mod tunnel;
 mod wire;
 
@@ -38,7 +39,7 @@ pub use docker_config::{DockerConfig, DockerConfigError};
 pub use filesend::Received;
 use filesend::Receiver;
 use filesync::Sender;
-use fsutil::{Listing, Sent};
+use fsutil::{Sent, Walk};
 pub use secrets::Secrets;
 pub use ssh::Agents;
 
@@ -48,7 +49,7 @@ pub struct Services {
     /// The name shown in the daemon's logs.
     pub name: String,
     /// The local directories, by the name that LLB's local sources give.
-    pub locals: BTreeMap<String, Arc<Listing>>,
+    pub locals: BTreeMap<String, Walk>,
     /// The credentials for registries.
     pub auth: Auth,
     /// The secrets for build steps.

@@ -21,11 +21,14 @@ const SESSION: &str = "/moby.buildkit.v1.Control/Session";
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
 // The daemon calls file services only where they are listed.
-const METHODS: [&str; 7] = [
+const METHODS: [&str; 10] = [
     "/grpc.health.v1.Health/Check",
     "/moby.filesync.v1.FileSync/DiffCopy",
     "/moby.filesync.v1.FileSend/DiffCopy",
     "/moby.filesync.v1.Auth/Credentials",
+    "/moby.filesync.v1.Auth/FetchToken",
+    "/moby.filesync.v1.Auth/GetTokenAuthority",
+    "/moby.filesync.v1.Auth/VerifyTokenAuthority",
     "/moby.buildkit.secrets.v1.Secrets/GetSecret",
     "/moby.sshforward.v1.SSH/CheckAgent",
     "/moby.sshforward.v1.SSH/ForwardAgent",

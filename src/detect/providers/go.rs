@@ -200,8 +200,20 @@ fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: 
         .flat_map(|package| &package.generators)
         .collect();
     let mut found = false;
+    let entry = scan.entry(path);
+    let mut named = false;
     for (dir, package) in packages.iter().filter(|(_, package)| package.is_main) {
         found = true;
+        if let Some(entry) = &entry {
+            if is_named(&modules[path], dir, &entry.value) {
+                named = true;
+            } else {
+                let Fact { value, file, line } = entry;
+                let reason = format!("`{file}:{line}` names `{value}` as the entry");
+                scan.reject(dir, LOOKS_LIKE, reason);
+                continue;
+            }
+        }
         let below = dir
             .get(path.len()..)
             .unwrap_or_default()
@@ -220,10 +232,28 @@ fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: 
             app(scan, modules, &packages, path, dir, package);
         }
     }
+    if let Some(entry) = entry.filter(|_| found && !named) {
+        let message = format!("`{}` is no main package of the module", entry.value);
+        scan.tell(
+            Severity::Error,
+            &entry.file,
+            Some(entry.line),
+            message,
+            None,
+        );
+    }
     if !found {
         let reason = "it has no `package main` with a `func main`: it is a library";
         scan.reject(path, "a Go module", reason);
     }
+}
+
+/// Whether users mean this main package: by its directory, a file in it or the name of its program.
+fn is_named(module: &Module, dir: &str, entry: &str) -> bool {
+    let path = resolve(&module.dir, entry).unwrap_or_default();
+    path == dir
+        || (path.ends_with(".go") && split(&path).0 == dir)
+        || target_name(module, dir) == entry
 }
 
 /// Adds the app that a main package is.

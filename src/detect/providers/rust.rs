@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::detect::document::{Document, Syntax};
-use crate::detect::explain::Evidence;
+use crate::detect::explain::{Evidence, Severity};
 use crate::detect::language::Language;
 use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Provider, Scan, unavailable};
@@ -126,7 +126,23 @@ fn detect_crate(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Rc<Document>, root
         );
         return;
     };
-    let bins = target::bins(dir, document, &name);
+    let mut bins = target::bins(dir, document, &name);
+    let entries = bins.iter().map(|bin| join(path, &bin.entry)).collect();
+    if let Some(entry) = scan.entry(path) {
+        let is_named = |bin: &Bin| bin.name == entry.value || bin.entry == entry.value;
+        if bins.iter().any(is_named) {
+            bins.retain(is_named);
+        } else {
+            let message = format!("`{}` is no binary target of `{name}`", entry.value);
+            scan.tell(
+                Severity::Error,
+                &entry.file,
+                Some(entry.line),
+                message,
+                None,
+            );
+        }
+    }
     if bins.is_empty() {
         let reason = format!("`{name}` has no binary target: it is a library");
         scan.reject(path, "a Rust crate", reason);
@@ -146,7 +162,7 @@ fn detect_crate(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Rc<Document>, root
         document: Rc::clone(document),
         root,
         dependencies: dependencies(scan, path, document),
-        entries: bins.iter().map(|bin| join(path, &bin.entry)).collect(),
+        entries,
     };
     if member.dependencies.contains("tauri") {
         let reason = "it is a desktop application: it depends on `tauri`";

@@ -350,6 +350,24 @@ fn no_source_makes_a_language_panic() {
 }
 
 #[test]
+fn an_explanation_hides_nothing_that_a_repository_says() {
+    let name = "app\u{202e}gpj\u{200b}\u{1b}[2J";
+    let found = found(&[
+        (&format!("{name}/package.json"), "{"),
+        (&format!("{name}/Cargo.toml"), "["),
+    ]);
+    let text = found.explain_text();
+    assert!(
+        text.contains(r"app\u{202e}gpj\u{200b}\u{1b}[2J/"),
+        "{text:?}"
+    );
+    assert!(
+        !text.contains(['\u{202e}', '\u{200b}', '\u{1b}']),
+        "{text:?}"
+    );
+}
+
+#[test]
 fn the_explanation_names_evidence_and_reasons() {
     let found = found(&[
         (
@@ -367,9 +385,10 @@ fn the_explanation_names_evidence_and_reasons() {
         "\
 web (web): node, npm
   the start script of `web/package.json`
-  toolchain    nodejs-22 from web/.nvmrc:1 [version.file]
-                 `22` is satisfied by 22.23.2
   build_system npm from web/package-lock.json [node.lock-file]
+  kind         web from web/i.js:1 `.listen` [node.listens]
+  toolchain    nodejs-22 from web/.nvmrc:1 `22` [version.file]
+                 `22` is satisfied by 22.23.2
   start        node i.js from web/package.json:4 [node.script.start:prod]
   port         3000 from web/i.js:1 [node.port]
 

@@ -159,9 +159,12 @@ impl Filter {
                 return false;
             }
             let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
+            if !is_directory {
+                return true;
+            }
             let relative = entry.path().strip_prefix(&base).ok().and_then(Path::to_str);
             match relative {
-                Some(path) if is_directory && !path.is_empty() => {
+                Some(path) if !path.is_empty() => {
                     !excluded.matches(path) || excluded.may_except_below(path)
                 }
                 _ => true,

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use buildkit_proto::fsutil::types::Stat;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Statx, StatxFlags, statx};
 
+use super::attributes::{Attributes, Unreadable, attributes};
 use super::filter::Filter;
 use super::path::compare;
 use super::patterns::Matched;
@@ -44,6 +46,7 @@ pub struct Entry {
     size: i64,
     modified: i64,
     kind: Kind,
+    attributes: Attributes,
 }
 
 /// What an [`Entry`] is.
@@ -81,17 +84,25 @@ pub enum ListingError {
         /// The path given.
         path: PathBuf,
     },
-    /// A name that the protocol cannot carry.
-    #[error("the name `{path}` is not UTF-8, which BuildKit cannot take")]
+    /// A name that is no text.
+    #[error("the name `{path}` is not UTF-8, and cannot be sent")]
     Name {
         /// The name, with a mark for what is not UTF-8.
         path: String,
     },
-    /// A link target that the protocol cannot carry.
-    #[error("the link `{path}` points to a name that is not UTF-8, which BuildKit cannot take")]
+    /// A link target that is no text.
+    #[error("the link `{path}` points to a name that is not UTF-8, and cannot be sent")]
     Target {
         /// The link.
         path: String,
+    },
+    /// An extended attribute whose name is no text.
+    #[error("the name of `{path}`'s extended attribute `{name}` is not UTF-8, and cannot be sent")]
+    Attribute {
+        /// The file.
+        path: String,
+        /// The attribute's name, with a mark for what is not UTF-8.
+        name: String,
     },
 }
 
@@ -102,40 +113,23 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// A directory cannot be read, or a name or link target is not UTF-8.
+    /// A directory cannot be read, or a name, link target or name of an attribute is not UTF-8.
     pub fn read(root: &Path, filter: &Filter) -> Result<Self, ListingError> {
-        let read = |source| ListingError::Read {
-            path: root.to_path_buf(),
-            source,
-        };
-        let root = fs::canonicalize(root).map_err(read)?;
-        if !root.is_dir() {
-            return Err(ListingError::NotDirectory { path: root });
-        }
-        let mut reader = Reader::new(&root, filter);
-        let kept = filter.kept(&root);
-        let mut kept = kept.iter().map(|path| root.join(path)).peekable();
-        for entry in filter.walk(&root) {
-            match entry {
-                Ok(entry) if entry.depth() == 0 => {}
-                Ok(entry) => {
-                    let path = entry.path();
-                    while let Some(before) = kept.next_if(|kept| &**kept < path) {
-                        reader.take(&before)?;
-                    }
-                    let _ = kept.next_if(|kept| kept == path); // that is this one
-                    reader.take(path)?;
-                }
-                Err(error) => failed(error, &root)?,
-            }
-        }
-        kept.try_for_each(|path| reader.take(&path))?;
-        let (entries, skipped) = (reader.entries, reader.skipped);
-        Ok(Self {
+        let root = directory(root)?;
+        let mut entries = Vec::new();
+        let skipped = walk(&root, filter, |more| {
+            entries.append(more);
+            true
+        })?;
+        Ok(Self::new(root, entries, skipped))
+    }
+
+    pub(super) fn new(root: PathBuf, entries: Vec<Entry>, skipped: Vec<String>) -> Self {
+        Self {
             root,
             entries,
             skipped,
-        })
+        }
     }
 
     /// The directory that was read, without symbolic links.
@@ -185,34 +179,95 @@ impl Entry {
         u64::try_from(self.size).unwrap_or(0)
     }
 
-    /// The message of the protocol; `first` is the path under which a file of several names was already sent.
-    pub(super) fn stat(&self, first: Option<&str>) -> Stat {
-        let mut stat = Stat {
-            path: self.path.clone(),
-            mode: self.mode,
-            size: self.size,
-            mod_time: self.modified,
-            ..Stat::default()
-        };
-        match &self.kind {
-            Kind::Symlink(target) => stat.linkname.clone_from(target),
-            Kind::Device(major, minor) => (stat.devmajor, stat.devminor) = (*major, *minor),
-            Kind::Directory | Kind::Fifo | Kind::File { .. } => {}
-        }
-        if let Some(first) = first {
-            first.clone_into(&mut stat.linkname);
-        }
-        stat
+    /// The mode, in Go's bits.
+    pub(super) fn mode(&self) -> u32 {
+        self.mode
     }
+
+    /// The size as the protocol has it.
+    pub(super) fn stated_size(&self) -> i64 {
+        self.size
+    }
+
+    /// The time of the last change, in nanoseconds since 1970.
+    pub(super) fn modified(&self) -> i64 {
+        self.modified
+    }
+
+    /// The extended attributes, by name.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let all = self.attributes.iter().flat_map(|all| all.iter());
+        all.map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn device(path: &str, major: i64, minor: i64) -> Self {
+        Self {
+            path: path.to_owned(),
+            mode: mode::DEVICE,
+            size: 0,
+            modified: 0,
+            kind: Kind::Device(major, minor),
+            attributes: None,
+        }
+    }
+}
+
+/// The directory at `path`, without symbolic links.
+pub(super) fn directory(path: &Path) -> Result<PathBuf, ListingError> {
+    let root = fs::canonicalize(path).map_err(|source| ListingError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    match root.is_dir() {
+        true => Ok(root),
+        false => Err(ListingError::NotDirectory { path: root }),
+    }
+}
+
+/// How many entries are given on at once.
+const SOME: usize = 256;
+
+/// Gives what is in `root` to `sink`, in order, until it answers that it wants no more. The rest is the paths of sockets.
+pub(super) fn walk(
+    root: &Path,
+    filter: &Filter,
+    mut sink: impl FnMut(&mut Vec<Entry>) -> bool,
+) -> Result<Vec<String>, ListingError> {
+    let mut reader = Reader::new(root, filter)?;
+    let kept = filter.kept(root);
+    let mut kept = kept.iter().map(|path| root.join(path)).peekable();
+    for entry in filter.walk(root) {
+        match entry {
+            Ok(entry) if entry.depth() == 0 => {}
+            Ok(entry) => {
+                let path = entry.path();
+                while let Some(before) = kept.next_if(|kept| &**kept < path) {
+                    reader.take(&before)?;
+                }
+                let _ = kept.next_if(|kept| kept == path); // that is this one
+                reader.take(path)?;
+            }
+            Err(error) => failed(error, root)?,
+        }
+        if reader.entries.len() >= SOME && !sink(&mut reader.entries) {
+            return Ok(reader.skipped);
+        }
+    }
+    kept.try_for_each(|path| reader.take(&path))?;
+    sink(&mut reader.entries);
+    Ok(reader.skipped)
 }
 
 struct Reader<'a> {
     root: &'a Path,
+    /// The root, from which files are looked up: the way to it is as long as that of all below.
+    handle: OwnedFd,
     filter: &'a Filter,
     entries: Vec<Entry>,
     skipped: Vec<String>,
     /// The numbers of files with several names, by device and inode.
-    links: BTreeMap<(u64, u64), u32>,
+    links: BTreeMap<((u32, u32), u64), u32>,
     /// The directories above the present path, those not taken among them.
     above: Vec<Above>,
 }
@@ -225,19 +280,33 @@ struct Above {
 }
 
 impl<'a> Reader<'a> {
-    fn new(root: &'a Path, filter: &'a Filter) -> Self {
-        Self {
+    fn new(root: &'a Path, filter: &'a Filter) -> Result<Self, ListingError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = rustix::fs::open(root, flags, Mode::empty());
+        Ok(Self {
             root,
+            handle: handle.map_err(|error| ListingError::Read {
+                path: root.to_path_buf(),
+                source: error.into(),
+            })?,
             filter,
             entries: Vec::new(),
             skipped: Vec::new(),
             links: BTreeMap::new(),
             above: Vec::new(),
-        }
+        })
+    }
+
+    /// The way from the root to `path`, which is below it.
+    fn relative<'p>(&self, path: &'p Path) -> &'p Path {
+        let root = self.root.as_os_str().as_bytes();
+        let below = path.as_os_str().as_bytes().strip_prefix(root);
+        let below = below.map(|below| below.strip_prefix(b"/").unwrap_or(below));
+        below.map_or(path, |below| Path::new(std::ffi::OsStr::from_bytes(below)))
     }
 
     fn take(&mut self, path: &Path) -> Result<(), ListingError> {
-        let relative = path.strip_prefix(self.root).unwrap_or(path);
+        let relative = self.relative(path);
         let Some(name) = relative.to_str() else {
             return Err(ListingError::Name {
                 path: relative.to_string_lossy().into_owned(),
@@ -251,17 +320,19 @@ impl<'a> Reader<'a> {
         let inherited = Matched::default();
         let inherited = self.above.last().map_or(&inherited, |above| &above.matched);
         let (excluded, matched) = self.filter.excluded().matches_in(name, inherited);
-        let metadata = match fs::symlink_metadata(path) {
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let metadata = match statx(&self.handle, relative, flags, StatxFlags::BASIC_STATS) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => {
+            Err(rustix::io::Errno::NOENT) => return Ok(()),
+            Err(error) => {
                 return Err(ListingError::Read {
                     path: path.to_path_buf(),
-                    source,
+                    source: error.into(),
                 });
             }
         };
-        if excluded && !metadata.is_dir() {
+        let is_directory = kind(&metadata) == FileType::Directory;
+        if excluded && !is_directory {
             return Ok(());
         }
         let Some(entry) = self.entry(path, name, &metadata)? else {
@@ -275,7 +346,6 @@ impl<'a> Reader<'a> {
                 .filter_map(|above| above.pending.take());
             self.entries.extend(pending);
         }
-        let is_directory = metadata.is_dir();
         let pending = if excluded {
             Some(entry)
         } else {
@@ -298,31 +368,27 @@ impl<'a> Reader<'a> {
         &mut self,
         path: &Path,
         name: &str,
-        metadata: &fs::Metadata,
+        metadata: &Statx,
     ) -> Result<Option<Entry>, ListingError> {
-        let kind = metadata.file_type();
-        let kind = if kind.is_dir() {
-            Kind::Directory
-        } else if kind.is_file() {
-            Kind::File {
+        let kind = match kind(metadata) {
+            FileType::Directory => Kind::Directory,
+            FileType::RegularFile => Kind::File {
                 link: self.link(metadata),
-            }
-        } else if kind.is_symlink() {
-            Kind::Symlink(target(path, name)?)
-        } else if kind.is_fifo() {
-            Kind::Fifo
-        } else if kind.is_block_device() || kind.is_char_device() {
-            let (major, minor) = numbers(metadata.rdev());
-            Kind::Device(major, minor)
-        } else {
-            return Ok(None);
+            },
+            FileType::Symlink => Kind::Symlink(target(path, name)?),
+            FileType::Fifo => Kind::Fifo,
+            FileType::BlockDevice | FileType::CharacterDevice => Kind::Device(
+                metadata.stx_rdev_major.into(),
+                metadata.stx_rdev_minor.into(),
+            ),
+            FileType::Socket | FileType::Unknown => return Ok(None),
         };
         let size = match &kind {
             Kind::Directory => 0,
             Kind::Symlink(target) => i64::try_from(target.len()).unwrap_or(i64::MAX),
-            _ => i64::try_from(metadata.size()).unwrap_or(i64::MAX),
+            _ => i64::try_from(metadata.stx_size).unwrap_or(i64::MAX),
         };
-        let seconds = metadata.mtime().saturating_mul(1_000_000_000);
+        let seconds = metadata.stx_mtime.tv_sec.saturating_mul(1_000_000_000);
         Ok(Some(Entry {
             path: name.to_owned(),
             mode: if self.filter.is_for_sources() {
@@ -331,18 +397,37 @@ impl<'a> Reader<'a> {
                 go_mode(metadata)
             },
             size,
-            modified: seconds.saturating_add(metadata.mtime_nsec()),
+            modified: seconds.saturating_add(metadata.stx_mtime.tv_nsec.into()),
             kind,
+            attributes: self.attributes(path, name)?,
         }))
     }
 
-    fn link(&mut self, metadata: &fs::Metadata) -> Option<u32> {
+    fn attributes(&self, path: &Path, name: &str) -> Result<Attributes, ListingError> {
+        // Git keeps none either.
+        if self.filter.is_for_sources() {
+            return Ok(None);
+        }
+        attributes(path).map_err(|error| match error {
+            Unreadable::System(error) => ListingError::Read {
+                path: path.to_path_buf(),
+                source: error.into(),
+            },
+            Unreadable::Name(attribute) => ListingError::Attribute {
+                path: name.to_owned(),
+                name: attribute,
+            },
+        })
+    }
+
+    fn link(&mut self, metadata: &Statx) -> Option<u32> {
         // Git keeps no such links either.
-        if metadata.nlink() < 2 || self.filter.is_for_sources() {
+        if metadata.stx_nlink < 2 || self.filter.is_for_sources() {
             return None;
         }
         let next = u32::try_from(self.links.len()).ok()?;
-        let key = (metadata.dev(), metadata.ino());
+        let device = (metadata.stx_dev_major, metadata.stx_dev_minor);
+        let key = (device, metadata.stx_ino);
         Some(*self.links.entry(key).or_insert(next))
     }
 }
@@ -387,16 +472,12 @@ fn failed(error: ignore::Error, root: &Path) -> Result<(), ListingError> {
     }
 }
 
-/// Linux's major and minor number of a device, whose bits are interleaved in its number.
-fn numbers(device: u64) -> (i64, i64) {
-    let major = ((device >> 8) & 0xfff) | ((device >> 32) & 0xffff_f000);
-    let minor = (device & 0xff) | ((device >> 12) & 0xffff_ff00);
-    let signed = |number| i64::try_from(number).unwrap_or(0);
-    (signed(major), signed(minor))
+fn kind(metadata: &Statx) -> FileType {
+    FileType::from_raw_mode(metadata.stx_mode.into())
 }
 
 /// The mode as git would check it out: what else its bits say comes from the umask of this machine.
-fn source_mode(metadata: &fs::Metadata) -> u32 {
+fn source_mode(metadata: &Statx) -> u32 {
     let mode = go_mode(metadata);
     let permissions = match mode & mode::TYPE {
         mode::SYMLINK => 0o777,
@@ -407,15 +488,18 @@ fn source_mode(metadata: &fs::Metadata) -> u32 {
     mode & mode::TYPE | permissions
 }
 
-fn go_mode(metadata: &fs::Metadata) -> u32 {
-    let kind = metadata.file_type();
-    let unix = metadata.mode();
+fn go_mode(metadata: &Statx) -> u32 {
+    let kind = kind(metadata);
+    let unix = u32::from(metadata.stx_mode);
     let bits = [
-        (kind.is_dir(), mode::DIRECTORY),
-        (kind.is_symlink(), mode::SYMLINK),
-        (kind.is_fifo(), mode::FIFO),
-        (kind.is_block_device(), mode::DEVICE),
-        (kind.is_char_device(), mode::DEVICE | mode::CHARACTER),
+        (kind == FileType::Directory, mode::DIRECTORY),
+        (kind == FileType::Symlink, mode::SYMLINK),
+        (kind == FileType::Fifo, mode::FIFO),
+        (kind == FileType::BlockDevice, mode::DEVICE),
+        (
+            kind == FileType::CharacterDevice,
+            mode::DEVICE | mode::CHARACTER,
+        ),
         (unix & 0o4000 != 0, mode::SETUID),
         (unix & 0o2000 != 0, mode::SETGID),
         (unix & 0o1000 != 0, mode::STICKY),

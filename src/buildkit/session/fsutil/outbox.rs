@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tonic::Status;
 
 use super::super::wire::{PREFIX, done, prefix};
+use super::listing::{Entry, Kind};
 
 /// The size of a buffer: the most content that one packet can have. Larger ones save processor time, but cost memory
 /// at both ends.
@@ -208,6 +209,22 @@ impl Batch {
         self.flush_if_enough()
     }
 
+    /// Adds `stats`, of which none is left.
+    pub(super) fn stats(&mut self, stats: &mut Stats) -> Result<(), Closed> {
+        let bytes = std::mem::take(&mut stats.0);
+        if bytes.len() > BUFFER {
+            // A path or link target that long is none that a file system has, but attributes may be.
+            self.flush()?;
+            return self.out.pieces.send(bytes.into()).map_err(|_| Closed);
+        }
+        self.make_room(bytes.len())?;
+        self.buffer[self.used..][..bytes.len()].copy_from_slice(&bytes);
+        self.used += bytes.len();
+        stats.0 = bytes;
+        stats.0.clear();
+        self.flush_if_enough()
+    }
+
     /// Adds at most `left` bytes of what `file` has as content of entry `id`, and says how many it had; 0 at the end.
     pub(super) fn content(
         &mut self,
@@ -299,6 +316,105 @@ const TYPE: u8 = 1 << 3;
 const ID: u8 = 3 << 3;
 const DATA: u8 = 4 << 3 | 2;
 
+const STAT: u8 = 2 << 3 | 2;
+
+// And of a stat: https://github.com/tonistiigi/fsutil/blob/master/types/stat.proto
+const STAT_PATH: u8 = 1 << 3 | 2;
+const STAT_MODE: u8 = 2 << 3;
+const STAT_SIZE: u8 = 5 << 3;
+const STAT_MODIFIED: u8 = 6 << 3;
+const STAT_LINK: u8 = 7 << 3 | 2;
+const STAT_MAJOR: u8 = 8 << 3;
+const STAT_MINOR: u8 = 9 << 3;
+const STAT_ATTRIBUTE: u8 = 10 << 3 | 2;
+// What an attribute has, which is an entry of a map.
+const NAME: u8 = 1 << 3 | 2;
+const VALUE: u8 = 2 << 3 | 2;
+
+/// STAT packets as they are sent: there are very many, so nothing is made for one of them.
+#[derive(Default)]
+pub(super) struct Stats(Vec<u8>);
+
+impl Stats {
+    /// Whether they should go out.
+    pub(super) fn are_enough(&self) -> bool {
+        self.0.len() >= ENOUGH
+    }
+
+    /// Adds an entry; `first` is the path under which a file of several names was already sent.
+    pub(super) fn put(&mut self, entry: &Entry, first: Option<&str>) {
+        let (target, (major, minor)) = match entry.kind() {
+            Kind::Symlink(target) => (target.as_str(), (0, 0)),
+            Kind::Device(major, minor) => ("", (*major, *minor)),
+            Kind::Directory | Kind::Fifo | Kind::File { .. } => ("", (0, 0)),
+        };
+        // A negative number is written as the positive one of the same bits.
+        let fields = [
+            Field::Bytes(STAT_PATH, entry.path().as_bytes()),
+            Field::Number(STAT_MODE, u64::from(entry.mode())),
+            Field::Number(STAT_SIZE, entry.stated_size().cast_unsigned()),
+            Field::Number(STAT_MODIFIED, entry.modified().cast_unsigned()),
+            Field::Bytes(STAT_LINK, first.unwrap_or(target).as_bytes()),
+            Field::Number(STAT_MAJOR, major.cast_unsigned()),
+            Field::Number(STAT_MINOR, minor.cast_unsigned()),
+        ];
+        let attributes: Vec<Vec<u8>> = entry.attributes().map(attribute).collect();
+        let attributes = attributes
+            .iter()
+            .map(|attribute| Field::Bytes(STAT_ATTRIBUTE, attribute));
+        let fields = fields.into_iter().chain(attributes);
+        let length: usize = fields.clone().map(Field::length).sum();
+        let bytes = &mut self.0;
+        // The type of a STAT packet is zero, and a field that is zero is left out.
+        let packet = 1 + encoded_len_varint(length as u64) + length;
+        bytes.extend_from_slice(&prefix(packet));
+        bytes.push(STAT);
+        encode_varint(length as u64, bytes);
+        for field in fields {
+            field.write(bytes);
+        }
+    }
+}
+
+/// An extended attribute as an entry of the map that a stat has of them.
+fn attribute((name, value): (&str, &[u8])) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Field::Bytes(NAME, name.as_bytes()).write(&mut bytes);
+    Field::Bytes(VALUE, value).write(&mut bytes);
+    bytes
+}
+
+#[derive(Clone, Copy)]
+enum Field<'a> {
+    Number(u8, u64),
+    Bytes(u8, &'a [u8]),
+}
+
+impl Field<'_> {
+    fn length(self) -> usize {
+        match self {
+            Self::Number(_, 0) | Self::Bytes(_, []) => 0,
+            Self::Number(_, value) => 1 + encoded_len_varint(value),
+            Self::Bytes(_, content) => 1 + encoded_len_varint(content.len() as u64) + content.len(),
+        }
+    }
+
+    fn write(self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Number(_, 0) | Self::Bytes(_, []) => {}
+            Self::Number(key, value) => {
+                bytes.push(key);
+                encode_varint(value, bytes);
+            }
+            Self::Bytes(key, content) => {
+                bytes.push(key);
+                encode_varint(content.len() as u64, bytes);
+                bytes.extend_from_slice(content);
+            }
+        }
+    }
+}
+
 /// Writes what precedes `length` bytes of content, and says how long that is.
 fn data_head(head: &mut [u8; MAX_DATA_HEAD], id: u32, length: usize) -> usize {
     let mut fields = [0; MAX_DATA_HEAD - PREFIX];
@@ -332,5 +448,70 @@ pub(super) fn error(text: &str) -> Packet {
     Packet {
         data: text.as_bytes().to_vec(),
         ..packet(PacketType::PacketErr)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, SystemTime};
+
+    use buildkit_proto::fsutil::types::Stat;
+
+    use super::super::{Filter, Listing};
+    use super::*;
+
+    fn stat(bytes: &[u8]) -> Stat {
+        assert_eq!(bytes[..PREFIX], prefix(bytes.len() - PREFIX));
+        let packet = Packet::decode(&bytes[PREFIX..]).unwrap();
+        assert_eq!(packet.r#type(), PacketType::PacketStat);
+        packet.stat.unwrap()
+    }
+
+    #[test]
+    fn a_stat_has_the_fields_of_its_entry() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir(at("directory")).unwrap();
+        std::os::unix::fs::symlink("to/something", at("link")).unwrap();
+        fs::write(at(&"x".repeat(200)), "1234567").unwrap();
+        let file = fs::File::create(at("old")).unwrap();
+        let before = SystemTime::UNIX_EPOCH - Duration::from_millis(1500);
+        file.set_modified(before).unwrap();
+        let none = rustix::fs::XattrFlags::empty();
+        rustix::fs::fsetxattr(&file, "user.note", b"\xff\0", none).unwrap();
+        let listing = Listing::read(root.path(), &Filter::everything()).unwrap();
+        assert_eq!(listing.entries().len(), 4);
+        assert_eq!(listing.get("old").unwrap().modified(), -1_500_000_000);
+        for entry in listing.entries() {
+            for first in [None, Some("first")] {
+                let mut stats = Stats::default();
+                stats.put(entry, first);
+                let stat = stat(&stats.0);
+                let is_link = entry.path() == "link";
+                let target = if is_link { "to/something" } else { "" };
+                assert_eq!(stat.path, entry.path());
+                assert_eq!(stat.mode, entry.mode());
+                assert_eq!(stat.size, entry.stated_size());
+                assert_eq!(stat.mod_time, entry.modified());
+                assert_eq!(stat.linkname, first.unwrap_or(target));
+                let note = stat.xattrs.get("user.note").map(Vec::as_slice);
+                assert_eq!(note, (entry.path() == "old").then_some(&b"\xff\0"[..]));
+                // It is what the generated code makes of it.
+                let again = Packet {
+                    stat: Some(stat),
+                    ..packet(PacketType::PacketStat)
+                };
+                assert_eq!(stats.0[PREFIX..], again.encode_to_vec());
+            }
+        }
+    }
+
+    #[test]
+    fn a_stat_of_a_device_has_its_numbers() {
+        let mut stats = Stats::default();
+        stats.put(&Entry::device("null", 1, 300), None);
+        let stat = stat(&stats.0);
+        assert_eq!((stat.devmajor, stat.devminor), (1, 300));
     }
 }

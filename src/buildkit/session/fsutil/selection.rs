@@ -35,6 +35,11 @@ impl Selection {
         })
     }
 
+    /// Whether every entry is sent.
+    pub(super) fn is_everything(&self) -> bool {
+        self.include.is_empty() && self.follow.is_empty() && self.exclude.is_empty()
+    }
+
     /// The entries to send, in order; their places are the ids of the protocol.
     pub(super) fn select(&self, listing: &Arc<Listing>) -> Result<Vec<Selected>, GlobError> {
         let include = self.included(listing)?;

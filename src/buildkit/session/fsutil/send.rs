@@ -2,7 +2,7 @@
 //!
 //! The order of packets is that of [`send.go`](https://github.com/tonistiigi/fsutil/blob/master/send.go).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,10 @@ use tokio::task::JoinSet;
 use tonic::Status;
 
 use super::glob::GlobError;
-use super::listing::{Kind, Listing};
-use super::outbox::{Batch, Closed, Outbox, error, packet};
+use super::listing::{Entry, Kind, Listing, ListingError};
+use super::outbox::{Batch, Closed, Outbox, Stats, error, packet};
 use super::selection::{Selected, Selection};
+use super::walk::Walk;
 
 /// How many files are read at the same time.
 const READERS: usize = 4;
@@ -36,6 +37,9 @@ pub struct Sent {
 /// A transfer that did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
+    /// The directory cannot be listed.
+    #[error("the files cannot be listed")]
+    Listing(#[from] Arc<ListingError>),
     /// A file that the daemon asked for cannot be read.
     #[error("cannot read `{path}`")]
     Read {
@@ -76,17 +80,18 @@ pub enum SendError {
     Thread(#[from] tokio::task::JoinError),
 }
 
-/// Sends what `selection` takes of `listing`, and then the files that `requests` ask for.
+/// Sends what `selection` takes of the files of `walk`, and then those that `requests` ask for.
 ///
-/// Requests are taken in as fast as they come, since the daemon sends one for every file at once and HTTP/2 has a
-/// budget for small frames that nobody reads. Content is read by threads of their own, four files at a time. If the
-/// future is dropped, so are they.
+/// If that is all of them, they are sent while they are still listed. Requests are taken in as fast as they come, since
+/// the daemon sends one for every file at once and HTTP/2 has a budget for small frames that nobody reads. Content is
+/// read by threads of their own, four files at a time. If the future is dropped, so are they.
 ///
 /// # Errors
 ///
-/// A file that is asked for cannot be read, the daemon reports an error or goes away. The daemon has been told.
+/// The directory cannot be listed, a file that is asked for cannot be read, the daemon reports an error or goes away.
+/// The daemon has been told.
 pub async fn send<R>(
-    listing: Arc<Listing>,
+    walk: Walk,
     selection: Selection,
     requests: R,
     out: Outbox,
@@ -94,7 +99,7 @@ pub async fn send<R>(
 where
     R: Stream<Item = Result<Packet, Status>> + Unpin,
 {
-    let result = transfer(listing, selection, requests, &out).await;
+    let result = transfer(walk, selection, requests, &out).await;
     if let Err(failure) = &result {
         // Nobody is left to tell if this fails too.
         let _ = out.send(&error(&text(failure)));
@@ -103,7 +108,7 @@ where
 }
 
 async fn transfer<R>(
-    listing: Arc<Listing>,
+    walk: Walk,
     selection: Selection,
     mut requests: R,
     out: &Outbox,
@@ -111,17 +116,14 @@ async fn transfer<R>(
 where
     R: Stream<Item = Result<Packet, Status>> + Unpin,
 {
-    let select = {
-        let listing = Arc::clone(&listing);
-        move || selection.select(&listing)
+    let files = match selection.is_everything() {
+        true => Files::All(walk),
+        false => tokio::task::spawn_blocking(move || Files::select(walk, &selection)).await??,
     };
-    let selected = Arc::new(tokio::task::spawn_blocking(select).await??);
-    let mut wanted = Wanted::new(&listing, &selected);
     let queue = Queue::default();
     let mut threads: JoinSet<Result<Sent, SendError>> = JoinSet::new();
     let sender = Sender {
-        listing,
-        selected,
+        files: files.clone(),
         out: out.clone(),
         queue: Arc::clone(&queue.0),
     };
@@ -132,6 +134,7 @@ where
         threads.spawn_blocking(move || reader.read_all());
     }
     drop(sender);
+    let mut wanted = Wanted::default();
     let mut sent = Sent::default();
     loop {
         let request = tokio::select! {
@@ -143,7 +146,7 @@ where
         };
         match request.r#type() {
             PacketType::PacketReq => {
-                queue.put(wanted.take(request.id)?);
+                queue.put(wanted.take(request.id, &files)?);
             }
             PacketType::PacketErr => {
                 let text = String::from_utf8_lossy(&request.data).into_owned();
@@ -161,23 +164,65 @@ where
     Ok(sent)
 }
 
-/// The entries that may still be asked for, by id.
+/// What is sent, by id.
+#[derive(Clone)]
+enum Files {
+    /// An entry's place is its id.
+    All(Walk),
+    Selected(Arc<Listing>, Arc<Vec<Selected>>),
+}
+
+impl Files {
+    fn select(walk: Walk, selection: &Selection) -> Result<Self, SendError> {
+        let listing = walk.listing()?;
+        let selected = selection.select(&listing)?;
+        Ok(Self::Selected(listing, Arc::new(selected)))
+    }
+
+    fn root(&self) -> &Path {
+        match self {
+            Self::All(walk) => walk.root(),
+            Self::Selected(listing, _) => listing.root(),
+        }
+    }
+
+    fn is_file(&self, id: usize) -> bool {
+        match self {
+            Self::All(walk) => walk.is_file(id),
+            Self::Selected(listing, selected) => selected.get(id).is_some_and(|selected| {
+                let kind = listing.entries()[selected.entry()].kind();
+                matches!(kind, Kind::File { .. }) && selected.first().is_none()
+            }),
+        }
+    }
+
+    fn entry(&self, id: usize) -> Option<Entry> {
+        match self {
+            Self::All(walk) => walk.entry(id),
+            Self::Selected(listing, selected) => {
+                let selected = selected.get(id)?;
+                Some(listing.entries()[selected.entry()].clone())
+            }
+        }
+    }
+}
+
+/// The entries that were asked for, by id.
+#[derive(Default)]
 struct Wanted(Vec<bool>);
 
 impl Wanted {
-    fn new(listing: &Listing, selected: &[Selected]) -> Self {
-        let files = selected.iter().map(|selected| {
-            let kind = listing.entries()[selected.entry()].kind();
-            matches!(kind, Kind::File { .. }) && selected.first().is_none()
-        });
-        Self(files.collect())
-    }
-
-    fn take(&mut self, id: u32) -> Result<u32, SendError> {
-        let place = usize::try_from(id).ok().and_then(|id| self.0.get_mut(id));
-        match place.map(std::mem::take) {
-            Some(true) => Ok(id),
-            _ => Err(SendError::Id { id }),
+    fn take(&mut self, id: u32, files: &Files) -> Result<u32, SendError> {
+        let place = usize::try_from(id).unwrap_or(usize::MAX);
+        if !files.is_file(place) {
+            return Err(SendError::Id { id });
+        }
+        if self.0.len() <= place {
+            self.0.resize(place + 1, false);
+        }
+        match std::mem::replace(&mut self.0[place], true) {
+            true => Err(SendError::Id { id }),
+            false => Ok(id),
         }
     }
 }
@@ -253,28 +298,24 @@ impl Drop for Queue {
 
 #[derive(Clone)]
 struct Sender {
-    listing: Arc<Listing>,
-    selected: Arc<Vec<Selected>>,
+    files: Files,
     out: Outbox,
     queue: Arc<Queued>,
 }
 
 impl Sender {
     fn list(&self) -> Result<Sent, SendError> {
-        let entries = self.listing.entries();
         let mut batch = self.out.batch();
-        for selected in self.selected.iter() {
-            let first = selected.first().map(|first| entries[first].path());
-            batch.put(&Packet {
-                stat: Some(entries[selected.entry()].stat(first)),
-                ..packet(PacketType::PacketStat)
-            })?;
-        }
+        let stats = match &self.files {
+            Files::All(walk) => list_all(walk, &mut batch)?,
+            Files::Selected(listing, selected) => list(listing, selected, &mut batch)?,
+        };
         // The end of the list is a STAT without a stat.
         batch.put(&packet(PacketType::PacketStat))?;
         batch.flush()?;
+        let stats = stats as u64;
         Ok(Sent {
-            stats: self.selected.len() as u64,
+            stats,
             ..Sent::default()
         })
     }
@@ -302,9 +343,8 @@ impl Sender {
     /// Sends the content of an entry, at most as long as it was when listed.
     fn read(&self, id: u32, batch: &mut Batch) -> Result<u64, SendError> {
         let place = usize::try_from(id).unwrap_or(usize::MAX);
-        let entry = self.selected.get(place).ok_or(SendError::Id { id })?;
-        let entry = &self.listing.entries()[entry.entry()];
-        let path = self.listing.root().join(entry.path());
+        let entry = self.files.entry(place).ok_or(SendError::Id { id })?;
+        let path = self.files.root().join(entry.path());
         let mut file = open(&path)?;
         let mut sent = 0;
         while sent < entry.size() {
@@ -325,6 +365,52 @@ impl Sender {
         })?;
         Ok(sent)
     }
+}
+
+fn list(listing: &Listing, selected: &[Selected], batch: &mut Batch) -> Result<usize, SendError> {
+    let entries = listing.entries();
+    let mut stats = Stats::default();
+    for selected in selected {
+        let first = selected.first().map(|first| entries[first].path());
+        stats.put(&entries[selected.entry()], first);
+        if stats.are_enough() {
+            batch.stats(&mut stats)?;
+        }
+    }
+    batch.stats(&mut stats)?;
+    Ok(selected.len())
+}
+
+fn list_all(walk: &Walk, batch: &mut Batch) -> Result<usize, SendError> {
+    let mut firsts: BTreeMap<u32, String> = BTreeMap::new();
+    let mut stats = Stats::default();
+    let mut listed = 0;
+    // The walk waits while this looks, so what may take its time comes after.
+    while let Some(more) = walk.look(listed, |entries| put_all(entries, &mut firsts, &mut stats))? {
+        listed += more;
+        if stats.are_enough() {
+            batch.stats(&mut stats)?;
+        }
+    }
+    batch.stats(&mut stats)?;
+    Ok(listed)
+}
+
+/// Puts as many of `entries` into `stats` as should go out together, and says how many those are.
+fn put_all(entries: &[Entry], firsts: &mut BTreeMap<u32, String>, stats: &mut Stats) -> usize {
+    for (at, entry) in entries.iter().enumerate() {
+        if stats.are_enough() {
+            return at;
+        }
+        let Kind::File { link: Some(link) } = entry.kind() else {
+            stats.put(entry, None);
+            continue;
+        };
+        stats.put(entry, firsts.get(link).map(String::as_str));
+        let path = || entry.path().to_owned();
+        firsts.entry(*link).or_insert_with(path);
+    }
+    entries.len()
 }
 
 impl From<Closed> for SendError {

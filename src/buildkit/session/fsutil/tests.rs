@@ -75,7 +75,12 @@ async fn transfer(
     let (out, outgoing) = outbox();
     let mut outgoing = packets(outgoing);
     let requested = ReceiverStream::new(requested);
-    let sending = tokio::spawn(send(Arc::clone(listing), selection, requested, out));
+    let sending = tokio::spawn(send(
+        Listing::clone(listing).into(),
+        selection,
+        requested,
+        out,
+    ));
     let mut arrived = Arrived::default();
     let mut open = 0;
     let mut listed = false;
@@ -179,13 +184,36 @@ fn sources_have_the_modes_that_git_keeps() {
         listing.get("twin").unwrap().kind(),
         &Kind::File { link: None }
     );
-    let mode = |path: &str| listing.get(path).unwrap().stat(None).mode;
+    let mode = |path: &str| listing.get(path).unwrap().mode();
     assert_eq!(mode("dir"), 1 << 31 | 0o755);
     assert_eq!((mode("tool"), mode("text")), (0o755, 0o644));
 }
 
 #[test]
-fn modes_are_those_of_go() {
+fn sources_have_no_extended_attributes() {
+    let root = directory(&[("file", "")]);
+    let (path, flags) = (root.path().join("file"), rustix::fs::XattrFlags::empty());
+    for (name, value) in [("user.note", &b"1\xff"[..]), ("user.other", b"")] {
+        rustix::fs::lsetxattr(&path, name, value, flags).unwrap();
+    }
+    let attributes = |filter: &Filter| {
+        let listing = Listing::read(root.path(), filter).unwrap();
+        let entry = listing.get("file").unwrap();
+        let all = entry.attributes();
+        all.map(|(name, value)| (name.to_owned(), value.to_vec()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(attributes(&Filter::for_context(root.path()).unwrap()), []);
+    let all = attributes(&Filter::everything());
+    let [(first, value), (other, none)] = &all[..] else {
+        panic!("{all:?}")
+    };
+    assert_eq!((&**first, &**value), ("user.note", &b"1\xff"[..]));
+    assert_eq!((&**other, &**none), ("user.other", &b""[..]));
+}
+
+#[tokio::test]
+async fn modes_are_those_of_go() {
     let root = directory(&[("dir/", ""), ("file", ""), ("setuid", "")]);
     let mode = |path: &str, mode| {
         let permissions = fs::Permissions::from_mode(mode);
@@ -196,11 +224,8 @@ fn modes_are_those_of_go() {
     mode("setuid", 0o4755);
     symlink("file", root.path().join("link")).unwrap();
     let listing = listing(root.path());
-    let stats: Vec<Stat> = listing
-        .entries()
-        .iter()
-        .map(|entry| entry.stat(None))
-        .collect();
+    let (_, arrived) = transfer(&listing, Selection::default(), |_| false).await;
+    let stats = arrived.stats;
     let modes: Vec<u32> = stats.iter().map(|stat| stat.mode).collect();
     assert_eq!(modes, [2_147_484_141, 0o640, 134_218_239, 8_389_101]);
     let link = &stats[2];
@@ -389,7 +414,7 @@ fn sockets_are_left_out_and_names_that_are_not_text_refused() {
     let error = Listing::read(root.path(), &Filter::everything()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the name `caf\u{fffd}` is not UTF-8, which BuildKit cannot take"
+        "the name `caf\u{fffd}` is not UTF-8, and cannot be sent"
     );
 }
 
@@ -504,7 +529,12 @@ async fn a_receiver_that_goes_away_ends_the_threads_that_wait_for_it() {
     let (requests, requested) = mpsc::channel(1);
     let (out, outgoing) = outbox();
     let requested = ReceiverStream::new(requested);
-    let sending = tokio::spawn(send(listing, Selection::default(), requested, out));
+    let sending = tokio::spawn(send(
+        Listing::clone(&listing).into(),
+        Selection::default(),
+        requested,
+        out,
+    ));
     let request = Packet {
         id: 0,
         ..packet(PacketType::PacketReq)

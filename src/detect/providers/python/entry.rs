@@ -3,6 +3,7 @@
 mod application;
 mod django;
 mod facts;
+mod named;
 mod procfile;
 mod program;
 mod script;
@@ -67,6 +68,9 @@ pub(super) fn find(
     others: &[String],
 ) -> Result<Start, String> {
     let files = source::own(scan.repo, &project.dir, others, &["py"], Family::Python);
+    if let Some(entry) = scan.entry(&project.dir) {
+        return Ok(named::start(scan, project, &files, &entry));
+    }
     if let Some(start) = procfile::start(scan, project, &files) {
         return Ok(start);
     }

@@ -100,7 +100,7 @@ fn question(first: &Object, other: &Object) -> Start {
         other.target()
     );
     let problem = Problem::new(&first.file, Some(first.line), message)
-        .help("choose one with a `Procfile` line such as `web: uvicorn package.module:app`");
+        .help(format!("name one in peelbox.yaml: `entry: {}`, or with a Procfile line such as `web: uvicorn package.module:app`", first.target()));
     Start {
         kind: Some(Kind::Web),
         framework: Some(first.framework.to_owned()),
@@ -149,6 +149,18 @@ fn named_elsewhere(
             ..object.clone()
         })
     })
+}
+
+/// The application of a file: the one with this name, or the first.
+pub(super) fn named(
+    project: &Project,
+    files: &[File],
+    path: &str,
+    name: Option<&str>,
+) -> Option<Object> {
+    let objects = objects(project, files).into_iter();
+    let mut objects = objects.map(|(_, _, object)| object);
+    objects.find(|object| object.file == path && name.is_none_or(|name| object.name == name))
 }
 
 /// Every application object and factory, with its rank and depth.
