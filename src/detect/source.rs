@@ -401,7 +401,7 @@ const HEALTH: &[&str] = &[
 ];
 
 /// A fact with its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Fact<T> {
     pub(crate) value: T,
     pub(crate) file: String,

@@ -137,3 +137,125 @@ fn a_go_line_is_a_minimum_that_has_to_be_packaged() {
     let old = found(&[("go.mod", "module a\n\ngo 1.18\n"), main]);
     assert_eq!(old.spec("a").build.packages, ["go-1.27"]);
 }
+
+#[test]
+fn a_toolchain_line_is_a_wish_and_a_version_file_a_pin() {
+    let main = ("main.go", "package main\nfunc main() {}\n");
+    let wish = found(&[
+        ("go.mod", "module a\n\ngo 1.25\ntoolchain go1.99.1\n"),
+        main,
+    ]);
+    assert_eq!(wish.spec("a").build.packages, ["go-1.27"]);
+    assert_eq!(
+        wish.messages(),
+        ["go.mod:4: Go `go1.99.1` is not packaged; `go-1.27` is used, which the `go` line allows"]
+    );
+    let pin = found(&[
+        ("go.mod", "module a\n\ngo 1.25\n"),
+        (".go-version", "1.26\n"),
+        main,
+    ]);
+    assert_eq!(pin.spec("a").build.packages, ["go-1.26"]);
+    let candidate = found(&[("go.mod", "module a\n\ngo 1.27rc1\n"), main]);
+    assert_eq!(candidate.spec("a").build.packages, ["go-1.27"]);
+}
+
+#[test]
+fn only_files_that_are_built_for_linux_count() {
+    let found = found(&[
+        ("go.mod", "module a\ngo 1.26\n"),
+        ("main.go", "package main\nfunc main() {}\n"),
+        (
+            "main_windows.go",
+            "package main\nfunc init() { http.ListenAndServe(\":1\", nil) }\n",
+        ),
+        (
+            "cmd/old/main.go",
+            "//go:build (windows || darwin) && !linux\n\npackage main\nfunc main() {}\n",
+        ),
+    ]);
+    assert_eq!(found.names(), ["a"]);
+    assert_eq!(found.spec("a").metadata.kind, Some(Kind::Worker));
+}
+
+#[test]
+fn what_is_embedded_is_not_copied_and_a_generator_is_no_app() {
+    let found = found(&[
+        ("go.mod", "module a\ngo 1.26\n"),
+        (
+            "main.go",
+            "package main\n\nimport \"embed\"\n\n//go:generate go run ./internal/makekinds\n\n//go:embed templates/*\nvar t embed.FS\n\nfunc main() { parse(t, \"templates/x.html\"); read(\"config.yaml\"); open(\"web/index.html\") }\n",
+        ),
+        ("templates/x.html", ""),
+        ("web/index.html", ""),
+        ("config.yaml", ""),
+        ("other.yaml", ""),
+        (
+            "internal/makekinds/main.go",
+            "package main\nfunc main() {}\n",
+        ),
+    ]);
+    assert_eq!(
+        copies(found.spec("a")),
+        ["/out/a -> a", "web -> web", "config.yaml -> config.yaml"]
+    );
+    assert_eq!(
+        found.reason("internal/makekinds"),
+        "`//go:generate` runs it: it makes sources of this module"
+    );
+}
+
+#[test]
+fn a_program_without_a_module_needs_the_standard_library_only() {
+    let alone = found(&[
+        (
+            "main.go",
+            "package main\n\nimport \"net/http\"\n\nfunc main() { http.ListenAndServe(\":8080\", nil) }\n",
+        ),
+        ("util.go", "package main\n"),
+        ("scripts/x/main.go", "package main\nfunc main() {}\n"),
+    ]);
+    assert_eq!(alone.names(), ["app"]);
+    assert_eq!(
+        alone.spec("app").build.commands,
+        ["go build -trimpath -buildvcs=false -ldflags '-s -w' -o /out/app main.go util.go"]
+    );
+    let foreign = found(&[(
+        "main.go",
+        "package main\n\nimport \"github.com/x/y\"\n\nfunc main() { y.Z() }\n",
+    )]);
+    assert_eq!(
+        foreign.refused[0].reason,
+        "imports `github.com/x/y`, but there is no `go.mod`"
+    );
+}
+
+#[test]
+fn a_subcommand_that_serves_is_part_of_the_command() {
+    let found = found(&[
+        (
+            "go.mod",
+            "module a\ngo 1.26\nrequire github.com/spf13/cobra v1.9.0\n",
+        ),
+        (
+            "main.go",
+            "package main\n\nimport (\n\t\"github.com/spf13/cobra\"\n)\n\nfunc main() { c := cobra.Command{Use: \"serve [flags]\"}; http.ListenAndServe(\":7000\", nil) }\n",
+        ),
+    ]);
+    assert_eq!(command(found.spec("a")), "/app/a serve");
+}
+
+#[test]
+fn private_modules_need_a_login_at_build_time() {
+    let found = found(&[
+        (
+            "go.mod",
+            "module a\ngo 1.26\nrequire git.acme.internal/log v1.0.0\n",
+        ),
+        ("main.go", "package main\nfunc main() {}\n"),
+        ("Makefile", "export GOPRIVATE=git.acme.internal/*\n"),
+    ]);
+    let build = &found.spec("a").build;
+    assert_eq!(build.env["GOPRIVATE"], "git.acme.internal/*");
+    assert_eq!(build.secrets[0].id, "netrc");
+}

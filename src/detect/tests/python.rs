@@ -138,16 +138,21 @@ fn an_application_without_a_server_is_refused() {
         ("requirements.txt", "flask\n"),
         ("app.py", "\napp = Flask(__name__)\n"),
     ]);
+    let refused = &found.refused[0];
     assert_eq!(
-        found.messages(),
-        [
-            "app.py:2: `app:app` is a flask application, but no WSGI server is among the dependencies"
-        ]
+        (refused.file.as_str(), refused.line, refused.reason.as_str()),
+        (
+            "app.py",
+            Some(2),
+            "`app:app` is a flask application, but no WSGI server is among the dependencies"
+        )
     );
     assert_eq!(
-        found.diagnostics[0].help.as_deref(),
+        refused.help.as_deref(),
         Some("add `gunicorn` to the dependencies")
     );
+    assert_eq!(refused.spec.metadata.framework.as_deref(), Some("flask"));
+    assert_eq!(refused.spec.runtime.ports, [8000]);
 }
 
 #[test]
@@ -158,9 +163,28 @@ fn two_equal_applications_are_a_question() {
         ("two/main.py", "app = FastAPI()\n"),
     ]);
     assert_eq!(
-        found.messages(),
-        ["one/main.py:1: two applications are equally likely: `one.main:app` and `two.main:app`"]
+        found.refused[0].reason,
+        "two applications are equally likely: `one.main:app` and `two.main:app`"
     );
+}
+
+#[test]
+fn a_procfile_line_decides_between_equal_applications() {
+    let found = found(&[
+        ("requirements.txt", "fastapi\nuvicorn\n"),
+        ("one/main.py", "app = FastAPI()\n"),
+        ("two/main.py", "app = FastAPI()\n"),
+        (
+            "Procfile",
+            "web: APP_ENV=production uvicorn two.main:app --host 0.0.0.0 --port $PORT\n",
+        ),
+    ]);
+    let spec = &found.apps[0].spec;
+    assert_eq!(
+        command(spec),
+        "/app/.venv/bin/python -m uvicorn two.main:app --host 0.0.0.0 --port 8000"
+    );
+    assert_eq!(spec.runtime.env["APP_ENV"], "production");
 }
 
 #[test]
@@ -173,7 +197,7 @@ fn django_is_served_and_its_migrations_are_a_process_of_their_own() {
         ),
         (
             "shop/settings.py",
-            "STATIC_ROOT = BASE_DIR / 'staticfiles'\n",
+            "INSTALLED_APPS = ['django.contrib.staticfiles']\nSECRET_KEY = os.environ['SECRET_KEY']\nSTATIC_ROOT = BASE_DIR / 'staticfiles'\n",
         ),
         ("shop/wsgi.py", "application = get_wsgi_application()\n"),
         ("shop/__init__.py", ""),
@@ -193,7 +217,7 @@ fn django_is_served_and_its_migrations_are_a_process_of_their_own() {
     );
     assert_eq!(
         spec.build.commands.last().unwrap(),
-        "/app/.venv/bin/python manage.py collectstatic --noinput"
+        "SECRET_KEY=only-for-this-step /app/.venv/bin/python manage.py collectstatic --noinput"
     );
     assert!(copies(spec).contains(&"staticfiles -> staticfiles".to_owned()));
 }
@@ -264,7 +288,7 @@ fn a_procfile_names_the_processes() {
     let spec = &found.apps[0].spec;
     assert_eq!(
         command(spec),
-        "/app/.venv/bin/python -m gunicorn -b 0.0.0.0:8000 shop:app"
+        "/app/.venv/bin/python -m gunicorn --worker-tmp-dir /dev/shm -b 0.0.0.0:8000 shop:app"
     );
     assert_eq!(spec.runtime.ports, [8000]);
     assert_eq!(
@@ -284,18 +308,314 @@ fn settings_for_tools_are_no_project() {
 }
 
 #[test]
-fn other_managers_are_named_and_refused() {
+fn a_lock_file_beats_a_stray_requirements_file_and_both_are_told() {
     let found = found(&[
-        ("a/Pipfile", ""),
-        ("a/main.py", ""),
-        ("b/pdm.lock", ""),
-        ("b/pyproject.toml", "[project]\nname = \"b\"\n"),
+        (
+            "pyproject.toml",
+            "[project]\nname = \"a\"\ndependencies = [\"flask\", \"gunicorn\"]\n",
+        ),
+        ("requirements.txt", "django\n"),
+        ("poetry.lock", ""),
+        ("uv.lock", "version = 1\n"),
+        ("app.py", "app = Flask(__name__)\n"),
     ]);
+    assert_eq!(found.spec("a").metadata.build_system.as_deref(), Some("uv"));
     assert_eq!(
         found.messages(),
         [
-            "a/Pipfile: installs with Pipenv, which is not supported",
-            "b/pdm.lock: is a lock file of PDM, which is not supported"
+            "poetry.lock: is a lock file of poetry, but `uv.lock` comes first and uv is used",
+            "requirements.txt: is not read: `uv.lock` decides, and uv is used",
         ]
     );
+    let managed = &found.apps[0].evidence[1];
+    assert_eq!(managed.field, "build_system");
+    assert_eq!(managed.losing.len(), 2);
+}
+
+#[test]
+fn pipenv_installs_from_its_lock_into_the_environment_of_the_image() {
+    let found = found(&[
+        (
+            "Pipfile",
+            "[packages]\nflask = \"*\"\n\n[requires]\npython_version = \"3.12\"\n",
+        ),
+        (
+            "Pipfile.lock",
+            r#"{"default": {"flask": {}, "gunicorn": {}}, "develop": {"uvicorn": {}}}"#,
+        ),
+        ("app.py", "app = Flask(__name__)\n"),
+    ]);
+    let spec = &found.apps[0].spec;
+    assert_eq!(spec.build.packages, ["py3.12-pipenv-bin", "python-3.12"]);
+    assert_eq!(spec.build.install.files, ["Pipfile", "Pipfile.lock"]);
+    assert_eq!(
+        spec.build.install.commands,
+        [
+            "/usr/bin/python3.12 -m venv --without-pip /app/.venv",
+            "pipenv install --deploy --ignore-pipfile"
+        ]
+    );
+    assert_eq!(spec.build.env["VIRTUAL_ENV"], "/app/.venv");
+    assert!(found.diagnostics.is_empty());
+}
+
+const PDM_LOCK: &str = "[metadata]\ngroups = [\"default\"]\nstrategy = [\"inherit_metadata\"]\n\n[[metadata.targets]]\nrequires_python = \">=3.12,<3.14\"\n\n[[package]]\nname = \"gunicorn\"\nversion = \"23.0.0\"\ngroups = [\"default\"]\nfiles = [\n    {file = \"gunicorn-23.0.0-py3-none-any.whl\", hash = \"sha256:00\"},\n]\n";
+
+#[test]
+fn the_lock_of_pdm_is_installed_by_uv() {
+    let found = found(&[
+        (
+            "pyproject.toml",
+            "[project]\nname = \"a\"\ndependencies = [\"flask\", \"gunicorn\"]\n[tool.pdm]\ndistribution = false\n",
+        ),
+        ("pdm.lock", PDM_LOCK),
+        ("app.py", "app = Flask(__name__)\n"),
+    ]);
+    let spec = found.spec("a");
+    assert_eq!(spec.metadata.build_system.as_deref(), Some("pdm"));
+    assert_eq!(spec.build.packages, ["python-3.13", "uv"]);
+    assert_eq!(
+        spec.build.install.commands[2],
+        "uv pip install --no-deps -r /tmp/requirements.txt"
+    );
+}
+
+#[test]
+fn a_lock_of_pdm_without_groups_is_refused() {
+    let found = found(&[
+        ("pyproject.toml", "[project]\nname = \"a\"\n"),
+        ("pdm.lock", "[[package]]\nname = \"x\"\nversion = \"1\"\n"),
+        ("main.py", "print(1)\n"),
+    ]);
+    assert_eq!(found.refused[0].line, Some(2));
+    assert!(found.refused[0].reason.contains("inherit_metadata"));
+}
+
+#[test]
+fn a_project_without_a_build_system_installs_its_dependencies_alone() {
+    let found = found(&[
+        (
+            "pyproject.toml",
+            "[project]\nname = \"a\"\ndependencies = [\"flask\", \"gunicorn\"]\n",
+        ),
+        ("app.py", "app = Flask(__name__)\n"),
+    ]);
+    let spec = found.spec("a");
+    assert_eq!(
+        spec.build.install.commands,
+        ["uv sync --no-dev --no-install-project"]
+    );
+    assert_eq!(
+        found.messages(),
+        ["pyproject.toml: has no `uv.lock`: the build takes whatever versions are newest"]
+    );
+}
+
+#[test]
+fn a_setup_py_names_its_dependencies_and_its_script() {
+    let found = found(&[
+        (
+            "setup.py",
+            "from setuptools import setup\n\nsetup(\n    name='sync',\n    python_requires='>=3.10,<3.13',\n    install_requires=['requests'],\n    entry_points={'console_scripts': ['sync = sync.cli:main']},\n)\n",
+        ),
+        ("sync/__init__.py", ""),
+        (
+            "sync/cli.py",
+            "import argparse\ndef main():\n    argparse.ArgumentParser()\n",
+        ),
+    ]);
+    let app = &found.apps[0];
+    assert_eq!(
+        app.spec.metadata.build_system.as_deref(),
+        Some("setuptools")
+    );
+    assert_eq!(app.spec.metadata.kind, Some(Kind::Cli));
+    assert_eq!(app.spec.build.packages, ["python-3.12"]);
+    assert_eq!(command(&app.spec), "/app/.venv/bin/sync");
+}
+
+#[test]
+fn what_is_editable_is_installed_again_from_the_source() {
+    let found = found(&[
+        (
+            "requirements.txt",
+            "-e ./libs/core  # ours\n-e .\ngunicorn\nflask\n",
+        ),
+        ("libs/core/setup.py", "setup()\n"),
+        ("setup.py", "setup()\n"),
+        ("app.py", "app = Flask(__name__)\n"),
+    ]);
+    let spec = &found.apps[0].spec;
+    assert!(spec.build.install.commands.is_empty());
+    assert_eq!(
+        spec.build.commands[1..],
+        [
+            "/app/.venv/bin/python -m pip install -r requirements.txt",
+            "/app/.venv/bin/python -m pip install --no-deps --force-reinstall .",
+            "/app/.venv/bin/python -m pip install --no-deps --force-reinstall ./libs/core",
+            "/app/.venv/bin/python -m pip uninstall --yes pip",
+        ]
+    );
+    assert!(
+        found
+            .reason("libs/core")
+            .starts_with("it is a library: `.` depends on it")
+    );
+}
+
+#[test]
+fn the_free_threaded_build_is_a_package_of_its_own_or_refused() {
+    let files = |version| {
+        [
+            (".python-version", version),
+            ("requirements.txt", ""),
+            ("main.py", "print(1)\n"),
+        ]
+    };
+    let had = found(&files("3.14t\n"));
+    let spec = &had.apps[0].spec;
+    assert_eq!(spec.build.packages, ["python-3.14t"]);
+    assert_eq!(
+        spec.build.install.commands[0],
+        "/usr/bin/python3.14t -m venv /app/.venv"
+    );
+    let not_had = found(&files("3.13t\n"));
+    assert_eq!(
+        not_had.refused[0].reason,
+        "the free-threaded Python `3.13t` is not packaged"
+    );
+}
+
+#[test]
+fn an_old_python_is_refused_with_what_is_known() {
+    let found = found(&[
+        ("runtime.txt", "python-2.7.18\n"),
+        ("requirements.txt", "flask\ngunicorn\n"),
+        ("app.py", "app = Flask(__name__)\n"),
+    ]);
+    let refused = &found.refused[0];
+    assert_eq!(refused.reason, "Python `python-2.7.18` is not packaged");
+    assert_eq!(
+        (refused.file.as_str(), refused.line),
+        ("runtime.txt", Some(1))
+    );
+    assert_eq!(refused.spec.metadata.framework.as_deref(), Some("flask"));
+}
+
+#[test]
+fn a_program_alone_at_the_root_is_an_app_unless_another_language_is_there() {
+    let program = ("hello.py", "print('hello')\n");
+    assert_eq!(found(&[program]).apps.len(), 1);
+    let with_script = found(&[
+        program,
+        ("go.mod", "module a\n\ngo 1.26\n"),
+        ("main.go", "package main\nfunc main() {}\n"),
+    ]);
+    assert_eq!(with_script.names(), ["a"]);
+    let inline = found(&[(
+        "main.py",
+        "# /// script\n# requires-python = \">=3.12,<3.13\"\n# dependencies = [\"requests\"]\n# ///\nimport requests\n",
+    )]);
+    let spec = &inline.apps[0].spec;
+    assert_eq!(spec.build.packages, ["python-3.12", "uv"]);
+    assert_eq!(spec.build.install.commands[1], "uv pip install -r main.py");
+}
+
+#[test]
+fn nearly_right_names_earn_a_hint() {
+    let found = found(&[("api/requirement.txt", "flask\n"), ("api/app.py", "")]);
+    assert_eq!(
+        found.messages(),
+        ["api/requirement.txt: is not read: the name is `requirements.txt`"]
+    );
+}
+
+#[test]
+fn an_object_that_a_factory_makes_is_served() {
+    let found = found(&[
+        ("requirements.txt", "flask\ngunicorn\n"),
+        (
+            "shop/__init__.py",
+            "def create_app(config=None):\n    app = Flask(__name__)\n    return app\n",
+        ),
+        (
+            "wsgi.py",
+            "from shop import create_app\napplication = create_app()\n",
+        ),
+    ]);
+    assert!(command(&found.apps[0].spec).ends_with(" wsgi:application"));
+}
+
+#[test]
+fn django_below_its_requirements_is_one_app() {
+    let found = found(&[
+        ("requirements.txt", "django\nuvicorn\n"),
+        (
+            "site/manage.py",
+            "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n",
+        ),
+        (
+            "site/shop/settings.py",
+            "ASGI_APPLICATION = 'shop.asgi.application'\n",
+        ),
+        (
+            "site/shop/asgi.py",
+            "application = get_asgi_application()\n",
+        ),
+    ]);
+    assert_eq!(found.apps.len(), 1);
+    let spec = &found.apps[0].spec;
+    assert_eq!(
+        command(spec),
+        "/app/.venv/bin/python -m uvicorn shop.asgi:application --host 0.0.0.0 --port 8000"
+    );
+    assert_eq!(spec.runtime.env["PYTHONPATH"], "/app/site");
+    assert_eq!(spec.runtime.processes["release"][1], "site/manage.py");
+}
+
+#[test]
+fn a_server_that_only_developers_install_is_no_server() {
+    let found = found(&[
+        (
+            "pyproject.toml",
+            "[project]\nname = \"a\"\ndependencies = [\"fastapi\"]\n[dependency-groups]\ndev = [\"uvicorn\"]\n",
+        ),
+        (
+            "uv.lock",
+            "[[package]]\nname = \"fastapi\"\ndependencies = [\n    { name = \"starlette\" },\n]\n\n[[package]]\nname = \"starlette\"\n\n[[package]]\nname = \"uvicorn\"\n",
+        ),
+        ("main.py", "app = FastAPI()\n"),
+    ]);
+    assert_eq!(
+        found.refused[0].reason,
+        "`main:app` is a fastapi application, but no ASGI server is among the dependencies"
+    );
+}
+
+#[test]
+fn the_port_of_a_server_of_the_standard_library_is_found() {
+    for (text, port, line) in [
+        (
+            "HTTPServer(('0.0.0.0', 9000), Handler).serve_forever()\n",
+            9000,
+            1,
+        ),
+        (
+            "port = int(os.environ.get('PORT', '9001'))\nserve_forever()\n",
+            9001,
+            1,
+        ),
+        ("PORT = 9002\nTCPServer(('', PORT), Handler)\n", 9002, 1),
+        (
+            "# 1234\nuvicorn.run(app, host='0.0.0.0', port=9003)\n",
+            9003,
+            2,
+        ),
+        ("server.add_insecure_port('[::]:50051')\n", 50051, 1),
+    ] {
+        let found = found(&[("requirements.txt", ""), ("main.py", text)]);
+        assert_eq!(found.apps[0].spec.runtime.ports, [port], "{text}");
+        let evidence = found.apps[0].evidence.iter().find(|e| e.field == "port");
+        assert_eq!(evidence.unwrap().line, Some(line), "{text}");
+    }
 }

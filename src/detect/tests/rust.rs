@@ -10,7 +10,7 @@ fn every_binary_target_of_a_workspace_is_an_app() {
         ),
         (
             "Cargo.lock",
-            "[[package]]\nname = \"openssl-sys\"\ndependencies = [\n \"pkg-config\",\n]\n",
+            "[[package]]\nname = \"axum\"\ndependencies = [\n \"openssl-sys 0.9.1\",\n]\n\n[[package]]\nname = \"clap\"\ndependencies = [\n \"curl-sys\",\n]\n\n[[package]]\nname = \"curl-sys\"\n\n[[package]]\nname = \"openssl-sys\"\ndependencies = [\n \"pkg-config\",\n]\n",
         ),
         (
             "crates/api/Cargo.toml",
@@ -66,6 +66,11 @@ fn every_binary_target_of_a_workspace_is_an_app() {
     assert_eq!(
         cli.build.commands,
         ["cargo build --release --locked -p cli --bin acme --features full"]
+    );
+    assert!(
+        cli.build.packages.contains(&"curl-dev".to_owned())
+            && !cli.build.packages.contains(&"openssl-dev".to_owned()),
+        "what another member of the workspace needs is not its own"
     );
     assert_eq!(found.spec("api-tool").metadata.kind, Some(Kind::Worker));
     assert_eq!(
@@ -136,10 +141,91 @@ fn a_fixed_target_is_refused() {
             "[build]\ntarget = \"wasm32-wasip1\"\n",
         ),
     ]);
+    let refused = &found.refused[0];
     assert_eq!(
-        found.messages(),
+        (refused.file.as_str(), refused.line, refused.reason.as_str()),
+        (
+            ".cargo/config.toml",
+            Some(2),
+            "fixes the target to `wasm32-wasip1`, whatever the platform of the image is"
+        )
+    );
+    assert_eq!(refused.spec.metadata.language.as_deref(), Some("rust"));
+}
+
+#[test]
+fn the_default_program_has_the_name_of_the_crate() {
+    let found = found(&[
+        (
+            "srv/Cargo.toml",
+            "[package]\nname = \"srv\"\ndefault-run = \"serve\"\n",
+        ),
+        ("srv/Cargo.lock", ""),
+        ("srv/src/bin/serve.rs", "fn main() {}"),
+        ("srv/src/bin/seed/main.rs", "fn main() {}"),
+    ]);
+    assert_eq!(found.names(), ["srv", "srv-seed"]);
+    assert_eq!(command(found.spec("srv")), "/app/serve");
+}
+
+#[test]
+fn queries_are_checked_against_what_was_written_down() {
+    let files = [
+        (
+            "Cargo.toml",
+            "[package]\nname = \"a\"\n[dependencies]\nsqlx = \"0.8\"\n",
+        ),
+        ("Cargo.lock", ""),
+        ("src/main.rs", "fn main() { sqlx::query!(\"select 1\"); }"),
+    ];
+    let bare = found(&files);
+    assert_eq!(
+        bare.refused[0].reason,
+        "`query!` is checked against a database when it is compiled, and there is no `.sqlx` directory"
+    );
+    let mut prepared = files.to_vec();
+    prepared.push((".sqlx/query-1.json", "{}"));
+    let prepared = found(&prepared);
+    assert_eq!(prepared.spec("a").build.env["SQLX_OFFLINE"], "true");
+}
+
+#[test]
+fn a_linker_of_the_configuration_is_a_package() {
+    let found = found(&[
+        ("Cargo.toml", "[package]\nname = \"a\"\n"),
+        ("Cargo.lock", ""),
+        ("src/main.rs", "fn main() {}"),
+        (
+            ".cargo/config.toml",
+            "[target.x86_64-unknown-linux-gnu]\nlinker = \"clang\"\nrustflags = [\"-C\", \"link-arg=-fuse-ld=mold\"]\n",
+        ),
+    ]);
+    assert_eq!(
+        found.spec("a").build.packages,
+        ["build-base", "clang-22", "mold", "rust-1.97"]
+    );
+}
+
+#[test]
+fn what_is_opened_by_a_relative_path_is_copied_and_what_is_built_in_is_not() {
+    let found = found(&[
+        ("Cargo.toml", "[package]\nname = \"a\"\n"),
+        ("Cargo.lock", ""),
+        (
+            "src/main.rs",
+            "fn main() { serve(\"static\"); include_str!(\"../assets/a.txt\"); open(\"pages/x.html\"); let s = include_dir!(\"built\"); }",
+        ),
+        ("static/x.css", ""),
+        ("pages/x.html", ""),
+        ("built/x", ""),
+        ("unused/x", ""),
+    ]);
+    assert_eq!(
+        copies(found.spec("a")),
         [
-            ".cargo/config.toml:2: fixes the target to `wasm32-wasip1`, whatever the platform of the image is"
+            "/target/release/a -> a",
+            "pages -> pages",
+            "static -> static"
         ]
     );
 }

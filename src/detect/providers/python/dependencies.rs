@@ -1,13 +1,16 @@
 //! What a Python project depends on.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::detect::explain::Evidence;
-use crate::detect::provider::{Problem, Scan, literal_glob};
+use crate::detect::document::{Document, Syntax};
+use crate::detect::provider::{Scan, literal_glob};
 use crate::detect::repo::{join, resolve, split};
-use crate::wolfi::Stream;
+use crate::detect::source::{Family, Source};
 
-use super::{Manager, Project, internal_path};
+use super::lock;
+use super::manager::Manager;
+use super::{Project, internal_path};
 
 /// A name as the package index compares it (PEP 503).
 pub(super) fn normal(name: &str) -> String {
@@ -31,7 +34,7 @@ fn requirement(text: &str) -> Option<(String, Vec<String>)> {
         .find(|c: char| !c.is_ascii_alphanumeric() && !"._-".contains(c))
         .unwrap_or(text.len());
     let name = text[..end].trim_end_matches(['.', '-', '_']);
-    if name.is_empty() {
+    if name.is_empty() || text[end..].starts_with(['+', ':', '/']) {
         return None;
     }
     let extras = text[end..]
@@ -44,58 +47,200 @@ fn requirement(text: &str) -> Option<(String, Vec<String>)> {
     Some((normal(name), extras))
 }
 
-/// Fills in what the project names and what its lock file adds.
-pub(super) fn read(scan: &mut Scan<'_>, project: &mut Project) {
-    let mut direct = BTreeSet::new();
-    let mut extras = BTreeSet::new();
-    let add = |text: &str, direct: &mut BTreeSet<String>, extras: &mut BTreeSet<String>| {
-        if let Some((name, found)) = requirement(text) {
-            extras.extend(found.into_iter().map(|extra| format!("{name}[{extra}]")));
-            direct.insert(name);
+/// Distributions that bring others along by themselves, for projects without a lock file that tells.
+const IMPLIED: &[(&str, &str)] = &[
+    ("channels[daphne]", "daphne"),
+    ("fastapi[all]", "uvicorn"),
+    ("fastapi[standard]", "uvicorn"),
+    ("litestar[standard]", "uvicorn"),
+    ("quart", "hypercorn"),
+];
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    direct: BTreeSet<String>,
+    extras: BTreeSet<String>,
+    paths: Vec<String>,
+    git: Option<(String, u64)>,
+}
+
+impl Found {
+    fn add(&mut self, text: &str) {
+        if let Some((name, extras)) = requirement(text) {
+            let extras = extras.into_iter().map(|extra| format!("{name}[{extra}]"));
+            self.extras.extend(extras);
+            self.direct.insert(name);
         }
-    };
-    if let Some(document) = &project.pyproject {
-        for text in document.strings(&["project", "dependencies"]) {
-            add(text, &mut direct, &mut extras);
-        }
-        for name in document.keys(&["tool", "poetry", "dependencies"]) {
-            direct.insert(normal(name));
-            for extra in document.strings(&["tool", "poetry", "dependencies", name, "extras"]) {
-                extras.insert(format!("{}[{}]", normal(name), normal(extra)));
-            }
-        }
-        direct.remove("python");
-    }
-    if let Manager::Requirements(file) = &project.manager {
-        for (_, text) in requirement_lines(scan, &join(&project.dir, file)) {
-            for line in text.lines() {
-                if !line.trim_start().starts_with(['-', '#']) {
-                    add(line, &mut direct, &mut extras);
-                }
-            }
-        }
-    }
-    project.all = direct.union(&extras).cloned().collect();
-    // uvicorn comes with it.
-    if project.all.contains("fastapi[standard]") {
-        project.all.insert("uvicorn".to_owned());
-    }
-    let lock = match &project.manager {
-        Manager::Uv(Some(root)) if *root == project.dir => Some(join(root, "uv.lock")),
-        Manager::Poetry => Some(join(&project.dir, "poetry.lock")),
-        _ => None,
-    };
-    project.direct = direct;
-    if let Some(text) = lock.and_then(|lock| scan.repo.lock(&lock)) {
-        let names = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
-        project.all.extend(names.map(normal));
     }
 }
 
+/// Fills in what the project names and what its lock file adds.
+pub(super) fn read(scan: &mut Scan<'_>, project: &mut Project) {
+    let mut found = Found::default();
+    if let Some(document) = project.pyproject.clone() {
+        of_document(project, &document, &mut found);
+    }
+    match &project.manager {
+        Manager::Requirements(file) => {
+            let file = join(&project.dir, file);
+            of_requirements(scan, project, &file, &mut found);
+        }
+        Manager::Pipenv(_) => of_pipfile(scan, project, &mut found),
+        Manager::Project(_) => {
+            for text in setup_list(scan, &project.dir, "install_requires") {
+                found.add(&text);
+            }
+        }
+        Manager::Inline(file) => {
+            for text in inline(scan, &join(&project.dir, file)) {
+                found.add(&text);
+            }
+        }
+        _ => {}
+    }
+    found.direct.remove("python");
+    project.all = found.direct.union(&found.extras).cloned().collect();
+    for (name, implied) in IMPLIED {
+        if project.all.contains(*name) {
+            project.all.insert((*implied).to_owned());
+        }
+    }
+    project.direct = found.direct;
+    project.paths = found.paths;
+    project.git = found.git;
+    if let Some(text) = lock_file(project).and_then(|lock| scan.repo.lock(&lock)) {
+        let packages = lock::packages(&text);
+        project
+            .all
+            .extend(lock::closure(&packages, &project.direct));
+    }
+}
+
+/// The lock file whose packages are listed as TOML.
+pub(super) fn lock_file(project: &Project) -> Option<String> {
+    match &project.manager {
+        Manager::Uv(Some(root)) => Some(join(root, "uv.lock")),
+        Manager::Poetry => Some(join(&project.dir, "poetry.lock")),
+        Manager::Pdm(true) => Some(join(&project.dir, "pdm.lock")),
+        _ => None,
+    }
+}
+
+fn of_document(project: &Project, document: &Document, found: &mut Found) {
+    for text in document.strings(&["project", "dependencies"]) {
+        found.add(text);
+        if text.contains("git+") && found.git.is_none() {
+            let line = document.line(&["project", "dependencies"]).unwrap_or(0);
+            found.git = Some((document.file.clone(), line));
+        }
+    }
+    for name in document.keys(&["tool", "poetry", "dependencies"]) {
+        found.direct.insert(normal(name));
+        for extra in document.strings(&["tool", "poetry", "dependencies", name, "extras"]) {
+            found
+                .extras
+                .insert(format!("{}[{}]", normal(name), normal(extra)));
+        }
+    }
+    for table in [
+        &["tool", "uv", "sources"][..],
+        &["tool", "poetry", "dependencies"],
+    ] {
+        for name in document.keys(table) {
+            let key = |last| -> Vec<&str> { table.iter().copied().chain([name, last]).collect() };
+            let path = document.str(&key("path"));
+            found
+                .paths
+                .extend(path.and_then(|path| internal_path(project, path)));
+            if document.str(&key("git")).is_some() && found.git.is_none() {
+                let line = document.line(&key("git")).unwrap_or(0);
+                found.git = Some((document.file.clone(), line));
+            }
+        }
+    }
+}
+
+fn of_pipfile(scan: &mut Scan<'_>, project: &Project, found: &mut Found) {
+    if let Some(document) = &project.pipfile {
+        for name in document.keys(&["packages"]) {
+            found.direct.insert(normal(name));
+            for extra in document.strings(&["packages", name, "extras"]) {
+                found
+                    .extras
+                    .insert(format!("{}[{}]", normal(name), normal(extra)));
+            }
+            let path = document.str(&["packages", name, "path"]);
+            found
+                .paths
+                .extend(path.and_then(|path| internal_path(project, path)));
+            if document.str(&["packages", name, "git"]).is_some() && found.git.is_none() {
+                let line = document.line(&["packages", name]).unwrap_or(0);
+                found.git = Some((document.file.clone(), line));
+            }
+        }
+    }
+    let lock = scan.document(&join(&project.dir, "Pipfile.lock"), Syntax::Json);
+    for name in lock.iter().flat_map(|lock| lock.keys(&["default"])) {
+        found.extras.insert(normal(name));
+    }
+}
+
+fn of_requirements(scan: &Scan<'_>, project: &Project, file: &str, found: &mut Found) {
+    for (file, text) in requirement_lines(scan, file) {
+        for (line, number) in text.lines().zip(1..) {
+            let line = line.split(" #").next().unwrap_or_default().trim();
+            if line.contains("git+") && found.git.is_none() {
+                found.git = Some((file.clone(), number));
+            }
+            if let Some(path) = local_path(line) {
+                // pip reads paths as seen from where it runs.
+                let dir = internal_path(project, path).filter(|dir| *dir != project.dir);
+                found.paths.extend(dir);
+            } else if !line.starts_with(['-', '#']) {
+                found.add(line);
+            }
+        }
+    }
+}
+
+/// The directory that a line of a requirements file installs from.
+fn local_path(line: &str) -> Option<&str> {
+    let line = editable(line).unwrap_or(line);
+    let path = line.split(['[', ';']).next().unwrap_or_default().trim();
+    let path = path.strip_prefix("file:").unwrap_or(path);
+    let is_path = path == "." || path.starts_with("./") || path.starts_with("../");
+    (is_path && !path.ends_with(".whl") && !path.ends_with(".gz")).then_some(path)
+}
+
+/// What stands behind the flag for an editable installation.
+fn editable(line: &str) -> Option<&str> {
+    ["-e ", "--editable ", "--editable="]
+        .iter()
+        .find_map(|flag| line.strip_prefix(flag))
+        .map(str::trim)
+}
+
+/// The directories that a project's requirements install in place, which an image without the source cannot have.
+pub(super) fn editables(scan: &Scan<'_>, project: &Project) -> Vec<String> {
+    let Manager::Requirements(file) = &project.manager else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (_, text) in requirement_lines(scan, &join(&project.dir, file)) {
+        let lines = text
+            .lines()
+            .map(|line| line.split(" #").next().unwrap_or_default().trim());
+        let paths = lines.filter(|line| editable(line).is_some());
+        found.extend(paths.filter_map(local_path).map(str::to_owned));
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
 /// A requirements file and those that it includes, with their text.
-fn requirement_lines(scan: &Scan<'_>, file: &str) -> Vec<(String, std::sync::Arc<str>)> {
+fn requirement_lines(scan: &Scan<'_>, file: &str) -> Vec<(String, Arc<str>)> {
     let mut seen = BTreeSet::new();
     let mut queue = vec![file.to_owned()];
     let mut found = Vec::new();
@@ -107,10 +252,12 @@ fn requirement_lines(scan: &Scan<'_>, file: &str) -> Vec<(String, std::sync::Arc
             continue;
         };
         for line in text.lines() {
-            let line = line.trim();
+            let line = line.split(" #").next().unwrap_or_default().trim();
             let included = [
                 "-r ",
                 "-c ",
+                "-r",
+                "-c",
                 "--requirement ",
                 "--constraint ",
                 "--requirement=",
@@ -135,12 +282,10 @@ pub(super) fn requirement_files(scan: &Scan<'_>, project: &Project) -> Option<Ve
     let files = requirement_lines(scan, &join(&project.dir, file));
     let needs_source = files.iter().any(|(_, text)| {
         text.lines().map(str::trim).any(|line| {
-            line == "."
+            local_path(line).is_some()
                 || line.starts_with("./")
                 || line.starts_with("../")
-                || line.starts_with("-e")
-                || line.starts_with("--editable")
-                || line.contains("file:")
+                || (line.contains("file:") && !line.starts_with('#'))
         })
     });
     let mut globs: Vec<String> = files.iter().map(|(file, _)| literal_glob(file)).collect();
@@ -148,155 +293,77 @@ pub(super) fn requirement_files(scan: &Scan<'_>, project: &Project) -> Option<Ve
     (!needs_source).then_some(globs)
 }
 
-/// The directories that a project names as sources of dependencies.
-pub(super) fn paths(project: &Project) -> Vec<String> {
-    let Some(document) = &project.pyproject else {
-        return Vec::new();
-    };
-    let mut paths = Vec::new();
-    for table in [
-        &["tool", "uv", "sources"][..],
-        &["tool", "poetry", "dependencies"],
-    ] {
-        for name in document.keys(table) {
-            let keys: Vec<&str> = table.iter().copied().chain([name, "path"]).collect();
-            paths.extend(
-                document
-                    .str(&keys)
-                    .and_then(|path| internal_path(project, path)),
-            );
-        }
-    }
-    paths
+/// The dependencies that a program names in its comments, PEP 723.
+fn inline(scan: &Scan<'_>, file: &str) -> Vec<String> {
+    let document = inline_metadata(scan, file);
+    let list = document.iter().flat_map(|d| d.strings(&["dependencies"]));
+    list.map(str::to_owned).collect()
 }
 
-/// Distributions whose source needs development files of a library.
-const LIBRARIES: &[(&str, &[&str])] = &[
-    ("cryptography", &["openssl-dev", "pkgconf"]),
-    ("lxml", &["libxml2-dev", "libxslt-dev", "pkgconf"]),
-    ("mysqlclient", &["mariadb-connector-c-dev", "pkgconf"]),
-    ("pillow", &["libjpeg-turbo-dev", "zlib-dev"]),
-    ("psycopg-c", &["postgresql-dev"]),
-    ("psycopg2", &["postgresql-dev"]),
-    ("pycairo", &["cairo-dev", "pkgconf"]),
-    ("python-ldap", &["openldap-dev"]),
-    ("xmlsec", &["xmlsec-dev", "pkgconf"]),
-];
+/// The metadata in the comments of a program; its lines are those of the metadata.
+pub(super) fn inline_metadata(scan: &Scan<'_>, file: &str) -> Option<Document> {
+    let text = scan.repo.text(file).ok()?;
+    let lines = text.lines().skip_while(|line| *line != "# /// script");
+    let lines = lines.skip(1).take_while(|line| *line != "# ///");
+    let metadata: Vec<&str> = lines
+        .map(|line| line.trim_start_matches('#').trim_start())
+        .collect();
+    Document::parse(file, &metadata.join("\n"), Syntax::Toml).ok()
+}
 
-/// Distributions that are published as source only, or nearly so, for projects without a lock file that tells.
-const SOURCE_ONLY: &[&str] = &[
-    "mysqlclient",
-    "psycopg-c",
-    "psycopg2",
-    "pycairo",
-    "python-ldap",
-    "uwsgi",
-];
+/// The texts of a list in `setup.cfg` or `setup.py`.
+pub(super) fn setup_list(scan: &Scan<'_>, dir: &str, key: &str) -> Vec<String> {
+    let texts = setup_cfg(scan, dir, key)
+        .into_iter()
+        .chain(setup_py(scan, dir, key));
+    texts.map(|(text, _, _)| text).collect()
+}
 
-/// The packages that building from source needs, with the reason for each.
-pub(super) fn native(
-    scan: &Scan<'_>,
-    project: &Project,
-    stream: &Stream,
-) -> Result<Vec<(String, Evidence)>, Problem> {
-    let (compiled, file) = match &project.manager {
-        Manager::Uv(Some(root)) => {
-            let lock = join(root, "uv.lock");
-            (without_wheel(scan, &lock, &stream.name), lock)
-        }
-        _ => {
-            let known = SOURCE_ONLY
-                .iter()
-                .filter(|name| project.all.contains(**name));
-            (
-                known.map(|name| (*name).to_owned()).collect(),
-                project.manifest.clone(),
-            )
-        }
+/// The lines below a key of `setup.cfg`, with their place.
+pub(super) fn setup_cfg(scan: &Scan<'_>, dir: &str, key: &str) -> Vec<(String, String, u64)> {
+    let file = join(dir, "setup.cfg");
+    let Ok(text) = scan.repo.text(&file) else {
+        return Vec::new();
     };
-    let mut packages: BTreeSet<(String, String)> = BTreeSet::new();
-    for name in &compiled {
-        packages.insert(("build-base".to_owned(), name.clone()));
-        packages.insert((format!("python-{}-dev", stream.name), name.clone()));
-        let needs = LIBRARIES
-            .iter()
-            .find(|(library, _)| library == name)
-            .map_or(&[][..], |(_, needs)| needs);
-        for need in needs {
-            packages.insert(((*need).to_owned(), name.clone()));
-        }
-    }
-    let mut found: Vec<(String, Evidence)> = Vec::new();
-    for (need, name) in packages {
-        let Some(package) = scan.catalog.package(&need) else {
-            let message = format!(
-                "`{name}` is built from source and needs `{need}`, which the index does not have"
-            );
-            return Err(Problem::new(&file, None, message));
+    let mut found = Vec::new();
+    let mut is_open = false;
+    for (line, number) in text.lines().zip(1..) {
+        let value = if line.starts_with([' ', '\t']) {
+            line
+        } else {
+            let (name, value) = line.split_once('=').unwrap_or((line, ""));
+            is_open = name.trim() == key;
+            value
         };
-        if found.iter().any(|(known, _)| *known == package) {
-            continue;
+        let value = value.trim();
+        if is_open && !value.is_empty() && !value.starts_with('#') {
+            found.push((value.to_owned(), file.clone(), number));
         }
-        let evidence = Evidence::new("package", &package, "python.source-distribution")
-            .at(&file, None)
-            .note(format!("`{name}` has no wheel for this Python on Linux"));
-        found.push((package, evidence));
     }
-    Ok(found)
+    found
 }
 
-/// The locked distributions that have no wheel for this Python on Linux.
-fn without_wheel(scan: &Scan<'_>, lock: &str, stream: &str) -> Vec<String> {
-    let Some(text) = scan.repo.lock(lock) else {
+/// The strings of an argument in `setup.py`, with their place.
+pub(super) fn setup_py(scan: &Scan<'_>, dir: &str, key: &str) -> Vec<(String, String, u64)> {
+    let file = join(dir, "setup.py");
+    let Ok(text) = scan.repo.text(&file) else {
         return Vec::new();
     };
-    let tag = format!("-cp{}-", stream.replace('.', ""));
-    text.split("[[package]]")
-        .skip(1)
-        .filter(|block| block.contains("\nsdist = {") && block.contains("source = { registry"))
-        .filter(|block| {
-            !block
-                .lines()
-                .filter(|line| line.contains(".whl"))
-                .any(|line| {
-                    line.contains("-none-any.whl")
-                        || (line.contains("manylinux")
-                            && (line.contains(&tag)
-                                || line.contains("-abi3-")
-                                || line.contains("-none-manylinux")))
-                })
-        })
-        .filter(|block| is_compiled(block))
-        .filter_map(|block| {
-            block
-                .lines()
-                .find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
-        })
-        .map(normal)
-        .collect()
-}
-
-/// A source distribution without any wheel may be pure Python; one with wheels for other platforms is not.
-fn is_compiled(block: &str) -> bool {
-    let name = block
-        .lines()
-        .find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
-        .map(normal);
-    block.contains(".whl") || name.is_some_and(|name| SOURCE_ONLY.contains(&name.as_str()))
-}
-
-/// Programs that a distribution calls when it runs, by package.
-const PROGRAMS: &[(&str, &str)] = &[
-    ("pdf2image", "poppler-utils"),
-    ("pydub", "ffmpeg"),
-    ("pytesseract", "tesseract"),
-];
-
-/// The packages that dependencies call at run time without being linked to them.
-pub(super) fn runtime(scan: &Scan<'_>, project: &Project) -> Vec<String> {
-    PROGRAMS
-        .iter()
-        .filter(|(name, _)| project.direct.contains(*name))
-        .filter_map(|(_, package)| scan.catalog.package(package))
+    let source = Source::parse(&text, Family::Python);
+    // A key is an argument, or a string in a table.
+    let quoted = source.strings.iter().find(|(_, text)| text == key);
+    let Some(at) = source
+        .find(key)
+        .or(quoted.map(|(at, _)| at + key.len() + 2))
+    else {
+        return Vec::new();
+    };
+    let end = source.code[at..]
+        .find([']', ')', '}'])
+        .map_or(source.code.len(), |end| at + end);
+    let strings = source.strings.iter();
+    strings
+        .filter(|(start, _)| (at..end).contains(start))
+        .map(|(start, text)| (text.clone(), file.clone(), source.line(*start)))
         .collect()
 }

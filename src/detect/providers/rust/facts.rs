@@ -1,0 +1,213 @@
+//! What the sources of one program in Rust say.
+
+use crate::detect::provider::Scan;
+use crate::detect::repo::{is_within, join, split};
+use crate::detect::source::{self, Fact, Family, File};
+
+use super::Crate;
+use super::target::Bin;
+
+/// Frameworks by crate, with the port that they listen on by themselves.
+const FRAMEWORKS: &[(&str, Option<u16>)] = &[
+    ("actix-web", None),
+    ("axum", None),
+    ("poem", None),
+    ("rocket", Some(8000)),
+    ("salvo", None),
+    ("tonic", None),
+    ("warp", None),
+    ("hyper", None),
+];
+
+/// Calls that make a program listen.
+const LISTEN: &[&str] = &[
+    "TcpListener::bind",
+    "HttpServer::new",
+    "Server::http",
+    "axum::serve",
+    "Server::builder",
+    "rocket::build",
+    "warp::serve",
+    "UdpSocket::bind",
+    "#[launch]",
+];
+
+/// Crates that read arguments.
+const ARGUMENTS: &[&str] = &["argh", "bpaf", "clap", "lexopt", "pico-args", "structopt"];
+
+pub(super) struct Facts {
+    /// The call that listens.
+    pub(super) listens: Option<Fact<String>>,
+    pub(super) port: Option<Fact<u16>>,
+    /// Where it listens on the loopback address only.
+    pub(super) is_local: Option<(String, u64)>,
+    pub(super) reads_port: bool,
+    pub(super) health: Option<Fact<String>>,
+    /// The framework, with the port that it has by itself.
+    pub(super) framework: Option<(&'static str, Option<u16>)>,
+    /// The crate that reads arguments.
+    pub(super) arguments: Option<&'static str>,
+    /// Directories and files that it opens by a relative path.
+    pub(super) data: Vec<Fact<String>>,
+    /// A query that is checked against a database when it is compiled.
+    pub(super) query: Option<Fact<String>>,
+}
+
+pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
+    let mut files = source::own(scan.repo, &member.dir, &[], &["rs"], Family::Rust);
+    let entry = join(&member.dir, &bin.entry);
+    let bin_dir = join(&member.dir, "src/bin");
+    // The other targets of the crate are other programs.
+    let own_dir = if split(&entry).1 == "main.rs" && is_within(&entry, &bin_dir) {
+        split(&entry).0
+    } else {
+        &entry
+    };
+    files.retain(|file| {
+        (is_within(&file.path, &join(&member.dir, "src")) || file.path == entry)
+            && (file.path == entry
+                || is_within(&file.path, own_dir)
+                || !is_within(&file.path, &bin_dir))
+            && (file.path == entry || !member.entries.contains(&file.path))
+    });
+    let has = |name: &str| member.dependencies.contains(name);
+    let framework = FRAMEWORKS.iter().find(|(name, _)| has(name)).copied();
+    let (port, is_local) = port(&files);
+    Facts {
+        listens: call(&files, LISTEN),
+        port,
+        is_local,
+        reads_port: files
+            .iter()
+            .any(|file| file.source.strings.iter().any(|(_, text)| text == "PORT")),
+        health: source::health(&files),
+        framework,
+        arguments: ARGUMENTS.iter().find(|name| has(name)).copied(),
+        data: data(scan, member, &files),
+        query: call(
+            &files,
+            &["query!(", "query_as!(", "query_scalar!(", "query_file!("],
+        )
+        .filter(|_| has("sqlx")),
+    }
+}
+
+fn call(files: &[File], names: &[&str]) -> Option<Fact<String>> {
+    files.iter().find_map(|file| {
+        let (name, at) = names
+            .iter()
+            .find_map(|name| Some((*name, file.source.find(name)?)))?;
+        Some(Fact {
+            value: name.trim_end_matches('(').to_owned(),
+            file: file.path.clone(),
+            line: file.source.line(at),
+        })
+    })
+}
+
+/// What of the crate's directory the program opens by a relative path, and does not build in.
+fn data(scan: &Scan<'_>, member: &Crate, files: &[File]) -> Vec<Fact<String>> {
+    let Some(dir) = scan.repo.dir(&member.dir) else {
+        return Vec::new();
+    };
+    let is_source = |name: &str| {
+        matches!(
+            name,
+            "src" | "tests" | "benches" | "examples" | "crates" | "migrations"
+        ) || scan
+            .repo
+            .below(&dir.join(name))
+            .any(|below| below.has("Cargo.toml"))
+    };
+    let opened = |name: &str| {
+        files.iter().find_map(|file| {
+            let (at, _) = file.source.strings.iter().find(|(at, text)| {
+                let text = text.trim_start_matches("./");
+                let is_it = text == name
+                    || text
+                        .strip_prefix(name)
+                        .is_some_and(|rest| rest.starts_with('/'));
+                is_it && !is_built_in(&file.source.code[..*at])
+            })?;
+            Some(Fact {
+                value: name.to_owned(),
+                file: file.path.clone(),
+                line: file.source.line(*at),
+            })
+        })
+    };
+    let is_data = |name: &&String| {
+        let is_manifest = matches!(name.as_str(), "Cargo.toml" | "clippy.toml" | "rustfmt.toml");
+        !is_manifest
+            && [".html", ".json", ".sql", ".toml", ".txt", ".yaml", ".yml"]
+                .iter()
+                .any(|end| name.ends_with(end))
+    };
+    let dirs = dir
+        .dirs()
+        .iter()
+        .filter(|name| !name.starts_with('.') && !is_source(name));
+    let names = dirs.chain(dir.files().iter().filter(is_data));
+    names.filter_map(|name| opened(name)).collect()
+}
+
+/// Whether the string behind this code names something that the compiler reads.
+fn is_built_in(before: &str) -> bool {
+    let before = before.trim_end();
+    [
+        "include_str!(",
+        "include_bytes!(",
+        "include_dir!(",
+        "include!(",
+        "migrate!(",
+        "folder =",
+        "path =",
+    ]
+    .iter()
+    .any(|call| before.ends_with(call))
+}
+
+fn port(files: &[File]) -> (Option<Fact<u16>>, Option<(String, u64)>) {
+    let fact = |file: &File, at: usize, value: u16| Fact {
+        value,
+        file: file.path.clone(),
+        line: file.source.line(at),
+    };
+    for file in files {
+        for (at, text) in &file.source.strings {
+            if let Some((value, is_local)) = source::port_of_address(text) {
+                let local = is_local.then(|| (file.path.clone(), file.source.line(*at)));
+                return (Some(fact(file, *at, value)), local);
+            }
+        }
+        for call in [
+            "[0, 0, 0, 0], ",
+            "([0, 0, 0, 0], ",
+            "[0; 4], ",
+            "UNSPECIFIED, ",
+            "UNSPECIFIED), ",
+        ] {
+            if let Some(at) = file.source.code.find(call)
+                && let Some(value) = file.source.number_after(at + call.len(), 8)
+            {
+                return (Some(fact(file, at, value)), None);
+            }
+        }
+        let read = file.source.strings.iter().find(|(_, text)| text == "PORT");
+        if let Some((start, _)) = read {
+            let beside =
+                file.source.strings.iter().find(|(at, text)| {
+                    at > start && at - start < 200 && source::port(text).is_some()
+                });
+            if let Some((at, text)) = beside
+                && let Some(value) = source::port(text)
+            {
+                return (Some(fact(file, *at, value)), None);
+            }
+            if let Some(value) = file.source.number_after(start + "\"PORT\"".len(), 60) {
+                return (Some(fact(file, *start, value)), None);
+            }
+        }
+    }
+    (None, None)
+}
