@@ -1,13 +1,16 @@
 //! Repositories written by the tests, and what has to come out of them.
 
 mod deno;
+mod dotnet;
 mod elixir;
+mod generators;
 mod go;
 mod hints;
-mod names;
-mod dotnet;
 mod jvm;
+mod names;
+mod native;
 mod node;
+mod others;
 mod overrides;
 mod php;
 mod python;
