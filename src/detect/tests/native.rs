@@ -140,10 +140,8 @@ fn the_default_target_of_a_makefile_says_what_is_built() {
         found.reason("three"),
         "its default target `all` only calls `docker`"
     );
-    assert_eq!(
-        found.reason("five"),
-        "its Makefile serves the project of `setup.py`"
-    );
+    let foreign = "its Makefile serves the project of `setup.py`";
+    assert!(found.rejected.iter().any(|r| r.reason == foreign));
 }
 
 #[test]

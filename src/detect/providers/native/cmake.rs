@@ -523,6 +523,12 @@ impl Build {
                     .insert(executable.name.clone(), "a test".to_owned());
             }
         }
+        // Tests and commands also name what no `add_executable` does.
+        let executables = &self.executables;
+        self.left_out.retain(|name, _| {
+            let is_built = executables.iter().any(|found| found.name == *name);
+            is_built || name.contains("${")
+        });
         let apps = self
             .executables
             .iter()
