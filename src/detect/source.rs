@@ -7,18 +7,19 @@ use super::repo::Repo;
 pub(crate) enum Family {
     /// C, C++, Zig.
     C,
-    /// `CMakeLists.txt`.
-    CMake,
     /// C# and F#.
     DotNet,
     Elixir,
     Erlang,
     Go,
+    Haskell,
     /// Java, Kotlin, Groovy, Scala.
     Jvm,
-    /// Clojure.
+    /// Clojure, dune.
     Lisp,
+    Lua,
     Meson,
+    OCaml,
     Php,
     Python,
     Ruby,
@@ -86,13 +87,15 @@ impl Family {
         ];
         let (line, block, quotes): (_, &[(&str, &str)], _) = match self {
             Self::C | Self::DotNet => (SLASHES, STARS, WORDS),
-            Self::CMake => (HASH, &[("#[[", "]]")], DOUBLE),
             Self::Elixir => (HASH, &[], ELIXIR),
             Self::Erlang => (&["%"] as &[&str], &[], LONG_WORDS),
             Self::Go => (SLASHES, STARS, GO),
+            Self::Haskell => (&["--"] as &[&str], &[("{-", "-}")], DOUBLE),
             Self::Jvm => (SLASHES, STARS, JVM),
             Self::Lisp => (&[";"] as &[&str], &[], DOUBLE),
+            Self::Lua => (&["--"] as &[&str], &[("--[[", "]]")], WORDS),
             Self::Meson => (HASH, &[], MESON),
+            Self::OCaml => (&[], &[("(*", "*)")], DOUBLE),
             Self::Php => (&["//", "#"] as &[&str], STARS, LONG_WORDS),
             Self::Python => (HASH, &[], JVM),
             Self::Ruby => (HASH, &[("\n=begin", "\n=end")], LONG_WORDS),

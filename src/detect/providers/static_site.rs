@@ -1,9 +1,10 @@
 //! Directories of files that only need to be served.
 
-use crate::detect::explain::Evidence;
+use crate::detect::document::Syntax;
+use crate::detect::explain::{Evidence, Severity};
 use crate::detect::language::Language;
 use crate::detect::provider::{Draft, Problem, Provider, Scan, lookalike, tree_glob};
-use crate::detect::repo::{Dir, is_within, split};
+use crate::detect::repo::{Dir, is_within, resolve, split};
 use crate::spec::{Copy, Kind};
 
 pub(crate) struct StaticSite;
@@ -16,20 +17,36 @@ const ROOTS: &[&str] = &["_site", "dist", "docs", "public", "site", "static", "w
 
 /// Manifests of other languages: an `index.html` beside one belongs to it.
 const MANIFESTS: &[&str] = &[
+    "CMakeLists.txt",
     "Cargo.toml",
     "Gemfile",
+    "Package.swift",
     "angular.json",
     "build.gradle",
     "build.gradle.kts",
+    "build.sbt",
+    "build.zig",
     "composer.json",
+    "configure.ac",
+    "deno.json",
+    "deno.jsonc",
+    "deps.edn",
+    "dune-project",
+    "gleam.toml",
     "go.mod",
     "index.php",
+    "meson.build",
     "mix.exs",
     "package.json",
     "pom.xml",
+    "project.clj",
+    "pubspec.yaml",
     "pyproject.toml",
+    "rebar.config",
     "requirements.txt",
     "setup.py",
+    "shard.yml",
+    "stack.yaml",
 ];
 
 /// Files that are about a site and not of it.
@@ -55,7 +72,7 @@ const LANGUAGE: Language = Language {
     name: "Static sites",
     build_systems: &["none"],
     frameworks: &[],
-    manifests: &["index.html"],
+    manifests: &["Staticfile", "index.html"],
 };
 
 impl Provider for StaticSite {
@@ -64,7 +81,7 @@ impl Provider for StaticSite {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        let mut sites: Vec<String> = Vec::new();
+        let mut sites = staticfiles(scan);
         for dir in scan.dirs_with(&["index.html"]) {
             let path = dir.path();
             if sites.iter().any(|site| is_within(path, site)) {
@@ -78,6 +95,18 @@ impl Provider for StaticSite {
             if let Some((_, owner)) = claims.find(|(claim, _)| is_within(path, claim)) {
                 let reason = format!("it belongs to {owner}");
                 scan.reject(path, "a static site", reason);
+                continue;
+            }
+            if let Some(site) = generated(scan, path) {
+                if site == path {
+                    continue;
+                }
+                let site = crate::detect::provider::shown(&site).to_owned();
+                scan.reject(
+                    path,
+                    "a static site",
+                    format!("it belongs to the site `{site}`"),
+                );
                 continue;
             }
             if let Some(owner) = owner(scan, dir) {
@@ -94,6 +123,75 @@ impl Provider for StaticSite {
             }
         }
     }
+}
+
+/// The site that a generator builds, where the page lies in it.
+fn generated(scan: &Scan<'_>, path: &str) -> Option<String> {
+    let found = scan.drafts.iter().find(|draft| {
+        let metadata = &draft.spec.metadata;
+        metadata.language.as_deref() == Some("static")
+            && metadata.build_system.as_deref() != Some("none")
+            && is_within(path, &draft.path)
+    });
+    found.map(|draft| draft.path.clone())
+}
+
+/// The sites that a `Staticfile` declares, and the directories that they take.
+fn staticfiles(scan: &mut Scan<'_>) -> Vec<String> {
+    let mut sites = Vec::new();
+    for dir in scan.dirs_with(&["Staticfile"]) {
+        let path = dir.path();
+        if let Some(reason) = lookalike(path) {
+            scan.reject(path, "a static site", reason);
+            continue;
+        }
+        let file = dir.join("Staticfile");
+        let document = scan.document(&file, Syntax::Yaml);
+        let root = document
+            .as_ref()
+            .and_then(|document| document.str(&["root"]));
+        let root = root.unwrap_or(".").to_owned();
+        let Some(place) = resolve(path, &root).and_then(|place| scan.repo.dir(&place)) else {
+            let line = document.and_then(|document| document.line(&["root"]));
+            let message = format!("names the directory `{root}`, which does not exist");
+            scan.tell(Severity::Error, &file, line, message, None);
+            scan.reject(
+                path,
+                "a static site",
+                format!("its root `{root}` does not exist"),
+            );
+            continue;
+        };
+        if let Some(owner) = generated(scan, path) {
+            let owner = crate::detect::provider::shown(&owner).to_owned();
+            scan.reject(path, "a static site", format!("it belongs to `{owner}`"));
+            continue;
+        }
+        sites.push(path.to_owned());
+        match site(scan, place) {
+            Ok(mut draft) => {
+                draft.named_after = Some(path.to_owned());
+                let line = document
+                    .as_ref()
+                    .and_then(|document| document.line(&["root"]));
+                draft
+                    .evidence
+                    .push(Evidence::new("root", &root, "static.staticfile").at(&file, line));
+                let metadata = &mut draft.spec.metadata;
+                metadata.confidence = Some(95);
+                metadata.reasoning = Some(format!("`{file}` declares a static site"));
+                if let Some(document) = document
+                    && document.get(&["pushstate"]).is_some()
+                {
+                    let message = "asks for `pushstate`: pages that do not exist are answered with 404 and not with the first page";
+                    scan.warn(&file, document.line(&["pushstate"]), message);
+                }
+                scan.drafts.push(draft);
+            }
+            Err(problem) => scan.abstain(path, "a static site", problem),
+        }
+    }
+    sites
 }
 
 /// The directory at or above a page whose manifest the page belongs to.
@@ -166,7 +264,7 @@ fn site(scan: &mut Scan<'_>, dir: Dir<'_>) -> Result<Draft, Problem> {
     ));
     draft
         .evidence
-        .push(Evidence::new("kind", "static", "static.index-html").at(&page, Some(1)));
+        .push(Evidence::new("kind", "static", "static.index-html").at(&page, None));
     Ok(draft)
 }
 

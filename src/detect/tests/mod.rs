@@ -3,11 +3,14 @@
 mod deno;
 mod dotnet;
 mod elixir;
+mod generators;
 mod go;
 mod hints;
 mod jvm;
 mod names;
+mod native;
 mod node;
+mod others;
 mod overrides;
 mod php;
 mod python;
