@@ -10,7 +10,7 @@ install_linker() {
     printf 'done\n' >&2
     return
   fi
-  printf 'failed\n%s\nerror: install a C linker: there is no `cc`, or no C library to link with\n' "$said" >&2
+  printf 'failed\n%s\nerror: %s\n' "$said" "install a C linker: there is no \`cc\`, or no C library to link with" >&2
   return 1
 }
 

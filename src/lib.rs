@@ -7,7 +7,7 @@
 //! 3  build                                one app through BuildKit: joins client, packages, image and SBOM
 //! 2  detect  image  progress  report      stages: values in, values out; they do not know each other
 //! 1  buildkit  sbom  spec  wolfi          leaves: one outside thing each; they do not know each other
-//! 0  oci                                  vocabulary: Digest, Descriptor, Platform, Reference, config, archive
+//! 0  oci  text                            vocabulary: Digest, Descriptor, Platform, Reference, config, archive; visible text
 //! ```
 //!
 //! A run turns one value into the next: `Spec → Plan → Built → Definition → Solved → Archive → Report`.
@@ -22,4 +22,5 @@ pub mod progress;
 pub mod report;
 pub mod sbom;
 pub mod spec;
+pub mod text;
 pub mod wolfi;

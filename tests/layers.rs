@@ -28,6 +28,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("spec", 1),
     ("wolfi", 1),
     ("oci", 0),
+    ("text", 0),
 ];
 
 /// The name under which `main.rs` sees the library.

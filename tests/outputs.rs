@@ -1,4 +1,5 @@
-//! Where images go: every kind of output and of login, each against the real thing.
+//! Where images go: every kind of output and of login, against real daemons and registries. The credential helper and the token
+//! service are stand-ins.
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod support;
@@ -453,6 +454,39 @@ fn a_tarball_on_stdout_is_what_the_engine_loads() {
     let docker = variable("PEELBOX_TESTBED_DOCKER");
     made(Command::new(&docker).args(["load", "--input"]).arg(&file));
     made(Command::new(&docker).args(["image", "rm", &name]));
+}
+
+#[test]
+fn an_image_goes_into_the_engine_unless_something_else_is_asked_for() {
+    let docker = variable("PEELBOX_TESTBED_DOCKER");
+    for buildkit in [ENGINE, LATEST] {
+        let folder = Folder::new(&[site("page", &[])]);
+        let name = format!("outputs.test/{}:1", uuid::Uuid::new_v4().simple());
+        made(folder.build(buildkit).args(["--tag", &name]));
+        let version = ["run", "--rm", "--entrypoint", "nginx", &name, "-v"];
+        made(Command::new(&docker).args(version));
+        made(Command::new(&docker).args(["image", "rm", &name]));
+    }
+}
+
+#[test]
+fn an_output_has_the_names_that_buildx_has_for_it() {
+    let folder = Folder::new(&[site("page", &[])]);
+    let address = variable("PEELBOX_TESTBED_REGISTRY");
+    let (image, registry) = (name(&address, "page"), name(&address, "page"));
+    let mut command = folder.build(LATEST);
+    command.args(["--tag", "a.test/page", "-o", "type=local,dest=files"]);
+    command.args(["-o", "type=docker,dest=a.tar", "-o", "type=tar,dest=b.tar"]);
+    command.args(["-o", &format!("type=image,push=true,name={image}")]);
+    command.args(["-o", &format!("type=registry,name={registry}")]);
+    made(&mut command);
+    let out = folder.path("out");
+    assert!(out.join("files/app/index.html").is_file());
+    let archives = ["a.tar", "b.tar"].map(|file| entries(&out.join(file)));
+    assert!(archives[0].contains("manifest.json"));
+    assert_eq!(archives[0], archives[1]);
+    let pushed = [image, registry].map(|name| pulled(&name, &folder, &testbed_login()).manifest);
+    assert_eq!(pushed[0], pushed[1]);
 }
 
 #[test]

@@ -90,8 +90,15 @@ run_buildkit() { # PIECE VERSION
   local dir=$RUN/$1
   choose_port "$1"
   ln -sfn "$CACHE/buildkit/$2" "$dir/bin"
-  # Nothing is collected, so that a bench never finds its context pruned; tracing gets a socket of
-  # its own, since by default all daemons share one.
+  write_buildkitd_configuration "$1"
+  spawn "$1" "$dir/bin/buildkitd" --config "$dir/buildkitd.toml"
+  await "$1" 60 buildctl_of "$1" debug workers
+}
+
+# Nothing is collected, so that a bench never finds its context pruned; tracing gets a socket of its
+# own, since by default all daemons share one.
+write_buildkitd_configuration() { # PIECE
+  local dir=$RUN/$1
   cat >"$dir/buildkitd.toml" <<TEXT
 root = "$dir/root"
 [grpc]
@@ -108,8 +115,6 @@ root = "$dir/root"
 [registry."127.0.0.1:$(port_of registry)"]
   http = true
 TEXT
-  spawn "$1" "$dir/bin/buildkitd" --config "$dir/buildkitd.toml"
-  await "$1" 60 buildctl_of "$1" debug workers
 }
 
 buildctl_of() { # PIECE ARGUMENT...

@@ -23,9 +23,10 @@ container_up() { # buildkit|engine
   if [[ $piece == container-engine ]]; then
     # An Engine of the machine serves without these.
     [[ -x $CACHE/$ENGINE_SUITE/usr/sbin/dockerd ]] ||
-      unpack $ENGINE_SUITE docker.io docker-cli docker-buildx containerd tini-static docker-registry
+      unpack "$ENGINE_SUITE" docker.io docker-cli docker-buildx containerd tini-static docker-registry
     step "giving $piece a bridge" bridge_up "$piece"
     write_inner_configuration
+    step "building peelbox for $piece" build_dial
   fi
   made=$(image_of "$piece")
   is_container_up "$piece" "$made" && return
@@ -40,16 +41,16 @@ image_of() { # PIECE
   if [[ $1 == container ]]; then
     tag=$(newest_built)
   else
-    build_dial
     tag=$(cat "$CACHE/$ENGINE_SUITE/complete" "$RUN/$1/daemon.json" "$CACHE/dial-stdio" | sha256sum | cut -c 1-12)
   fi
   echo "${CONTAINERS[$1]}:$tag"
 }
 
-# peelbox as the container's `buildctl`.
+# peelbox as the container's `buildctl`, built before `image_of` looks at it.
 build_dial() {
   local built program
-  built=$(cargo build --quiet --locked --manifest-path "$REPOSITORY/Cargo.toml" --bin peelbox --message-format json)
+  built=$(cargo build --quiet --locked --manifest-path "$REPOSITORY/Cargo.toml" --bin peelbox \
+    --message-format json-render-diagnostics)
   program=$(grep -o '"executable":"[^"]*/peelbox"' <<<"$built" | cut -d'"' -f4)
   cmp -s "$program" "$CACHE/dial-stdio" || { rm -f "$CACHE/dial-stdio" && cp "$program" "$CACHE/dial-stdio"; }
 }

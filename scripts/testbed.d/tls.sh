@@ -48,25 +48,12 @@ run_tls_buildkit() { # VERSION
   local dir=$RUN/tls
   choose_port tls
   ln -sfn "$CACHE/buildkit/$1" "$dir/bin"
-  cat >"$dir/buildkitd.toml" <<TEXT
-root = "$dir/root"
-[grpc]
-  address = ["unix://$dir/buildkitd.sock", "tcp://127.0.0.1:$(port_of tls)"]
+  write_buildkitd_configuration tls
+  cat >>"$dir/buildkitd.toml" <<TEXT
 [grpc.tls]
   cert = "$dir/certificates/server/cert.pem"
   key = "$dir/certificates/server/key.pem"
   ca = "$dir/certificates/ca.pem"
-[otel]
-  socketPath = "$dir/otel.sock"
-[worker.oci]
-  enabled = true
-  gc = false
-  binary = "runc"
-  networkMode = "host"
-[worker.containerd]
-  enabled = false
-[registry."127.0.0.1:$(port_of registry)"]
-  http = true
 TEXT
   spawn tls "$dir/bin/buildkitd" --config "$dir/buildkitd.toml"
   await tls 60 tls_buildctl debug workers

@@ -117,13 +117,11 @@ pub struct Solved {
     pub evidence: EvidenceCount,
     /// The number of steps of the build, and of those that were cached.
     pub steps: StepCount,
-    /// The SPDX document.
-    pub sbom: Vec<u8>,
     /// What is less complete than it could be.
     pub warnings: Vec<String>,
     /// What was sent of the repository for this app.
     pub sent: Sent,
-    /// The same for the other platforms: their packages, libraries, SBOM and warnings.
+    /// The same for the other platforms: their packages, libraries and warnings.
     pub others: Vec<Self>,
 }
 
@@ -497,7 +495,6 @@ impl Run<'_> {
                 .collect(),
             libraries: built.inventory.ecosystems(),
             evidence: built.inventory.evidence(),
-            sbom: document.json,
             warnings: warnings.chain(built.inventory.warnings).collect(),
             ..Solved::default()
         };

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 
 use super::tls::TlsFault;
+use crate::text::visible;
 
 /// Collects the words of whoever carries the connection, for the error text.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ impl Complaint {
         self.0.borrow().fault.clone()
     }
 
-    /// The last lines that were said, without control characters; empty where nothing was. Waits for a speaker that is
+    /// The last lines that were said, in which nothing is hidden; empty where nothing was. Waits for a speaker that is
     /// about to end, two seconds at most.
     pub async fn told(&self) -> String {
         let mut words = self.0.subscribe();
@@ -93,22 +94,11 @@ impl Complaint {
         };
         let lines: Vec<String> = text
             .lines()
-            .map(safe)
+            .map(|line| visible(line.trim()).into_owned())
             .filter(|line| !line.is_empty())
             .collect();
         lines[lines.len().saturating_sub(LINES)..].join("\n")
     }
-}
-
-fn safe(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    for character in line.trim().chars() {
-        match character.is_control() {
-            true => text.extend(character.escape_unicode()),
-            false => text.push(character),
-        }
-    }
-    text
 }
 
 /// A stream whose errors are told somebody else too.

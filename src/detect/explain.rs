@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::spec::Spec;
-
 use super::Detection;
+use crate::spec::Spec;
+use crate::text::visible;
 
 /// A value that was considered for a field and lost.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -103,8 +103,6 @@ pub enum Severity {
     Error,
     /// The result may not be what was meant.
     Warning,
-    /// Worth knowing.
-    Note,
 }
 
 /// Something to tell about a file.
@@ -137,9 +135,9 @@ impl Detection {
             explain_spec(&refused.spec, &refused.evidence, &mut text);
             let place = place(Some(refused.file.as_str()), refused.line);
             // a String takes everything
-            let _ = writeln!(text, "  cannot be built: {place}{}", plain(&refused.reason));
+            let _ = writeln!(text, "  cannot be built: {place}{}", visible(&refused.reason));
             if let Some(help) = &refused.help {
-                let _ = writeln!(text, "  help: {}", plain(help));
+                let _ = writeln!(text, "  help: {}", visible(help));
             }
             text.push('\n');
         }
@@ -154,9 +152,9 @@ impl Detection {
                 .min(40);
             for rejected in &self.rejected {
                 let (path, like, reason) = (
-                    plain(&rejected.path),
-                    plain(&rejected.looked_like),
-                    plain(&rejected.reason),
+                    visible(&rejected.path),
+                    visible(&rejected.looked_like),
+                    visible(&rejected.reason),
                 );
                 let _ = writeln!(text, "  {path:width$}  {like}: {reason}"); // a String takes everything
             }
@@ -166,12 +164,16 @@ impl Detection {
             let severity = match diagnostic.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
-                Severity::Note => "note",
             };
             let place = place(Some(diagnostic.file.as_str()), diagnostic.line);
-            let _ = writeln!(text, "{severity}: {}{}", place, plain(&diagnostic.message));
+            let _ = writeln!(
+                text,
+                "{severity}: {}{}",
+                place,
+                visible(&diagnostic.message)
+            );
             if let Some(help) = &diagnostic.help {
-                let _ = writeln!(text, "  help: {}", plain(help));
+                let _ = writeln!(text, "  help: {}", visible(help));
             }
         }
         text
@@ -198,15 +200,15 @@ fn explain_spec(spec: &Spec, evidence: &[Evidence], text: &mut String) {
     let _ = writeln!(
         text,
         "{} ({}): {}",
-        plain(&metadata.project_name),
-        plain(&metadata.path),
+        visible(&metadata.project_name),
+        visible(&metadata.path),
         what.join(", ")
     );
     if let Some(reasoning) = &metadata.reasoning {
-        let _ = writeln!(text, "  {}", plain(reasoning));
+        let _ = writeln!(text, "  {}", visible(reasoning));
     }
     for evidence in evidence {
-        let written = evidence.written.as_deref().map(plain);
+        let written = evidence.written.as_deref().map(visible);
         let written = written.map_or_else(String::new, |text| format!(" `{text}`"));
         let from = match &evidence.file {
             Some(file) => format!(
@@ -219,11 +221,11 @@ fn explain_spec(spec: &Spec, evidence: &[Evidence], text: &mut String) {
             text,
             "  {:<12} {}{from}{written} [{}]",
             evidence.field,
-            plain(&evidence.value),
+            visible(&evidence.value),
             evidence.rule
         );
         if let Some(note) = &evidence.note {
-            let _ = writeln!(text, "  {:<12}   {}", "", plain(note));
+            let _ = writeln!(text, "  {:<12}   {}", "", visible(note));
         }
         for losing in &evidence.losing {
             let at = place(losing.file.as_deref(), losing.line);
@@ -231,8 +233,8 @@ fn explain_spec(spec: &Spec, evidence: &[Evidence], text: &mut String) {
                 text,
                 "  {:<12}   not {at}{}: {}",
                 "",
-                plain(&losing.value),
-                plain(&losing.reason)
+                visible(&losing.value),
+                visible(&losing.reason)
             );
         }
     }
@@ -241,20 +243,7 @@ fn explain_spec(spec: &Spec, evidence: &[Evidence], text: &mut String) {
 fn place(file: Option<&str>, line: Option<u64>) -> String {
     match (file, line) {
         (None | Some(""), _) => String::new(),
-        (Some(file), Some(line)) => format!("{}:{line}: ", plain(file)),
-        (Some(file), None) => format!("{}: ", plain(file)),
+        (Some(file), Some(line)) => format!("{}:{line}: ", visible(file)),
+        (Some(file), None) => format!("{}: ", visible(file)),
     }
-}
-
-/// Repository text on one line and without control characters, so that it can neither move the cursor nor start a line of its own.
-fn plain(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect::<Vec<_>>()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
 }

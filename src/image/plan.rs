@@ -16,8 +16,6 @@ pub struct Plan<'a> {
     pub name: String,
     /// The app's directory, relative to the repository's root.
     pub path: String,
-    /// What kind of program it is.
-    pub kind: Option<Kind>,
     /// Its programming language, in lower case.
     pub language: Option<String>,
     /// The platform it is built for.
@@ -183,7 +181,6 @@ pub fn plan<'a>(
     };
     let mut plan = Plan {
         path: spec.metadata.path.clone(),
-        kind: spec.metadata.kind,
         language: spec.metadata.language.clone(),
         platform: platform.clone(),
         build_packages,

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::manifest::media_type;
+use super::tarball::{Extent, Part, scan};
 use super::{Descriptor, Digest, Hasher, ImageConfig, Index, Manifest};
 
 /// The largest index, manifest or config, in bytes: that of registries.
@@ -18,8 +19,6 @@ pub(super) const LARGEST_JSON: u64 = 4 << 20;
 const LARGEST_STATEMENT: u64 = 48 << 20;
 /// The largest sum of all attestations of an archive, in bytes.
 const MOST_STATEMENTS: u64 = 256 << 20;
-/// The most entries of a tarball.
-pub(super) const MOST_ENTRIES: usize = 100_000;
 /// The most manifests of an archive, and the deepest nesting of indexes.
 const MOST_MANIFESTS: usize = 1000;
 const DEEPEST: usize = 4;
@@ -192,15 +191,6 @@ impl Archive {
 }
 
 impl ArchivedImage {
-    /// The sum of its compressed layers, its config and its manifest, in bytes: what a pull transfers.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        let layers = self.manifest.layers.iter().map(|layer| layer.size);
-        layers
-            .chain([self.manifest.config.size, self.descriptor.size])
-            .fold(0, u64::saturating_add)
-    }
-
     /// The first statement whose predicate has this type.
     #[must_use]
     pub fn attestation(&self, predicate_type: &str) -> Option<&Attestation> {
@@ -241,22 +231,16 @@ impl From<Flaw> for Failure {
     }
 }
 
-/// Where a blob lies in the tarball.
-struct Blob {
-    offset: u64,
-    size: u64,
-}
-
 struct Reader<'f, F> {
     file: &'f mut F,
-    blobs: BTreeMap<Digest, Blob>,
+    blobs: BTreeMap<Digest, Extent>,
     seen: BTreeSet<Digest>,
     manifests: usize,
     statements: u64,
 }
 
 fn read<F: Read + Seek>(file: &mut F) -> Result<Archive, Failure> {
-    let (blobs, index) = scan(file)?;
+    let (blobs, index) = hash(file)?;
     let size = file.seek(SeekFrom::End(0))?;
     let mut reader = Reader {
         file,
@@ -278,75 +262,31 @@ fn read<F: Read + Seek>(file: &mut F) -> Result<Archive, Failure> {
 }
 
 /// Hashes every blob and reads `index.json`.
-fn scan<F: Read + Seek>(file: &mut F) -> Result<(BTreeMap<Digest, Blob>, Index), Failure> {
-    let mut blobs = BTreeMap::new();
-    let mut index = None;
-    let mut layout = None;
+fn hash<F: Read + Seek>(file: &mut F) -> Result<(BTreeMap<Digest, Extent>, Index), Failure> {
     let mut archive = tar::Archive::new(file);
-    // Raw: no path of a layout needs an extension, and extensions would be read into memory.
-    for (count, entry) in archive.entries()?.raw(true).enumerate() {
-        let mut entry = entry?;
-        if count >= MOST_ENTRIES {
-            return Err(too_much(MOST_ENTRIES as u64, "entries").into());
-        }
-        let path = entry.path_bytes().into_owned();
-        let path = path.strip_prefix(b"./").unwrap_or(&path);
-        let name = || String::from_utf8_lossy(path).escape_debug().to_string();
-        let kind = entry.header().entry_type();
-        if kind.is_dir() {
-            continue;
-        }
-        if !kind.is_file() {
-            return Err(Flaw::Kind(name()).into());
-        }
-        let slot = match path {
-            b"index.json" => &mut index,
-            b"oci-layout" => &mut layout,
-            _ => {
-                let Some(digest) = blob_name(path) else {
-                    continue;
-                };
-                let blob = Blob {
-                    offset: entry.raw_file_position(),
-                    size: entry.size(),
-                };
-                verify(&mut entry, blob.size, digest, name)?;
-                if blobs.insert(digest, blob).is_some() {
-                    return Err(Flaw::Twice(name()).into());
-                }
-                continue;
+    scan(archive.entries()?, |entry| {
+        let kind = entry.content.header().entry_type();
+        match entry.part {
+            Some(Part::Blob(digest)) => {
+                verify(entry.content, entry.extent.size, digest, entry.name)
             }
-        };
-        let bytes = small(&mut entry, LARGEST_JSON, "bytes of JSON in one document")?;
-        if slot.replace(bytes).is_some() {
-            return Err(Flaw::Twice(name()).into());
+            // Another reader may see something else in an archive that has more than files.
+            None if !kind.is_file() && !kind.is_dir() => {
+                Err(Flaw::Kind(entry.name.to_owned()).into())
+            }
+            _ => Ok(()),
         }
-    }
-    if layout.is_none() {
-        return Err(Flaw::NoLayout("oci-layout").into());
-    }
-    let index = index.ok_or(Flaw::NoLayout("index.json"))?;
-    Ok((blobs, parse(&index, "index.json")?))
+    })
 }
 
-pub(super) fn blob_name(path: &[u8]) -> Option<Digest> {
-    let hex = str::from_utf8(path).ok()?.strip_prefix("blobs/sha256/")?;
-    format!("sha256:{hex}").parse().ok()
-}
-
-fn verify(
-    entry: &mut impl Read,
-    size: u64,
-    name: Digest,
-    entry_name: impl Fn() -> String,
-) -> Result<(), Failure> {
+fn verify(entry: &mut impl Read, size: u64, name: Digest, entry_name: &str) -> Result<(), Failure> {
     let mut hasher = Hasher::new();
     let copied = io::copy(
         &mut io::BufReader::with_capacity(1 << 17, entry),
         &mut hasher,
     )?;
     if copied != size {
-        return Err(Flaw::Cut(entry_name()).into());
+        return Err(Flaw::Cut(entry_name.to_owned()).into());
     }
     let actual = hasher.finish();
     if actual != name {
@@ -683,10 +623,6 @@ mod tests {
         assert_eq!(
             image.descriptor.platform.as_ref().unwrap().to_string(),
             "linux/amd64"
-        );
-        assert_eq!(
-            image.size(),
-            5 + image.manifest.config.size + image.descriptor.size
         );
         let sbom = image.attestation("https://spdx.dev/Document").unwrap();
         assert_eq!(sbom.predicate(), br#"{"b":1, "a":2}"#);

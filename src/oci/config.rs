@@ -155,16 +155,6 @@ impl ImageConfig {
         }
     }
 
-    /// The platform it is for.
-    #[must_use]
-    pub fn platform(&self) -> Platform {
-        Platform {
-            os: self.os.clone(),
-            architecture: self.architecture.clone(),
-            variant: self.variant.clone(),
-        }
-    }
-
     /// Its bytes: compact JSON, the same for equal configs.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {

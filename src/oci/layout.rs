@@ -10,10 +10,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::archive::{
-    Failure, Flaw, LARGEST_JSON, MOST_ENTRIES, blob_name, parse, small, too_much,
-};
+use super::archive::{Failure, Flaw, LARGEST_JSON, parse, small, too_much};
 use super::manifest::media_type;
+use super::tarball::{Extent, scan};
 use super::{Descriptor, Digest, Index, Manifest, Platform};
 
 /// The blobs of an image layout and what its `index.json` says of them.
@@ -99,11 +98,11 @@ fn listed(known: &[String]) -> String {
 #[derive(Debug)]
 enum Place {
     Directory,
-    Archive { file: Arc<File>, blobs: Extents },
+    Archive {
+        file: Arc<File>,
+        blobs: BTreeMap<Digest, Extent>,
+    },
 }
-
-/// Where blobs lie in a tarball: offset and length of each, in bytes.
-type Extents = BTreeMap<Digest, (u64, u64)>;
 
 // https://github.com/opencontainers/image-spec/blob/main/annotations.md
 const NAME: &str = "org.opencontainers.image.ref.name";
@@ -144,7 +143,7 @@ impl Layout {
                 let path = path.to_owned();
                 return Err(LayoutError::Compressed { path });
             }
-            let (blobs, index) = scan(&mut file).map_err(failed)?;
+            let (blobs, index) = locate(&mut file).map_err(failed)?;
             let file = Arc::new(file);
             (Place::Archive { file, blobs }, index)
         };
@@ -168,10 +167,10 @@ impl Layout {
     pub fn blob(&self, digest: Digest) -> io::Result<Option<Blob>> {
         match &self.place {
             Place::Directory => Blob::of(&self.path, digest),
-            Place::Archive { file, blobs } => Ok(blobs.get(&digest).map(|(offset, size)| Blob {
+            Place::Archive { file, blobs } => Ok(blobs.get(&digest).map(|extent| Blob {
                 file: Arc::clone(file),
-                offset: *offset,
-                size: *size,
+                offset: extent.offset,
+                size: extent.size,
             })),
         }
     }
@@ -198,21 +197,6 @@ impl Layout {
             platform: platform.clone(),
             known: known.into_iter().collect(),
         })
-    }
-
-    /// Finds what `index.json` lists with this digest.
-    ///
-    /// # Errors
-    /// When it lists no such thing.
-    pub fn listed(&self, digest: Digest) -> Result<&Descriptor, LayoutError> {
-        let mut manifests = self.index.manifests.iter();
-        manifests
-            .find(|descriptor| descriptor.digest == digest)
-            .ok_or_else(|| LayoutError::Unknown {
-                path: self.path.clone(),
-                name: digest.to_string(),
-                known: self.tags(),
-            })
     }
 
     fn tagged(&self, tag: Option<&str>) -> Result<Vec<&Descriptor>, LayoutError> {
@@ -424,52 +408,19 @@ fn directory(path: &Path) -> Result<Index, Failure> {
 }
 
 /// Where every blob lies, and `index.json`.
-fn scan(file: &mut File) -> Result<(Extents, Index), Failure> {
+fn locate(file: &mut File) -> Result<(BTreeMap<Digest, Extent>, Index), Failure> {
     let end = file.seek(SeekFrom::End(0))?;
     file.seek(SeekFrom::Start(0))?;
-    let mut blobs = BTreeMap::new();
-    let mut index = None;
-    let mut has_layout = false;
     let mut archive = tar::Archive::new(file);
-    // Raw: no path of a layout needs an extension, and extensions would be read into memory.
-    for (count, entry) in archive.entries_with_seek()?.raw(true).enumerate() {
-        let mut entry = entry?;
-        if count >= MOST_ENTRIES {
-            return Err(too_much(MOST_ENTRIES as u64, "entries").into());
-        }
-        let path = entry.path_bytes().into_owned();
-        let path = path.strip_prefix(b"./").unwrap_or(&path);
-        let name = || String::from_utf8_lossy(path).escape_debug().to_string();
-        let kind = entry.header().entry_type();
-        let digest = blob_name(path);
-        let is_ours = digest.is_some() || matches!(path, b"index.json" | b"oci-layout");
-        if !is_ours {
-            continue;
-        }
-        if !kind.is_file() {
-            return Err(Flaw::Kind(name()).into());
-        }
-        let (offset, size) = (entry.raw_file_position(), entry.size());
-        if offset.checked_add(size).is_none_or(|last| last > end) {
-            return Err(Flaw::Cut(name()).into());
-        }
-        let is_new = match (path, digest) {
-            (b"index.json", _) => {
-                let bytes = small(&mut entry, LARGEST_JSON, "bytes of JSON in one document")?;
-                index.replace(bytes).is_none()
+    scan(archive.entries_with_seek()?, |entry| {
+        let last = entry.extent.offset.checked_add(entry.extent.size);
+        match entry.part {
+            Some(_) if last.is_none_or(|last| last > end) => {
+                Err(Flaw::Cut(entry.name.to_owned()).into())
             }
-            (_, Some(digest)) => blobs.insert(digest, (offset, size)).is_none(),
-            (_, None) => !std::mem::replace(&mut has_layout, true),
-        };
-        if !is_new {
-            return Err(Flaw::Twice(name()).into());
+            _ => Ok(()),
         }
-    }
-    if !has_layout {
-        return Err(Flaw::NoLayout("oci-layout").into());
-    }
-    let index = index.ok_or(Flaw::NoLayout("index.json"))?;
-    Ok((blobs, parse(&index, "index.json")?))
+    })
 }
 
 #[cfg(test)]

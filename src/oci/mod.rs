@@ -7,6 +7,7 @@ mod layout;
 mod manifest;
 mod platform;
 mod reference;
+mod tarball;
 
 pub use archive::{Archive, ArchiveError, ArchivedImage, Attestation, Flaw};
 pub use config::{Empty, Execution, Healthcheck, History, ImageConfig, RootFs};

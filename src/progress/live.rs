@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::board::{BRIEF, Board, INDENT, Marks, Shown, Transfer, duration, output, row, steps};
 use super::line::{Line, Tone, fit, width};
-use super::plain::bytes;
+use super::plain::amount;
 use super::screen::Size;
 use super::steps::Open;
 use super::text::last_written;
@@ -176,11 +176,8 @@ fn share(details: &[Details<'_>], left: &mut usize) -> Vec<(usize, usize)> {
 
 /// The line of a transfer, its name in a column of `column` cells.
 fn bar(transfer: &Transfer, column: usize, columns: usize, marks: &Marks) -> Line {
-    let amount = match (transfer.current, transfer.total) {
-        (0, 0) => String::new(),
-        (current, 0) => format!("  {}", bytes(current)),
-        (current, total) => format!("  {} / {}", bytes(current), bytes(total)),
-    };
+    let amount = amount(transfer.current, transfer.total)
+        .map_or_else(String::new, |amount| format!("  {amount}"));
     let has_bar = transfer.total > 0 && columns >= INDENT.len() + BAR + 40;
     let taken = INDENT.len() + width(&amount) + if has_bar { BAR + 2 } else { 0 };
     let room = columns.saturating_sub(taken).max(8);

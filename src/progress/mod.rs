@@ -34,5 +34,5 @@ pub use plain::Plain;
 pub use raw::json;
 pub use screen::{RESTORE, Screen, Size};
 pub use steps::{Detail, Steps};
-pub use tail::{Failed, Tail};
+pub use tail::Tail;
 pub use text::escape;

@@ -53,14 +53,10 @@ pub(super) fn describe(what: &What) -> Vec<String> {
             total,
             completed,
         } => {
-            let amount = match (*current, *total) {
-                (0, 0) => String::new(),
-                (current, 0) => format!(" {}", bytes(current)),
-                (current, total) => format!(" {} / {}", bytes(current), bytes(total)),
-            };
-            let done = completed.map(|seconds| format!(" {seconds:.1}s done"));
-            let name = one_line(name);
-            vec![format!("{name}{amount}{}", done.unwrap_or_default())]
+            let mut line = one_line(name);
+            line.extend(amount(*current, *total).map(|amount| format!(" {amount}")));
+            line.extend(completed.map(|seconds| format!(" {seconds:.1}s done")));
+            vec![line]
         }
         What::Warning { lines, url } => {
             let url = Some(url).filter(|url| !url.is_empty());
@@ -88,8 +84,17 @@ pub(super) fn reason(error: &str) -> &str {
     }
 }
 
+/// How much of a transfer is done, of how much where that is known; `None` before its first byte.
+pub(super) fn amount(current: u64, total: u64) -> Option<String> {
+    match (current, total) {
+        (0, 0) => None,
+        (current, 0) => Some(bytes(current)),
+        (current, total) => Some(format!("{} / {}", bytes(current), bytes(total))),
+    }
+}
+
 /// An amount as people read it, with decimal units as BuildKit has them.
-pub(super) fn bytes(amount: u64) -> String {
+fn bytes(amount: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if amount < 1000 {
         return format!("{amount}B");

@@ -638,7 +638,7 @@ fn text_of_a_build_does_not_get_to_the_terminal_raw() {
         let shown = terminal.lines().join("\n");
         assert!(!shown.contains('\u{202e}'), "{shown}");
         assert!(
-            shown.contains("\\x1b[2J\\x1b]0;title\\x07\\x9b31m\\u{202e}\\x08 tabred"),
+            shown.contains("\\u{1b}[2J\\u{1b}]0;title\\u{7}\\u{9b}31m\\u{202e}\\u{8} tabred"),
             "{shown}"
         );
     }

@@ -2,35 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::text::{Lines, escape, last_written};
-use super::vertex::Vertex;
+use super::text::{Lines, last_written};
 use crate::buildkit::StatusResponse;
 
-/// Keeps the last lines of each operation, and which one failed first.
+/// Keeps the last lines of each operation.
 #[derive(Clone, Debug)]
 pub struct Tail {
     limit: usize,
     operations: BTreeMap<String, Operation>,
-    failed: Option<String>,
-}
-
-/// The operation that failed first; those that were stopped because of it do not count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed {
-    /// Its digest.
-    pub digest: String,
-    /// Its name, made harmless.
-    pub name: String,
-    /// The daemon's words, as they came.
-    pub error: String,
-    /// Its last lines, made harmless.
-    pub lines: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Operation {
-    name: String,
-    state: Vertex,
     lines: VecDeque<String>,
     partial: BTreeMap<i64, Lines>,
 }
@@ -42,7 +25,6 @@ impl Tail {
         Self {
             limit,
             operations: BTreeMap::new(),
-            failed: None,
         }
     }
 
@@ -53,16 +35,6 @@ impl Tail {
             let partial = operation.partial.entry(log.stream).or_default();
             for line in partial.push(&log.msg) {
                 operation.add(&line, self.limit);
-            }
-        }
-        for vertex in &status.vertexes {
-            let operation = self.operations.entry(vertex.digest.clone()).or_default();
-            operation.state.update(vertex);
-            if !vertex.name.is_empty() {
-                operation.name = escape(&vertex.name).into_owned();
-            }
-            if operation.state.has_failed() && self.failed.is_none() {
-                self.failed = Some(vertex.digest.clone());
             }
         }
     }
@@ -80,19 +52,6 @@ impl Tail {
             operation.add(&rest, self.limit);
         }
         operation.lines.into()
-    }
-
-    /// The operation that failed first, if any did.
-    #[must_use]
-    pub fn failed(&self) -> Option<Failed> {
-        let digest = self.failed.as_ref()?;
-        let operation = self.operations.get(digest)?;
-        Some(Failed {
-            digest: digest.clone(),
-            name: operation.name.clone(),
-            error: operation.state.error.clone(),
-            lines: self.lines(digest),
-        })
     }
 }
 

@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 
+use crate::text::is_hidden;
+
 /// The longest line kept together, in bytes; output without line ends is cut here.
 const MAX_LINE: usize = 16 << 10;
 
-/// Makes text harmless for terminals and logs: control characters become visible as `\x1b` and the like.
+/// Makes output harmless for terminals and logs: what would be hidden stands there as its code, such as `\u{1b}`.
 ///
-/// Tabs stay, and complete colour sequences (`ESC [ … m`) vanish. Marks that change the direction of text count as
-/// control characters: they can make a line read as another.
+/// Tabs stay, and complete colour sequences (`ESC [ … m`) vanish.
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_control) {
+    let is_harmful = |char| char != '\t' && is_hidden(char);
+    if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len());
@@ -22,32 +24,12 @@ pub fn escape(text: &str) -> Cow<'_, str> {
             continue;
         }
         rest = &rest[char.len_utf8()..];
-        if is_control(char) {
-            let code = u32::from(char);
-            safe += &match code {
-                0..=0xff => format!("\\x{code:02x}"),
-                _ => format!("\\u{{{code:x}}}"),
-            };
-        } else {
-            safe.push(char);
+        match is_harmful(char) {
+            true => safe.extend(char.escape_default()),
+            false => safe.push(char),
         }
     }
     Cow::Owned(safe)
-}
-
-fn is_control(char: char) -> bool {
-    match char {
-        '\t' => false,
-        '\u{61c}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{2028}'
-        | '\u{2029}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{e0000}'..='\u{e007f}' => true,
-        char => char.is_control(),
-    }
 }
 
 /// Text that belongs on one line, with its line ends as spaces, made harmless.
@@ -125,12 +107,15 @@ mod tests {
         for (text, safe) in [
             ("plain\ttext é", "plain\ttext é"),
             ("\u{1b}[1;32mgreen\u{1b}[0m", "green"),
-            ("\u{1b}[2J\u{1b}]0;title\u{7}", "\\x1b[2J\\x1b]0;title\\x07"),
-            ("\u{9b}31m", "\\x9b31m"),
-            ("a\rb\u{8}", "a\\x0db\\x08"),
+            (
+                "\u{1b}[2J\u{1b}]0;title\u{7}",
+                "\\u{1b}[2J\\u{1b}]0;title\\u{7}",
+            ),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("a\rb\u{8}", "a\\rb\\u{8}"),
             ("\u{202e}txt.exe", "\\u{202e}txt.exe"),
             ("\u{61c}1\u{e0041}", "\\u{61c}1\\u{e0041}"),
-            ("\u{1b}[", "\\x1b["),
+            ("\u{1b}[", "\\u{1b}["),
         ] {
             assert_eq!(escape(text), safe);
         }

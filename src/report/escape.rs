@@ -1,23 +1,13 @@
 //! Texts of a build where they can do no harm: in markdown, HTML, mermaid and a terminal.
 
+use crate::text::is_hidden;
+
 /// The longest text that stands in a line of its own or in a cell, in characters.
 const LONGEST: usize = 200;
 /// The longest error message, in characters: its cause stands at its end.
 const LONGEST_MESSAGE: usize = 2000;
 /// The longest line of a log, in characters.
 const LONGEST_LINE: usize = 2000;
-
-/// Whether a character moves the cursor, turns the writing direction or is not seen.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{180e}' | '\u{feff}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
-}
 
 /// One line of at most 200 characters in which nothing is hidden.
 pub(super) fn visible(text: &str) -> String {
@@ -37,10 +27,8 @@ fn shown(text: &str, longest: usize) -> String {
             break;
         }
         match c {
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
             '\t' => shown.push(' '),
-            c if is_hidden(c) => shown.extend(c.escape_unicode()),
+            c if is_hidden(c) => shown.extend(c.escape_default()),
             c => shown.push(c),
         }
     }

@@ -336,12 +336,6 @@ impl Report {
         self.run.repository = self.run.repository.take().or(other.run.repository);
     }
 
-    /// Ends the report: the run came to its end at `finished`, in RFC 3339.
-    pub fn finish(&mut self, finished: String) {
-        self.run.finished = Some(finished);
-        self.complete = true;
-    }
-
     /// How many apps have this outcome.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> usize {
@@ -435,7 +429,8 @@ mod tests {
     #[test]
     fn a_merged_report_is_complete_only_if_all_are() {
         let mut one = Report::new(Run::default());
-        one.finish("2026-01-01T00:00:01Z".to_owned());
+        one.run.finished = Some("2026-01-01T00:00:01Z".to_owned());
+        one.complete = true;
         let mut two = Report::new(Run::default());
         two.add(app("b", Outcome::Built));
         one.merge(two);

@@ -6,7 +6,7 @@ use packageurl::PackageUrl;
 use serde::Deserialize;
 
 use super::Checksum;
-use super::document::is_download_location;
+use super::field::is_download_location;
 
 /// The largest document that is read, in bytes.
 const LARGEST: usize = 8 << 20;

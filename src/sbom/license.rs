@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use spdx::{Expression, ParseMode};
 
-use super::document::short_hash;
+use super::field::short_hash;
 
 /// The longest licence that is read as an expression, in bytes.
 const LONGEST: usize = 2000;

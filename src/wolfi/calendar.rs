@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::{Date, date};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
 
 /// Which streams of which families are maintained in Wolfi, and when their upstream ends them.
 ///
 /// The index alone does not tell: the newest version of a name stays in it when its recipe is gone. So a table is
-/// shipped with the program and can be overridden ([`Calendar::overridden_by`]).
+/// shipped with the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendar {
     made: Date,
@@ -25,40 +23,6 @@ pub struct Upkeep {
     pub end_of_life: Option<Date>,
     /// The day since which it is a long-term release.
     pub long_term: Option<Date>,
-}
-
-/// A text that does not describe streams.
-#[derive(Debug, thiserror::Error)]
-pub enum ParseCalendarError {
-    /// The text is not JSON of the expected shape.
-    #[error("the list of version streams cannot be read")]
-    Json(#[from] serde_json::Error),
-    /// A stream is not made of numbers.
-    #[error("`{stream}` of `{family}` is not a stream of the form 1 or 1.2")]
-    Stream {
-        /// The family.
-        family: String,
-        /// The stream.
-        stream: String,
-    },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Override {
-    family: String,
-    stream: String,
-    maintained: bool,
-    #[serde(default, deserialize_with = "day")]
-    end_of_life: Option<Date>,
-    #[serde(default, deserialize_with = "day")]
-    long_term: Option<Date>,
-}
-
-fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
-    Option::<String>::deserialize(deserializer)?
-        .map(|text| text.parse().map_err(D::Error::custom))
-        .transpose()
 }
 
 struct Row(&'static str, &'static str, bool, Option<Date>, Option<Date>);
@@ -79,28 +43,6 @@ impl Calendar {
             made: MADE,
             rows: rows.collect(),
         }
-    }
-
-    /// Replaces and adds streams from a JSON array of objects with `family`, `stream`, `maintained`, and as far as
-    /// known `end_of_life` and `long_term` as dates: `[{"family":"nodejs","stream":"24","maintained":true}]`.
-    ///
-    /// # Errors
-    ///
-    /// The text is not of that form.
-    pub fn overridden_by(mut self, json: &str) -> Result<Self, ParseCalendarError> {
-        for row in serde_json::from_str::<Vec<Override>>(json)? {
-            let Some(numbers) = numbers(&row.stream) else {
-                let (family, stream) = (row.family, row.stream);
-                return Err(ParseCalendarError::Stream { family, stream });
-            };
-            let upkeep = Upkeep {
-                maintained: row.maintained,
-                end_of_life: row.end_of_life,
-                long_term: row.long_term,
-            };
-            self.rows.insert((row.family, numbers), upkeep);
-        }
-        Ok(self)
     }
 
     /// The day on which the embedded table was made.
@@ -353,29 +295,6 @@ mod tests {
         assert!(calendar.upkeep("nodejs", &[28]).maintained);
         assert!(!calendar.upkeep("nodejs", &[19]).maintained);
         assert!(calendar.upkeep("unheard-of", &[1]).maintained);
-    }
-
-    #[test]
-    fn an_override_wins() {
-        let json =
-            r#"[{"family":"nodejs","stream":"22","maintained":true,"end_of_life":"2027-04-30"}]"#;
-        let calendar = Calendar::embedded().overridden_by(json).unwrap();
-        let upkeep = calendar.upkeep("nodejs", &[22]);
-        assert!(upkeep.maintained);
-        assert_eq!(upkeep.end_of_life, Some(date(2027, 4, 30)));
-        assert_eq!(upkeep.long_term, None);
-    }
-
-    #[test]
-    fn a_wrong_override_is_refused() {
-        for json in [
-            "{}",
-            r#"[{"family":"nodejs","stream":"v22","maintained":true}]"#,
-            r#"[{"family":"nodejs","stream":"22","maintained":true,"end_of_life":"soon"}]"#,
-            r#"[{"family":"nodejs","stream":"22","kept":true}]"#,
-        ] {
-            assert!(Calendar::embedded().overridden_by(json).is_err(), "{json}");
-        }
     }
 
     #[test]

@@ -1,15 +1,22 @@
 //! The package index of an apk repository.
 
-use std::collections::BTreeMap;
+mod record;
+mod tables;
+#[cfg(test)]
+mod tests;
+
 use std::sync::OnceLock;
 
-use crate::oci::Digest;
-
-use super::atom::{Atom, Constraint, ParseAtomError, Provide, is_name};
+use super::atom::{Atom, Constraint, ParseAtomError};
 use super::calendar::Calendar;
-use super::identity::Identity;
 use super::suggest;
 use super::version::Version;
+use crate::oci::Digest;
+use record::field;
+use tables::{Name, Record, Tables, read_records};
+
+pub use record::Package;
+pub(super) use record::is_file_safe;
 
 /// The packages of one repository for one architecture: every version of every name, and what they provide.
 ///
@@ -28,45 +35,6 @@ pub struct Index {
     names: Vec<Name>,
     /// Record numbers, name by name, each in the order of the file.
     providers: Vec<u32>,
-}
-
-/// One version of one package, as the index describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Package {
-    /// The name (`P:`).
-    pub name: String,
-    /// The version (`V:`), which may be no valid one.
-    pub version: Version,
-    /// The architecture in apk's words (`A:`), `x86_64` or `aarch64`.
-    pub architecture: String,
-    /// The recipe that the package came from (`o:`), which vulnerability data is keyed by.
-    pub origin: String,
-    /// The first licence of the recipe (`L:`), an SPDX expression where it is right.
-    pub license: String,
-    /// One line about the package (`T:`).
-    pub description: String,
-    /// The home page (`U:`), often empty.
-    pub url: String,
-    /// Who maintains it (`m:`).
-    pub maintainer: String,
-    /// The commit of the recipe (`c:`).
-    pub commit: String,
-    /// The identity (`C:`), the SHA-1 of the control section.
-    pub identity: Identity,
-    /// The size of the file in bytes (`S:`).
-    pub size: u64,
-    /// The installed size in bytes (`I:`).
-    pub installed_size: u64,
-    /// The time of the build in seconds since 1970 (`t:`).
-    pub build_time: i64,
-    /// What it needs and what it conflicts with (`D:`).
-    pub depends: Vec<Atom>,
-    /// What else it can be asked for as (`p:`).
-    pub provides: Vec<Provide>,
-    /// Its rank among the providers of a name (`k:`), higher wins.
-    pub provider_priority: i64,
-    /// The first entry of `D:` that could not be read; such a package cannot be installed.
-    pub unreadable: Option<String>,
 }
 
 /// A name that the index cannot serve, with what may have been meant.
@@ -103,22 +71,6 @@ pub enum UnknownPackage {
     },
 }
 
-#[derive(Clone, Copy)]
-struct Record {
-    start: u32,
-    end: u32,
-}
-
-#[derive(Clone, Copy)]
-struct Name {
-    start: u32,
-    length: u32,
-    first_record: u32,
-    records: u32,
-    first_provider: u32,
-    providers: u32,
-}
-
 /// The number of a real or provided name of an index, in sorted order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct NameId(pub(super) u32);
@@ -126,15 +78,6 @@ pub(super) struct NameId(pub(super) u32);
 /// The number of a record of an index; within a name, the newest version has the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct PackageId(pub(super) u32);
-
-// A record while the index is being read.
-struct Raw<'a> {
-    name: &'a str,
-    version: Version,
-    provides: Vec<&'a str>,
-    build_time: i64,
-    record: Record,
-}
 
 impl Index {
     /// Reads the text of an `APKINDEX`; `source` names it in messages.
@@ -262,23 +205,10 @@ impl Index {
         self
     }
 
-    /// Takes `calendar` for what is known about the upkeep of version streams.
-    #[must_use]
-    pub fn with_calendar(mut self, calendar: Calendar) -> Self {
-        self.calendar = calendar;
-        self
-    }
-
     /// What is known about the upkeep of version streams.
     #[must_use]
     pub fn calendar(&self) -> &Calendar {
         &self.calendar
-    }
-
-    /// What the index was read from, for messages.
-    #[must_use]
-    pub fn source(&self) -> &str {
-        &self.source
     }
 
     /// The digest of the index file.
@@ -465,38 +395,6 @@ impl Index {
     }
 }
 
-impl Name {
-    fn from_numbers(numbers: &[u32; 6]) -> Self {
-        let [
-            start,
-            length,
-            first_record,
-            records,
-            first_provider,
-            providers,
-        ] = *numbers;
-        Self {
-            start,
-            length,
-            first_record,
-            records,
-            first_provider,
-            providers,
-        }
-    }
-
-    fn to_numbers(self) -> [u32; 6] {
-        [
-            self.start,
-            self.length,
-            self.first_record,
-            self.records,
-            self.first_provider,
-            self.providers,
-        ]
-    }
-}
-
 impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Index")
@@ -506,197 +404,6 @@ impl std::fmt::Debug for Index {
             .field("names", &self.names.len())
             .finish_non_exhaustive()
     }
-}
-
-impl Package {
-    /// The name of its file in the repository, `name-version.apk`.
-    #[must_use]
-    pub fn file_name(&self) -> String {
-        format!("{}-{}.apk", self.name, self.version)
-    }
-
-    /// Whether it can be installed: its version makes a safe file name, and its dependencies could be read.
-    #[must_use]
-    pub fn is_installable(&self) -> bool {
-        self.unreadable.is_none() && is_file_safe(self.version.as_str())
-    }
-
-    /// The version that it has under `name`: its own, or that of the provided name.
-    #[must_use]
-    pub fn version_as(&self, name: &str) -> Option<&Version> {
-        if self.name == name {
-            return Some(&self.version);
-        }
-        self.provides
-            .iter()
-            .find(|provide| provide.name == name)
-            .and_then(|provide| provide.version.as_ref())
-    }
-
-    fn parse(record: &str) -> Self {
-        let mut fields: BTreeMap<u8, &str> = BTreeMap::new();
-        for line in record.lines() {
-            if let [letter, b':', ..] = line.as_bytes() {
-                fields.entry(*letter).or_insert(&line[2..]);
-            }
-        }
-        let text = |letter: u8| fields.get(&letter).copied().unwrap_or_default();
-        let number = |letter: u8| text(letter).parse().unwrap_or(0);
-        let signed = |letter: u8| text(letter).parse().unwrap_or(0);
-        // These two may take several lines.
-        let list = |letter: u8| {
-            record
-                .lines()
-                .filter(
-                    move |line| matches!(line.as_bytes(), [first, b':', ..] if *first == letter),
-                )
-                .flat_map(|line| line[2..].split_ascii_whitespace())
-        };
-        let (depends, unreadable) = read_depends(list(b'D'));
-        Self {
-            name: text(b'P').to_owned(),
-            version: Version::new(text(b'V')),
-            architecture: text(b'A').to_owned(),
-            origin: text(b'o').to_owned(),
-            license: text(b'L').to_owned(),
-            description: text(b'T').to_owned(),
-            url: text(b'U').to_owned(),
-            maintainer: text(b'm').to_owned(),
-            commit: text(b'c').to_owned(),
-            identity: text(b'C').parse().unwrap_or_default(),
-            size: number(b'S'),
-            installed_size: number(b'I'),
-            build_time: signed(b't'),
-            depends,
-            provides: list(b'p').filter_map(Provide::parse).collect(),
-            provider_priority: signed(b'k'),
-            unreadable,
-        }
-    }
-}
-
-fn read_depends<'a>(entries: impl Iterator<Item = &'a str>) -> (Vec<Atom>, Option<String>) {
-    let mut unreadable = None;
-    let atoms = entries
-        .filter_map(|entry| match Atom::parse_lenient(entry) {
-            Ok(atom) => Some(atom),
-            Err(_) => {
-                unreadable.get_or_insert_with(|| entry.to_owned());
-                None
-            }
-        })
-        .collect();
-    (atoms, unreadable)
-}
-
-fn read_records(text: &str) -> (Vec<Raw<'_>>, usize) {
-    let mut raws = Vec::new();
-    let mut skipped = 0;
-    let mut start = 0;
-    while start < text.len() {
-        let end = text[start..]
-            .find("\n\n")
-            .map_or(text.len(), |length| start + length + 1);
-        let record = Record {
-            start: start as u32,
-            end: end as u32,
-        };
-        match Raw::read(&text[start..end], record) {
-            Some(raw) => raws.push(raw),
-            None if text[start..end].trim().is_empty() => {}
-            None => skipped += 1,
-        }
-        start = end + 1;
-    }
-    (raws, skipped)
-}
-
-impl<'a> Raw<'a> {
-    fn read(text: &'a str, record: Record) -> Option<Self> {
-        let (mut name, mut version, mut provides) = (None, None, Vec::new());
-        let mut build_time = 0;
-        for line in text.lines() {
-            match line.as_bytes() {
-                [b'P', b':', ..] if name.is_none() => name = Some(&line[2..]),
-                [b'V', b':', ..] if version.is_none() => version = Some(&line[2..]),
-                [b't', b':', ..] => build_time = line[2..].parse().unwrap_or(0),
-                [b'p', b':', ..] => provides.push(&line[2..]),
-                _ => {}
-            }
-        }
-        let name = name.filter(|name| is_file_safe(name))?;
-        let version = version.filter(|version| !version.is_empty())?;
-        Some(Self {
-            name,
-            version: Version::new(version),
-            provides,
-            build_time,
-            record,
-        })
-    }
-}
-
-struct Tables {
-    records: Vec<Record>,
-    names: Vec<Name>,
-    providers: Vec<u32>,
-}
-
-impl Tables {
-    fn build(text: &str, mut raws: Vec<Raw<'_>>) -> Self {
-        raws.sort_by(|left, right| {
-            let by_version = || right.version.cmp(&left.version);
-            left.name.cmp(right.name).then_with(by_version)
-        });
-        let mut entries: Vec<(&str, u32, u32)> = Vec::new();
-        for (number, raw) in raws.iter().enumerate() {
-            entries.push((raw.name, raw.record.start, number as u32));
-            let provides = raw
-                .provides
-                .iter()
-                .flat_map(|line| line.split_ascii_whitespace());
-            for provide in provides {
-                let name = provide.split_once('=').map_or(provide, |(name, _)| name);
-                if is_name(name) {
-                    entries.push((name, raw.record.start, number as u32));
-                }
-            }
-        }
-        entries.sort_unstable();
-        entries.dedup();
-        let mut tables = Self {
-            records: raws.iter().map(|raw| raw.record).collect(),
-            names: Vec::new(),
-            providers: Vec::with_capacity(entries.len()),
-        };
-        let mut first_record = 0;
-        for group in entries.chunk_by(|left, right| left.0 == right.0) {
-            let name = group[0].0;
-            let records = raws[first_record..]
-                .iter()
-                .take_while(|raw| raw.name == name)
-                .count();
-            tables.names.push(Name {
-                // The name is a part of the text: the distance of the two is its place.
-                start: (name.as_ptr() as usize - text.as_ptr() as usize) as u32,
-                length: name.len() as u32,
-                first_record: first_record as u32,
-                records: records as u32,
-                first_provider: tables.providers.len() as u32,
-                providers: group.len() as u32,
-            });
-            tables.providers.extend(group.iter().map(|entry| entry.2));
-            first_record += records;
-        }
-        tables
-    }
-}
-
-fn field(record: &str, letter: u8) -> Option<&str> {
-    record.lines().find_map(|line| match line.as_bytes() {
-        [first, b':', ..] if *first == letter => Some(&line[2..]),
-        _ => None,
-    })
 }
 
 // How well a package fits the words: 0 it is the name, 1 all are in the name, 2 some are elsewhere.
@@ -719,217 +426,4 @@ fn rank(name: &str, record: &str, words: &[String]) -> Option<u8> {
         .iter()
         .all(|word| text.contains(word.as_str()))
         .then_some(2)
-}
-
-/// Whether `text` can stand in a file name and in a URL as it is.
-pub(super) fn is_file_safe(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.len() <= 200
-        && text.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-' | b'~')
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::testing::{Dice, tiny};
-    use super::*;
-
-    fn names<'a>(packages: impl Iterator<Item = &'a Package>) -> Vec<String> {
-        packages
-            .map(|package| format!("{}-{}", package.name, package.version))
-            .collect()
-    }
-
-    #[test]
-    fn a_record_is_read_field_by_field() {
-        let index = Index::parse(
-            b"C:Q14rMw23N1pjIQ+K64F3WtmO8K5VY=\nP:libfoo\nV:1.2-r3\nA:x86_64\nS:1024\nI:4096\nT:The foo\n\
-              U:https://foo.example\nL:MIT AND ISC\no:foo\nm:wolfi\nt:1782986139\nc:08d34e86\nD:glibc>=2.43 !musl\n\
-              Z:unknown\np:so:libfoo.so.1=1 cmd:foo\nk:-1\n",
-            "test",
-        );
-        let package = index.newest("libfoo").unwrap();
-        assert_eq!(
-            package.identity.to_string(),
-            "Q14rMw23N1pjIQ+K64F3WtmO8K5VY="
-        );
-        assert_eq!(package.file_name(), "libfoo-1.2-r3.apk");
-        assert_eq!((package.size, package.installed_size), (1024, 4096));
-        assert_eq!(package.description, "The foo");
-        assert_eq!(package.license, "MIT AND ISC");
-        assert_eq!(
-            (package.origin.as_str(), package.maintainer.as_str()),
-            ("foo", "wolfi")
-        );
-        assert_eq!(
-            (package.build_time, package.provider_priority),
-            (1_782_986_139, -1)
-        );
-        let depends: Vec<String> = package.depends.iter().map(Atom::to_string).collect();
-        assert_eq!(depends, ["glibc>=2.43", "!musl"]);
-        assert_eq!(
-            package.version_as("so:libfoo.so.1"),
-            Some(&Version::new("1"))
-        );
-        assert_eq!(package.version_as("cmd:foo"), None);
-        assert_eq!(index.newest_build(), 1_782_986_139);
-    }
-
-    #[test]
-    fn versions_of_a_name_come_newest_first_and_invalid_ones_last() {
-        let index = tiny("foo 1.9-r0\nfoo v2.0-r0\nfoo 1.10-r0\nfoobar 3\nfoo 1.10_rc1-r0");
-        let found = names(index.packages("foo"));
-        assert_eq!(
-            found,
-            [
-                "foo-1.10-r0",
-                "foo-1.10_rc1-r0",
-                "foo-1.9-r0",
-                "foo-v2.0-r0"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_bad_record_costs_only_itself() {
-        let text = "P:a\nV:1\n\nP:../x\nV:1\n\nV:1\n\nP:b\n\nP:c/d\nV:1\n\nP:e\u{7}\nV:1\n\n\n\nP:z\nV:1\n";
-        let index = Index::parse(text.as_bytes(), "test");
-        assert_eq!(index.names().collect::<Vec<_>>(), ["a", "z"]);
-        assert_eq!(index.skipped(), 5);
-    }
-
-    #[test]
-    fn providers_have_the_name_or_provide_it() {
-        let index = tiny(
-            "php-8.4 8.4.1 | p:php=8.4.1\nphp 5.0\nphp-doc 1 | D:php\nphp-8.5 8.5.0 | p:php=8.5.0",
-        );
-        let found = names(index.providers("php"));
-        assert_eq!(found, ["php-8.4-8.4.1", "php-5.0", "php-8.5-8.5.0"]);
-    }
-
-    #[test]
-    fn a_provided_name_is_checked_like_a_real_one() {
-        let index = tiny(
-            "nodejs-24 24.19.0-r0 | p:nodejs=24.19.0-r0\nnodejs-26 26.7.0-r0 | p:nodejs=26.7.0-r0\n\
-             base 1 | p:merged-bin",
-        );
-        let name = |atom| index.check(atom).map(|package| package.name.as_str());
-        assert_eq!(name("nodejs"), Ok("nodejs-26"));
-        assert_eq!(name("nodejs<26"), Ok("nodejs-24"));
-        assert_eq!(name("nodejs-24~24.19"), Ok("nodejs-24"));
-        let available = vec![Version::new("26.7.0-r0"), Version::new("24.19.0-r0")];
-        let expected = UnknownPackage::Version {
-            name: "nodejs".to_owned(),
-            atom: "nodejs>27".to_owned(),
-            available,
-        };
-        assert_eq!(name("nodejs>27"), Err(expected));
-        let expected = UnknownPackage::Virtual {
-            name: "merged-bin".to_owned(),
-            providers: vec!["base".to_owned()],
-        };
-        assert_eq!(name("merged-bin"), Err(expected));
-    }
-
-    #[test]
-    fn an_unknown_name_comes_with_near_ones() {
-        let index = tiny(
-            "nodejs-24 24 | p:nodejs=24\nnodejs-26 26 | p:nodejs=26\nnodejs-20 20 | p:nodejs=20\nnginx-mainline 1 | p:nginx=1\n\
-             libpq-18 18 | p:so:libpq.so.5=5\nredis-cli 1",
-        );
-        let near = |name| match index.check(name) {
-            Err(UnknownPackage::Missing { suggestions, .. }) => suggestions,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(near("nodejs20")[0], "nodejs-20");
-        assert_eq!(
-            near("nodejs-99"),
-            ["nodejs", "nodejs-20", "nodejs-24", "nodejs-26"]
-        );
-        assert_eq!(near("ngnix"), ["nginx"]);
-        assert_eq!(near("libpq18")[0], "libpq-18");
-        assert_eq!(near("quite-other"), Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_search_finds_words_in_names_first() {
-        let index = tiny(
-            "libpq-18 18 | T:client library\npostgresql-18 18 | T:the server\nother 1 | T:PostgreSQL tools",
-        );
-        let found = names(index.search(&["postgresql"]).into_iter());
-        assert_eq!(found, ["postgresql-18-18", "other-1"]);
-        let found = names(index.search(&["CLIENT", "library"]).into_iter());
-        assert_eq!(found, ["libpq-18-18"]);
-    }
-
-    #[test]
-    fn names_with_a_prefix_are_the_real_ones() {
-        let index = tiny("go-1.26 1.26 | p:go=1.26\ngo-1.27 1.27\ngo-bindata 1\ngoa 1\ngit 2");
-        let found: Vec<&str> = index.names_with_prefix("go-").collect();
-        assert_eq!(found, ["go-1.26", "go-1.27", "go-bindata"]);
-    }
-
-    #[test]
-    fn an_unreadable_dependency_makes_a_package_uninstallable() {
-        let index = tiny("foo 2 | D:bar?1\nfoo 1");
-        assert_eq!(index.newest("foo").unwrap().unreadable.as_deref(), None);
-        let index = tiny("foo 2 | D:bar=\nfoo 1");
-        assert!(!index.newest("foo").unwrap().is_installable());
-        assert_eq!(index.check("foo").unwrap().version.as_str(), "1");
-    }
-
-    #[test]
-    fn a_version_that_is_no_file_name_is_never_chosen() {
-        let index = tiny("foo 2/../../x\nfoo 1-r0");
-        assert_eq!(index.check("foo").unwrap().file_name(), "foo-1-r0.apk");
-    }
-
-    #[test]
-    fn the_tables_bring_the_index_back() {
-        let index = tiny("foo 2 | p:cmd:foo=2 bar | t:99\nfoo 1\nbaz 1 | D:foo");
-        let tables: Vec<u32> = index.tables().collect();
-        let text = index.text().to_owned();
-        let back = Index::from_tables(text, "test", index.digest(), &tables).unwrap();
-        assert_eq!(names(back.packages("foo")), names(index.packages("foo")));
-        assert_eq!(names(back.providers("bar")), ["foo-2"]);
-        assert_eq!(back.newest_build(), 99);
-    }
-
-    #[test]
-    fn altered_tables_never_lead_out_of_the_text() {
-        let index = tiny("foo 2 | p:cmd:foo=2 bar\nfoo 1\nbaz 1 | D:foo");
-        let tables: Vec<u32> = index.tables().collect();
-        let mut dice = Dice(1);
-        for _ in 0..2000 {
-            let mut tables = tables.clone();
-            let at = dice.roll(tables.len());
-            tables[at] = [0, 1, 7, u32::MAX, u32::MAX / 2][dice.roll(5)];
-            tables.truncate(tables.len() - dice.roll(2));
-            let text = index.text().to_owned();
-            if let Some(index) = Index::from_tables(text, "test", index.digest(), &tables) {
-                let _ = index.check("foo"); // any answer will do, a panic will not
-                let _ = index.check("bar");
-            }
-        }
-    }
-
-    #[test]
-    fn any_bytes_are_read_without_a_panic() {
-        let text = "C:Q1AA\nP:foo\nV:1.0-r0\nD:a=1 !b c~2\np:x=1 y\nk:9\n\nP:é\nV:ü\n\n";
-        let mut dice = Dice(7);
-        for _ in 0..5000 {
-            let mut bytes = text.as_bytes().to_vec();
-            for _ in 0..dice.roll(4) {
-                let at = dice.roll(bytes.len());
-                bytes[at] = dice.roll(256) as u8;
-            }
-            bytes.truncate(dice.roll(bytes.len() + 1));
-            let index = Index::parse(&bytes, "test");
-            let found: Vec<String> = index.names().map(str::to_owned).collect();
-            for name in found {
-                let _ = index.check(&name); // any answer will do, a panic will not
-            }
-        }
-    }
 }

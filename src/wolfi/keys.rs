@@ -104,11 +104,6 @@ impl Keys {
         Ok(self)
     }
 
-    /// The file names of the keys, sorted.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
-
     /// A digest of all keys and their names.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
@@ -210,7 +205,7 @@ mod tests {
             Digest::of(WOLFI).to_string(),
             "sha256:f0031424cf46f7db780ce63a45f0fd6aa6f85f601e6bb3b7a91fe3d4d5b7d2cc"
         );
-        assert_eq!(Keys::wolfi().names().collect::<Vec<_>>(), [WOLFI_NAME]);
+        assert_eq!(Keys::wolfi().0.keys().collect::<Vec<_>>(), [WOLFI_NAME]);
     }
 
     #[test]

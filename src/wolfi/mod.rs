@@ -22,7 +22,7 @@ mod untar;
 mod version;
 
 pub use atom::{Atom, Constraint, ParseAtomError, Provide, Relation};
-pub use calendar::{Calendar, ParseCalendarError, Upkeep};
+pub use calendar::{Calendar, Upkeep};
 pub use identity::{Identity, ParseIdentityError};
 pub use index::{Index, Package, UnknownPackage};
 pub use keys::{Keys, ParseKeyError, SignatureError};

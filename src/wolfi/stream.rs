@@ -99,12 +99,6 @@ impl Pattern {
         (self.numbers == 0 || self.numbers == count).then_some(stream)
     }
 
-    /// The package name of a stream: `openjdk-21-default-jvm` of `21`.
-    #[must_use]
-    pub fn package(&self, stream: &str) -> String {
-        format!("{}{stream}{}", self.prefix, self.suffix)
-    }
-
     // The name by which the calendar knows the family.
     fn family(&self) -> &str {
         let prefix = self.prefix.trim_end_matches('-');
@@ -234,7 +228,6 @@ fn day(index: &Index) -> Date {
 
 #[cfg(test)]
 mod tests {
-    use super::super::calendar::Calendar;
     use super::super::testing::tiny;
     use super::*;
 
@@ -363,24 +356,11 @@ mod tests {
     }
 
     #[test]
-    fn a_calendar_of_the_user_decides() {
-        let json = r#"[{"family":"nodejs","stream":"22","maintained":true,"long_term":"2024-10-29"},
-                       {"family":"nodejs","stream":"24","maintained":false}]"#;
-        let calendar = Calendar::embedded().overridden_by(json).unwrap();
-        let index = node().with_calendar(calendar);
-        assert_eq!(
-            chosen(&index, &pattern(), |_| true),
-            "nodejs-22 LongTerm []"
-        );
-    }
-
-    #[test]
     fn a_stream_stands_between_prefix_and_suffix() {
         let pattern = Pattern::new("openjdk-", 1, "-default-jdk");
         assert_eq!(pattern.stream("openjdk-21-default-jdk"), Some("21"));
         assert_eq!(pattern.stream("openjdk-21"), None);
         assert_eq!(pattern.stream("openjdk-default-jdk"), None);
-        assert_eq!(pattern.package("25"), "openjdk-25-default-jdk");
         assert_eq!(pattern.to_string(), "openjdk-N-default-jdk");
         let any = Pattern::new("pnpm-", 0, "");
         assert_eq!(any.stream("pnpm-11.8"), Some("11.8"));

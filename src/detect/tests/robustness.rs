@@ -350,6 +350,24 @@ fn no_source_makes_a_language_panic() {
 }
 
 #[test]
+fn an_explanation_hides_nothing_that_a_repository_says() {
+    let name = "app\u{202e}gpj\u{200b}\u{1b}[2J";
+    let found = found(&[
+        (&format!("{name}/package.json"), "{"),
+        (&format!("{name}/Cargo.toml"), "["),
+    ]);
+    let text = found.explain_text();
+    assert!(
+        text.contains(r"app\u{202e}gpj\u{200b}\u{1b}[2J/"),
+        "{text:?}"
+    );
+    assert!(
+        !text.contains(['\u{202e}', '\u{200b}', '\u{1b}']),
+        "{text:?}"
+    );
+}
+
+#[test]
 fn the_explanation_names_evidence_and_reasons() {
     let found = found(&[
         (
