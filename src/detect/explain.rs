@@ -135,7 +135,11 @@ impl Detection {
             explain_spec(&refused.spec, &refused.evidence, &mut text);
             let place = place(Some(refused.file.as_str()), refused.line);
             // a String takes everything
-            let _ = writeln!(text, "  cannot be built: {place}{}", visible(&refused.reason));
+            let _ = writeln!(
+                text,
+                "  cannot be built: {place}{}",
+                visible(&refused.reason)
+            );
             if let Some(help) = &refused.help {
                 let _ = writeln!(text, "  help: {}", visible(help));
             }
