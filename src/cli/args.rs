@@ -35,7 +35,7 @@ pub(super) enum Command {
     /// Says which BuildKit would be used, what it can do, and what is missing; starts a container where a build would
     Doctor(Doctor),
     /// Prints the JSON Schema of the spec
-    Schema,
+    Schema(Schema),
     /// Prints the completions of a shell
     Completions {
         /// The shell
@@ -89,6 +89,9 @@ pub(super) struct Building {
     /// Builds only the apps of this name; `*` stands for any text (repeatable)
     #[arg(long, value_name = "NAME", env = "PEELBOX_APP", value_delimiter = ',')]
     pub(super) app: Vec<String>,
+    /// Takes what detection is not sure of for wrong: its warnings stop the run
+    #[arg(long, env = "PEELBOX_STRICT", value_parser = BoolishValueParser::new())]
+    pub(super) strict: bool,
     /// How progress is shown
     #[arg(long, value_enum, default_value_t = Progress::Auto, env = "PEELBOX_PROGRESS")]
     pub(super) progress: Progress,
@@ -293,6 +296,16 @@ pub(super) struct Detect {
     /// Prints the evidence for everything that was found, and why other directories are no apps
     #[arg(long)]
     pub(super) explain: bool,
+    /// Takes what detection is not sure of for wrong: its warnings become errors
+    #[arg(long)]
+    pub(super) strict: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Schema {
+    /// That of peelbox.yaml, which overrides what was detected
+    #[arg(long)]
+    pub(super) overrides: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,7 +11,7 @@ use crate::wolfi::{Freshness, Index};
 
 use super::args::{Detect, Format};
 use super::environment::Environment;
-use super::failure::{Exit, Failure, Problem, causes};
+use super::failure::{Failure, Problem, causes};
 use super::setup::Sources;
 use super::{index, inputs, print, say, setup, write};
 
@@ -40,9 +40,8 @@ pub(super) async fn run(
             true => Format::Text,
             false => Format::Json,
         });
-    let specs = detection.apps.iter().map(|app| app.spec.clone()).collect();
-    let specs = inputs::select(specs, &arguments.app)?;
-    detection.apps.retain(|app| specs.contains(&app.spec));
+    keep(&mut detection, &arguments.app)?;
+    let specs: Vec<Spec> = detection.apps.iter().map(|app| app.spec.clone()).collect();
     let text = match (format, arguments.explain) {
         (Format::Json, true) => detection.explain_json(),
         (_, true) => detection.explain_text(),
@@ -50,26 +49,26 @@ pub(super) async fn run(
         (Format::Yaml, false) => spec::to_yaml(&specs),
         (Format::Text | Format::Dockerfile, false) => table(&specs),
     };
-    tell(&detection);
-    let errors = errors(&detection);
-    if specs.is_empty() && errors.is_empty() {
-        if arguments.explain {
-            print(&text)?;
-        }
-        return Err(nothing(&detection));
-    }
+    let judged = Judged::of(&detection, &arguments.app, arguments.strict);
+    judged.tell();
     match &arguments.output {
-        _ if specs.is_empty() => {}
+        _ if specs.is_empty() && !arguments.explain => {}
         Some(path) => write(path, text.as_bytes())?,
         None => {
             print(&text)?;
         }
     }
-    if !errors.is_empty() {
-        return Err(Failure::several(Exit::Input, errors));
+    if specs.is_empty() && judged.problems.is_empty() {
+        return Err(nothing(&detection));
     }
     // What cannot be planned is told here already, not only when it is built.
     let scope = setup::scope(&sources.path, None, environment);
+    if !judged.problems.is_empty() {
+        let (problems, index) = (judged.problems, &source.index);
+        return Err(inputs::with_plans(
+            problems, &specs, index, &platform, &scope,
+        ));
+    }
     inputs::plan(&specs, &source.index, &platform, &scope)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -80,62 +79,130 @@ fn look(sources: &Sources, index: &Index) -> Result<Detection, Failure> {
     Ok(detect(&repo, index))
 }
 
-/// The specs that are built without a spec file; a manifest that cannot be read stops the run.
-pub(super) fn specs(sources: &Sources, index: &Index) -> Result<Vec<Spec>, Failure> {
-    let detection = look(sources, index)?;
-    tell(&detection);
-    let errors = errors(&detection);
-    if !errors.is_empty() {
-        return Err(Failure::several(Exit::Input, errors));
-    }
+/// The specs that are built without a spec file, and what stops the run: an app that cannot be built, a manifest that cannot be
+/// read.
+pub(super) fn specs(
+    sources: &Sources,
+    index: &Index,
+    patterns: &[String],
+    is_strict: bool,
+) -> Result<(Vec<Spec>, Vec<Problem>), Failure> {
+    let mut detection = look(sources, index)?;
+    keep(&mut detection, patterns)?;
+    let judged = Judged::of(&detection, patterns, is_strict);
+    judged.tell();
     let specs: Vec<Spec> = detection.apps.iter().map(|app| app.spec.clone()).collect();
-    if specs.is_empty() {
-        Err(nothing(&detection))
-    } else {
-        Ok(specs)
+    if specs.is_empty() && judged.problems.is_empty() {
+        return Err(nothing(&detection));
     }
+    Ok((specs, judged.problems))
 }
 
-// What makes detection incomplete, such as a manifest that cannot be read.
-fn errors(detection: &Detection) -> Vec<Problem> {
-    let errors = detection
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == Severity::Error);
-    let errors = errors.map(|error| (&error.file, error.line, &error.message, &error.help));
-    let refused = detection.refused.iter();
-    let refused = refused.map(|app| (&app.file, app.line, &app.reason, &app.help));
-    errors
-        .chain(refused)
-        .map(|(file, line, message, help)| {
-            let told = Problem::new(place(file, line, message));
-            help.iter().fold(told, |told, help| told.hint(help))
-        })
-        .collect()
+/// Keeps the apps, those that cannot be built among them, whose names match one of `patterns`; without patterns all.
+fn keep(detection: &mut Detection, patterns: &[String]) -> Result<(), Failure> {
+    let built = detection.apps.iter().map(|app| &app.spec);
+    let refused = detection.refused.iter().map(|app| &app.spec);
+    let all: Vec<&Spec> = built.chain(refused).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    let mut chosen = inputs::chosen(&all, patterns)?.into_iter();
+    detection.apps.retain(|_| chosen.next().unwrap_or_default());
+    detection
+        .refused
+        .retain(|_| chosen.next().unwrap_or_default());
+    Ok(())
 }
 
-fn tell(detection: &Detection) {
-    for diagnostic in detection
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity != Severity::Error)
-    {
-        let mut text = format!(
-            "warning: {}\n",
-            place(&diagnostic.file, diagnostic.line, &diagnostic.message)
-        );
-        if let Some(help) = &diagnostic.help {
-            let _ = writeln!(text, "hint: {}", escape(help)); // writing to a String cannot fail
+/// What is to be said about a detection, and what of it stops the run.
+#[derive(Default)]
+struct Judged {
+    told: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl Judged {
+    /// With `patterns`, what lies elsewhere than the chosen apps stops nothing; a strict run is stopped by warnings too.
+    fn of(detection: &Detection, patterns: &[String], is_strict: bool) -> Self {
+        let mut judged = Self::default();
+        for found in &detection.diagnostics {
+            let message = place(&found.file, found.line, found.column, &found.message);
+            let stops = match found.severity {
+                Severity::Error => true,
+                Severity::Warning => is_strict,
+                Severity::Note => false,
+            };
+            if stops && (patterns.is_empty() || concerns(detection, &found.file)) {
+                let told = Problem::new(message);
+                let told = found.help.iter().fold(told, |told, help| told.hint(help));
+                judged.problems.push(told);
+                continue;
+            }
+            let word = match found.severity {
+                Severity::Note => "note",
+                _ => "warning",
+            };
+            let mut text = format!("{word}: {message}\n");
+            if let Some(help) = &found.help {
+                let _ = writeln!(text, "hint: {}", escape(help)); // writing to a String cannot fail
+            }
+            judged.told.push(text);
         }
-        say(&text);
+        for refused in &detection.refused {
+            let name = &refused.spec.metadata.project_name;
+            let reason = format!("app `{name}` cannot be built: {}", refused.reason);
+            let told = Problem::new(place(&refused.file, refused.line, None, &reason));
+            let help = refused.help.iter();
+            judged
+                .problems
+                .push(help.fold(told, |told, help| told.hint(help)));
+        }
+        if !detection.refused.is_empty()
+            && let Some(last) = judged.problems.pop()
+        {
+            let way = match patterns.is_empty() {
+                true => {
+                    "`--app` builds others alone; `hide: true` in peelbox.yaml leaves an app out"
+                }
+                false => "`hide: true` in peelbox.yaml leaves an app out",
+            };
+            judged.problems.push(last.hint(way));
+        }
+        judged
+    }
+
+    fn tell(&self) {
+        for text in &self.told {
+            say(text);
+        }
     }
 }
 
-fn place(file: &str, line: Option<u64>, message: &str) -> String {
+/// Whether a file may say something about the apps that are left: it lies above one, or in it.
+fn concerns(detection: &Detection, file: &str) -> bool {
+    let directory = file.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let built = detection.apps.iter().map(|app| &app.spec);
+    let refused = detection.refused.iter().map(|app| &app.spec);
+    built.chain(refused).any(|spec| {
+        let path = match spec.metadata.path.as_str() {
+            "." => "",
+            path => path,
+        };
+        is_within(path, directory) || is_within(directory, path)
+    })
+}
+
+fn is_within(path: &str, directory: &str) -> bool {
+    let rest = path.strip_prefix(directory);
+    directory.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn place(file: &str, line: Option<u64>, column: Option<u64>, message: &str) -> String {
     let (file, message) = (escape(file), escape(message));
-    match line {
-        Some(line) => format!("{file}:{line}: {message}"),
-        None => format!("{file}: {message}"),
+    match (line, column) {
+        (Some(line), Some(column)) => format!("{file}:{line}:{column}: {message}"),
+        (Some(line), None) => format!("{file}:{line}: {message}"),
+        (None, _) => format!("{file}: {message}"),
     }
 }
 

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use globset::GlobBuilder;
 
+use crate::detect::OVERRIDES;
 use crate::image::{self, Plan, ProblemKind, Scope};
 use crate::oci::Platform;
+use crate::progress::escape;
 use crate::spec::{self, Spec};
 use crate::wolfi::{Index, UnknownPackage};
 
@@ -14,6 +16,7 @@ use super::args::Building;
 use super::detect;
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem};
+use super::say;
 use super::setup::{self, Sources};
 use super::steps::{self, Arguments};
 
@@ -47,16 +50,22 @@ pub(super) fn plans<'a>(
     environment: &Environment,
     targets: &[(&'a Index, &Platform)],
 ) -> Result<Vec<Vec<Plan<'a>>>, Failure> {
-    let specs = match spec_file(&sources.path, building.spec.as_deref()) {
-        Some(file) => load(&file)?,
+    let (specs, problems) = match spec_file(&sources.path, building.spec.as_deref()) {
+        Some(file) => {
+            overridden(&sources.path, &file);
+            (load(&file)?, Vec::new())
+        }
         None => match targets.first() {
-            Some((index, _)) => detect::specs(sources, index)?,
-            None => Vec::new(),
+            Some((index, _)) => detect::specs(sources, index, &building.app, building.strict)?,
+            None => (Vec::new(), Vec::new()),
         },
     };
+    let scope = setup::scope(&sources.path, building.cache_scope.as_deref(), environment);
+    if let (false, Some((index, platform))) = (problems.is_empty(), targets.first()) {
+        return Err(with_plans(problems, &specs, index, platform, &scope));
+    }
     let mut specs = select(specs, &building.app)?;
     steps::start(&mut specs, building.entrypoint.as_deref())?;
-    let scope = setup::scope(&sources.path, building.cache_scope.as_deref(), environment);
     let arguments = Arguments::read(&building.build_arg, environment)?;
     let targets = targets.iter();
     targets
@@ -67,6 +76,32 @@ pub(super) fn plans<'a>(
             Ok(plans)
         })
         .collect()
+}
+
+/// The problems of detection, and those of the apps that it found.
+pub(super) fn with_plans(
+    mut problems: Vec<Problem>,
+    specs: &[Spec],
+    index: &Index,
+    platform: &Platform,
+    scope: &Scope,
+) -> Failure {
+    if let Err(failure) = plan(specs, index, platform, scope) {
+        problems.extend(failure.problems);
+    }
+    Failure::several(Exit::Input, problems)
+}
+
+// What is written in vain is worth a word.
+fn overridden(repository: &Path, spec: &Path) {
+    let mut names = OVERRIDES.iter();
+    if let Some(name) = names.find(|name| repository.join(name).is_file()) {
+        let spec = shown(spec);
+        say(&format!(
+            "warning: {name} is not read, which changes what is detected: the apps come from `{}`\n",
+            escape(&spec)
+        ));
+    }
 }
 
 /// Reads a spec file.
@@ -131,14 +166,16 @@ fn shown(path: &Path) -> String {
 
 /// Keeps the specs whose names match one of `patterns`; without patterns all.
 pub(super) fn select(specs: Vec<Spec>, patterns: &[String]) -> Result<Vec<Spec>, Failure> {
-    if patterns.is_empty() {
-        return Ok(specs);
-    }
-    let names: Vec<String> = specs
-        .iter()
-        .map(|spec| spec.metadata.project_name.clone())
-        .collect();
-    let mut chosen = vec![false; specs.len()];
+    let chosen = chosen(&specs.iter().collect::<Vec<_>>(), patterns)?;
+    let specs = specs.into_iter().zip(chosen);
+    Ok(specs
+        .filter_map(|(spec, is_chosen)| is_chosen.then_some(spec))
+        .collect())
+}
+
+/// Which of the specs have a name that matches one of `patterns`; without patterns all have.
+pub(super) fn chosen(specs: &[&Spec], patterns: &[String]) -> Result<Vec<bool>, Failure> {
+    let mut chosen = vec![patterns.is_empty(); specs.len()];
     for pattern in patterns {
         let glob = GlobBuilder::new(pattern)
             .literal_separator(false)
@@ -155,15 +192,15 @@ pub(super) fn select(specs: Vec<Spec>, patterns: &[String]) -> Result<Vec<Spec>,
             }
         }
         if !found {
+            let names = specs.iter();
+            let names: Vec<String> = names
+                .map(|spec| spec.metadata.project_name.clone())
+                .collect();
             return Err(Failure::input(format!("no app matches `--app {pattern}`"))
                 .hint(format!("there is {}", list(&names))));
         }
     }
-    Ok(specs
-        .into_iter()
-        .zip(chosen)
-        .filter_map(|(spec, chosen)| chosen.then_some(spec))
-        .collect())
+    Ok(chosen)
 }
 
 /// Plans every spec; all problems of all apps are told at once.

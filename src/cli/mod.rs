@@ -78,7 +78,13 @@ fn run(command: Command, environment: &Environment) -> Result<ExitCode, Failure>
         .build()
         .map_err(|error| Failure::environment(format!("cannot start: {error}")))?;
     match command {
-        Command::Schema => print(&format!("{:#}\n", crate::spec::schema())),
+        Command::Schema(arguments) => {
+            let schema = match arguments.overrides {
+                true => crate::spec::overrides_schema(),
+                false => crate::spec::schema(),
+            };
+            print(&format!("{schema:#}\n"))
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "peelbox", &mut script);

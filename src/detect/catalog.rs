@@ -25,6 +25,12 @@ impl<'a> Catalog<'a> {
             .map(|package| package.name.clone())
     }
 
+    /// The version of the package that a request for `name` would install, without its build number.
+    pub(crate) fn version(&self, name: &str) -> Option<String> {
+        let package = self.index.check(name).ok()?;
+        Some(package.version.upstream().to_owned())
+    }
+
     /// The streams of a family, by number.
     pub(crate) fn streams(&self, pattern: &Pattern) -> Vec<Stream> {
         streams(self.index, pattern)

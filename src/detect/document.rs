@@ -11,6 +11,8 @@ use toml::de::{DeTable, DeValue};
 pub(crate) enum Syntax {
     /// JSON, with comments and trailing commas allowed.
     Json,
+    /// JSON5: also names without quotes, and other quotes and numbers.
+    Json5,
     Toml,
     Yaml,
 }
@@ -36,6 +38,7 @@ impl Document {
     pub(crate) fn parse(file: &str, text: &str, syntax: Syntax) -> Result<Self, Malformed> {
         let (value, lines) = match syntax {
             Syntax::Json => json(text)?,
+            Syntax::Json5 => json(&super::json5::to_json(text))?,
             Syntax::Toml => toml(text)?,
             Syntax::Yaml => (yaml(text)?, yaml_lines(text)),
         };
@@ -46,10 +49,12 @@ impl Document {
         })
     }
 
-    /// The value at `keys`.
+    /// The value at `keys`; the elements of a list are numbered from 0.
     pub(crate) fn get(&self, keys: &[&str]) -> Option<&Value> {
-        keys.iter()
-            .try_fold(&self.value, |value, key| value.get(key))
+        keys.iter().try_fold(&self.value, |value, key| match value {
+            Value::Array(list) => list.get(key.parse::<usize>().ok()?),
+            other => other.get(key),
+        })
     }
 
     /// The text at `keys`.

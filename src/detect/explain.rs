@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::Detection;
 use crate::spec::Spec;
 use crate::text::visible;
+
+use super::Detection;
 
 /// A value that was considered for a field and lost.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -103,6 +104,8 @@ pub enum Severity {
     Error,
     /// The result may not be what was meant.
     Warning,
+    /// Worth knowing.
+    Note,
 }
 
 /// Something to tell about a file.
@@ -113,6 +116,9 @@ pub struct Diagnostic {
     /// The line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
+    /// The column, in characters from 1, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
     /// How grave it is.
     pub severity: Severity,
     /// The fact.
@@ -168,8 +174,12 @@ impl Detection {
             let severity = match diagnostic.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
+                Severity::Note => "note",
             };
-            let place = place(Some(diagnostic.file.as_str()), diagnostic.line);
+            let mut place = place(Some(diagnostic.file.as_str()), diagnostic.line);
+            if let (Some(_), Some(column)) = (diagnostic.line, diagnostic.column) {
+                place = format!("{}:{column}: ", place.trim_end_matches(": "));
+            }
             let _ = writeln!(
                 text,
                 "{severity}: {}{}",
@@ -201,13 +211,12 @@ fn explain_spec(spec: &Spec, evidence: &[Evidence], text: &mut String) {
     .flatten()
     .map(String::as_str)
     .collect();
-    let _ = writeln!(
-        text,
-        "{} ({}): {}",
-        visible(&metadata.project_name),
-        visible(&metadata.path),
-        what.join(", ")
-    );
+    let what = match what.as_slice() {
+        [] => String::new(),
+        what => format!(": {}", what.join(", ")),
+    };
+    let (name, path) = (visible(&metadata.project_name), visible(&metadata.path));
+    let _ = writeln!(text, "{name} ({path}){what}");
     if let Some(reasoning) = &metadata.reasoning {
         let _ = writeln!(text, "  {}", visible(reasoning));
     }

@@ -5,7 +5,9 @@ mod catalog;
 mod document;
 mod explain;
 mod hints;
+mod json5;
 mod language;
+mod overrides;
 mod provider;
 mod providers;
 mod range;
@@ -25,9 +27,11 @@ use crate::wolfi::Index;
 
 pub use explain::{Candidate, Diagnostic, Evidence, Rejected, Severity};
 pub use language::Language;
+pub use overrides::FILES as OVERRIDES;
 pub use repo::{OpenError, Repo};
 
 use catalog::Catalog;
+use overrides::{Asked, Overrides};
 use provider::{Draft, Scan, lookalike};
 
 /// What was found in a repository.
@@ -83,10 +87,25 @@ pub fn languages() -> impl Iterator<Item = &'static Language> {
 #[must_use]
 pub fn detect(repo: &Repo, index: &Index) -> Detection {
     let catalog = Catalog::new(index);
-    let mut scan = Scan::new(repo, &catalog);
+    let overrides = Overrides::read(repo);
+    let asked = overrides.asked(None);
+    let (mut detection, mut taken) = look(repo, &catalog, &asked);
+    // An entry of an app that is known by its name has its directory only now.
+    let named = overrides.asked(Some(&detection));
+    if named != asked {
+        (detection, taken) = look(repo, &catalog, &named);
+    }
+    overrides.apply(&mut detection, &taken);
+    detection
+}
+
+/// What the repository says by itself, and the directories whose entry point a language has asked for.
+fn look(repo: &Repo, catalog: &Catalog<'_>, asked: &Asked) -> (Detection, BTreeSet<String>) {
+    let mut scan = Scan::new(repo, catalog, asked);
     for provider in providers::ALL {
         provider.detect(&mut scan);
     }
+    hints::apply(&mut scan);
     for skipped in repo.skipped() {
         scan.warn(
             &skipped.path,
@@ -94,6 +113,7 @@ pub fn detect(repo: &Repo, index: &Index) -> Detection {
             format!("is left out: {}", skipped.reason),
         );
     }
+    let taken = scan.taken();
     let Scan {
         drafts,
         rejected,
@@ -101,12 +121,13 @@ pub fn detect(repo: &Repo, index: &Index) -> Detection {
         ..
     } = scan;
     let (apps, refused) = named(drafts);
-    Detection {
+    let detection = Detection {
         apps,
         refused,
         rejected: rejected.into_iter().collect(),
         diagnostics: diagnostics.into_iter().collect(),
-    }
+    };
+    (detection, taken)
 }
 
 /// Directories that only group others: they are no part of a name.
@@ -235,7 +256,7 @@ fn slug(text: &str) -> String {
 
 /// Whether a directory is passed over because of its name, which is recorded; explicit members are not.
 fn passed_over(scan: &mut Scan<'_>, path: &str, looked_like: &str, is_member: bool) -> bool {
-    if is_member {
+    if is_member || scan.is_asked_for(path) {
         return false;
     }
     let Some(reason) = lookalike(path) else {

@@ -8,8 +8,9 @@ use crate::spec::{Health, Kind, Metadata, Spec};
 use super::catalog::Catalog;
 use super::document::{Document, Syntax};
 use super::explain::{Diagnostic, Evidence, Rejected, Severity};
-use super::hints::Hints;
+use super::hints::{self, Gathered, Hints};
 use super::language::Language;
+use super::overrides::Asked;
 use super::providers;
 use super::repo::{Dir, Repo, is_within};
 use super::source::Fact;
@@ -121,16 +122,26 @@ pub(crate) struct Scan<'a> {
     /// The directories whose files are built as a part of another app, by path: what that app is.
     pub(crate) claims: BTreeMap<String, String>,
     /// The directories that hold each of the manifests.
-    manifests: BTreeMap<&'static str, Vec<Dir<'a>>>,
+    manifests: Manifests<'a>,
     documents: BTreeMap<String, Option<Rc<Document>>>,
     elements: BTreeMap<String, Option<Rc<Element>>>,
+    /// The files that may hold hints.
+    hint_files: hints::Files,
+    gathered: Option<Gathered>,
+    /// The directories that users name.
+    asked: BTreeSet<String>,
+    /// What users name as the entry point, by directory, and whether a language asked.
+    entries: BTreeMap<String, (Fact<String>, bool)>,
     hints: BTreeMap<String, Rc<Hints>>,
+    /// The packages of Node.js, once they were asked for.
+    pub(crate) node: Option<Rc<providers::NodePackages>>,
     /// The Cargo workspaces that were asked for, by root.
     pub(crate) cargo: BTreeMap<String, Option<Rc<Workspace>>>,
 }
 
 impl<'a> Scan<'a> {
-    pub(crate) fn new(repo: &'a Repo, catalog: &'a Catalog<'a>) -> Self {
+    pub(crate) fn new(repo: &'a Repo, catalog: &'a Catalog<'a>, asked: &Asked) -> Self {
+        let (manifests, hint_files) = files(repo);
         Self {
             repo,
             catalog,
@@ -138,10 +149,19 @@ impl<'a> Scan<'a> {
             rejected: BTreeSet::new(),
             diagnostics: BTreeSet::new(),
             claims: BTreeMap::new(),
-            manifests: manifests(repo),
+            manifests,
             documents: BTreeMap::new(),
             elements: BTreeMap::new(),
+            hint_files,
+            gathered: None,
+            asked: asked.dirs.clone(),
+            entries: asked
+                .entries
+                .iter()
+                .map(|(dir, entry)| (dir.clone(), (entry.clone(), false)))
+                .collect(),
             hints: BTreeMap::new(),
+            node: None,
             cargo: BTreeMap::new(),
         }
     }
@@ -197,9 +217,46 @@ impl<'a> Scan<'a> {
         if let Some(hints) = self.hints.get(dir) {
             return Rc::clone(hints);
         }
-        let hints = Rc::new(Hints::read(self, dir));
+        let gathered = self.gather();
+        let hints = Rc::new(gathered.hints.get(dir).cloned().unwrap_or_default());
         self.hints.insert(dir.to_owned(), Rc::clone(&hints));
         hints
+    }
+
+    /// What `peelbox.yaml` names as the entry point of the app in `dir`: a file or target relative to it, or `module:object`.
+    ///
+    /// It wins over everything that a language would choose; asking is taking it.
+    pub(crate) fn entry(&mut self, dir: &str) -> Option<Fact<String>> {
+        let (entry, is_taken) = self.entries.get_mut(dir)?;
+        *is_taken = true;
+        Some(entry.clone())
+    }
+
+    /// Whether `peelbox.yaml` names the directory: then its name is no reason to pass over it.
+    pub(crate) fn is_asked_for(&self, dir: &str) -> bool {
+        self.asked.contains(dir)
+    }
+
+    /// The directories whose entry point a language has asked for.
+    pub(crate) fn taken(&self) -> BTreeSet<String> {
+        let entries = self.entries.iter();
+        entries
+            .filter(|(_, (_, is_taken))| *is_taken)
+            .map(|(dir, _)| dir.clone())
+            .collect()
+    }
+
+    fn gather(&mut self) -> &mut Gathered {
+        let manifests = self.manifests.values().flatten();
+        self.gathered.get_or_insert_with(|| {
+            let dirs = manifests.map(|dir| dir.path().to_owned()).collect();
+            hints::gather(self.repo, &self.hint_files, dirs)
+        })
+    }
+
+    /// All hints, once every language has looked.
+    pub(crate) fn gathered(&mut self) -> Gathered {
+        std::mem::take(self.gather())
     }
 
     fn parse(&mut self, path: &str, syntax: Syntax) -> Option<Rc<Document>> {
@@ -227,6 +284,7 @@ impl<'a> Scan<'a> {
         self.diagnostics.insert(Diagnostic {
             file: file.to_owned(),
             line,
+            column: None,
             severity,
             message,
             help,
@@ -268,7 +326,7 @@ impl<'a> Scan<'a> {
     /// The stream for `sources`; what is to be said about it becomes diagnostics.
     pub(crate) fn toolchain(
         &mut self,
-        tool: &Tool,
+        tool: &Tool<'_>,
         sources: &[Source],
     ) -> Result<Chosen, Unavailable> {
         let chosen = super::version::choose(self.catalog, tool, sources)?;
@@ -279,7 +337,7 @@ impl<'a> Scan<'a> {
     }
 
     /// What `.tool-versions` and `mise.toml` ask for, seen from `dir`.
-    pub(crate) fn tool_versions(&mut self, dir: Dir<'_>, tool: &Tool) -> Vec<Source> {
+    pub(crate) fn tool_versions(&mut self, dir: Dir<'_>, tool: &Tool<'_>) -> Vec<Source> {
         super::version::tool_versions(dir, tool, &mut |path| self.document(path, Syntax::Toml))
     }
 
@@ -289,8 +347,11 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Where the manifests of all languages are.
-fn manifests(repo: &Repo) -> BTreeMap<&'static str, Vec<Dir<'_>>> {
+/// The directories that hold each of the manifests.
+type Manifests<'a> = BTreeMap<&'static str, Vec<Dir<'a>>>;
+
+/// Where the manifests of all languages are, and the files that may hold hints.
+fn files(repo: &Repo) -> (Manifests<'_>, hints::Files) {
     let names = providers::ALL
         .iter()
         .flat_map(|provider| provider.language().manifests);
@@ -301,8 +362,10 @@ fn manifests(repo: &Repo) -> BTreeMap<&'static str, Vec<Dir<'_>>> {
             names.copied().collect(),
         )
     };
-    let mut found: BTreeMap<&str, Vec<Dir<'_>>> = BTreeMap::new();
+    let mut found: Manifests<'_> = BTreeMap::new();
+    let mut hint_files = hints::Files::new();
     for dir in repo.dirs() {
+        hints::note(dir, &mut hint_files);
         let mut here: BTreeSet<&str> = BTreeSet::new();
         for file in dir.files() {
             here.extend(names.get(file.as_str()));
@@ -314,7 +377,7 @@ fn manifests(repo: &Repo) -> BTreeMap<&'static str, Vec<Dir<'_>>> {
             found.entry(name).or_default().push(dir);
         }
     }
-    found
+    (found, hint_files)
 }
 
 /// Why an app cannot be built as it is.

@@ -84,6 +84,47 @@ impl Interval {
         }
     }
 
+    /// The versions for which `version operator numbers` is true, with the operators that all ecosystems share.
+    pub(crate) fn comparing(operator: &str, numbers: Vec<u64>) -> Option<Self> {
+        let interval = match operator {
+            "" | "=" | "==" => Self {
+                from: Some((numbers.clone(), true)),
+                to: Some((numbers, true)),
+                ..Self::default()
+            },
+            "!=" | "<>" => {
+                // A short list would leave out its whole stream.
+                let zeros = std::iter::repeat(0);
+                let length = numbers.len().max(3);
+                Self {
+                    except: vec![numbers.into_iter().chain(zeros).take(length).collect()],
+                    ..Self::default()
+                }
+            }
+            "<" => Self::below(numbers),
+            "<=" => Self {
+                to: Some((numbers, true)),
+                ..Self::default()
+            },
+            ">" => Self {
+                from: Some((numbers, false)),
+                ..Self::default()
+            },
+            ">=" => Self::at_least(numbers),
+            _ => return None,
+        };
+        Some(interval)
+    }
+
+    /// The pessimistic operator `~>`: the last number that is written may rise.
+    pub(crate) fn pessimistic(numbers: Vec<u64>) -> Self {
+        let kept = numbers.len().saturating_sub(1).max(1).min(numbers.len());
+        match next(&numbers[..kept]) {
+            Some(end) => Self::between(numbers, end),
+            None => Self::at_least(numbers),
+        }
+    }
+
     /// All versions that begin with these numbers.
     pub(crate) fn starting_with(numbers: &[u64]) -> Self {
         match next(numbers) {

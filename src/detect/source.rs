@@ -12,6 +12,7 @@ pub(crate) enum Family {
     /// C# and F#.
     DotNet,
     Elixir,
+    Erlang,
     Go,
     /// Java, Kotlin, Groovy, Scala.
     Jvm,
@@ -87,6 +88,7 @@ impl Family {
             Self::C | Self::DotNet => (SLASHES, STARS, WORDS),
             Self::CMake => (HASH, &[("#[[", "]]")], DOUBLE),
             Self::Elixir => (HASH, &[], ELIXIR),
+            Self::Erlang => (&["%"] as &[&str], &[], LONG_WORDS),
             Self::Go => (SLASHES, STARS, GO),
             Self::Jvm => (SLASHES, STARS, JVM),
             Self::Lisp => (&[";"] as &[&str], &[], DOUBLE),
@@ -119,6 +121,8 @@ pub(crate) struct Source {
 impl Source {
     /// Tells code, comments and strings apart.
     pub(crate) fn parse(text: &str, family: Family) -> Self {
+        let page = (family == Family::Php).then(|| without_page(text));
+        let text = page.as_deref().unwrap_or(text);
         let bytes = text.as_bytes();
         let grammar = family.grammar();
         let mut code = bytes.to_vec();
@@ -126,7 +130,9 @@ impl Source {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
-            if let Some(length) = comment(rest, &grammar) {
+            // PHP's attributes start like a comment.
+            let is_attribute = family == Family::Php && rest.starts_with(b"#[");
+            if let Some(length) = comment(rest, &grammar).filter(|_| !is_attribute) {
                 blank(&mut code[at..at + length]);
                 at += length;
             } else if let Some((open, close)) = string(rest, family, &grammar, &code[..at]) {
@@ -216,6 +222,21 @@ fn blank(bytes: &mut [u8]) {
             *byte = b' ';
         }
     }
+}
+
+/// The text with everything outside of `<?php … ?>` blanked: a page's apostrophes open no strings.
+fn without_page(text: &str) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut at = 0;
+    while at < bytes.len() {
+        let open = text[at..].find("<?").map_or(bytes.len(), |open| at + open);
+        blank(&mut bytes[at..open]);
+        at = text[open..]
+            .find("?>")
+            .map_or(bytes.len(), |close| open + close + 2);
+    }
+    // Whole characters were blanked.
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The length of the comment that `rest` starts with.

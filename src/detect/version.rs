@@ -6,7 +6,7 @@ use super::catalog::Catalog;
 use super::document::Document;
 use super::explain::{Candidate, Evidence};
 use super::range::Range;
-use super::repo::Dir;
+use super::repo::{Dir, split};
 
 /// What a source asks for.
 #[derive(Clone, Debug)]
@@ -87,13 +87,13 @@ pub(crate) struct Source {
 }
 
 /// A language's toolchain.
-pub(crate) struct Tool {
+pub(crate) struct Tool<'p> {
     /// Its name as people write it.
     pub(crate) name: &'static str,
     /// The names under which `.tool-versions` and `mise.toml` know it.
     pub(crate) asdf: &'static [&'static str],
     /// What its streams' package names begin with.
-    pub(crate) prefix: &'static str,
+    pub(crate) prefix: &'p str,
     /// How many numbers a stream has.
     pub(crate) numbers: usize,
     /// The virtual package by which the distribution marks its default.
@@ -102,7 +102,7 @@ pub(crate) struct Tool {
     pub(crate) read: fn(&Source) -> Result<Want, String>,
 }
 
-impl Tool {
+impl Tool<'_> {
     /// The pattern of its streams' package names.
     fn pattern(&self) -> Pattern {
         let pattern = Pattern::new(self.prefix, self.numbers, "");
@@ -134,7 +134,7 @@ pub(crate) struct Unavailable {
 /// Chooses the stream for `sources`, of which the first one that can be read wins.
 pub(crate) fn choose(
     catalog: &Catalog<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     sources: &[Source],
 ) -> Result<Chosen, Unavailable> {
     choose_except(catalog, tool, sources, &[])
@@ -143,13 +143,13 @@ pub(crate) fn choose(
 /// The same, without the streams of these numbers.
 pub(crate) fn choose_except(
     catalog: &Catalog<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     sources: &[Source],
     without: &[Vec<u64>],
 ) -> Result<Chosen, Unavailable> {
     let mut warnings = Vec::new();
     let mut wants = Vec::new();
-    for source in sources {
+    for source in nearest_first(sources) {
         match (tool.read)(source) {
             Ok(want) => wants.push((source, want)),
             Err(why) => {
@@ -166,7 +166,7 @@ pub(crate) fn choose_except(
         want.holds(version) && !without.iter().any(|out| numbers(version).starts_with(out))
     }) {
         Some(choice) => {
-            if !choice.alternatives.is_empty() {
+            if !choice.stream.status.is_maintained() {
                 warnings.push(unmaintained(&choice, source));
             }
             choice.stream
@@ -194,6 +194,37 @@ pub(crate) fn choose_except(
     })
 }
 
+/// The same, with the files that say nothing but versions in the order of their directories: the nearest wins, whatever its name.
+fn nearest_first(sources: &[Source]) -> Vec<&Source> {
+    let is_file = |source: &&Source| {
+        matches!(
+            source.rule,
+            "version.file" | "version.mise" | "version.tool-versions"
+        )
+    };
+    let mut files: Vec<&Source> = sources.iter().filter(is_file).collect();
+    // All of them lie on the way up from one app.
+    files.sort_by_key(|source| std::cmp::Reverse(home(&source.file).len()));
+    let mut files = files.into_iter();
+    let in_place = sources.iter().map(|source| match is_file(&source) {
+        true => files.next().unwrap_or(source),
+        false => source,
+    });
+    in_place.collect()
+}
+
+/// The directory that a file with versions is about.
+fn home(file: &str) -> &str {
+    let name = MISE.iter().find(|name| {
+        let above = file.strip_suffix(**name);
+        above.is_some_and(|above| above.is_empty() || above.ends_with('/'))
+    });
+    match name {
+        Some(name) => file[..file.len() - name.len()].trim_end_matches('/'),
+        None => split(file).0,
+    }
+}
+
 fn unmaintained(choice: &Choice, source: Option<&Source>) -> (String, Option<u64>, String) {
     let (file, line) = source.map_or((String::new(), None), |s| (s.file.clone(), s.line));
     let what = if choice.stream.status == Status::Frozen {
@@ -206,15 +237,13 @@ fn unmaintained(choice: &Choice, source: Option<&Source>) -> (String, Option<u64
         .iter()
         .map(|stream| format!("`{}`", stream.package))
         .collect();
-    (
-        file,
-        line,
-        format!(
-            "`{}` {what}; maintained are {}",
-            choice.stream.package,
-            others.join(", ")
-        ),
-    )
+    let package = &choice.stream.package;
+    let message = if others.is_empty() {
+        format!("`{package}` {what}, and no stream of it is maintained")
+    } else {
+        format!("`{package}` {what}; maintained are {}", others.join(", "))
+    };
+    (file, line, message)
 }
 
 fn evidence(stream: &Stream, source: Option<&Source>, wants: &[(&Source, Want)]) -> Evidence {
@@ -251,7 +280,7 @@ fn evidence(stream: &Stream, source: Option<&Source>, wants: &[(&Source, Want)])
 /// The stream that a pin was written for, where its exact version is not packaged.
 fn substitute(
     catalog: &Catalog<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     want: &Want,
     source: Option<&Source>,
     warnings: &mut Vec<(String, Option<u64>, String)>,
@@ -274,7 +303,7 @@ fn substitute(
         warnings.push((file.unwrap_or_default(), line, message));
         let newest = stream.newest.upstream();
         if let Some(choice) = catalog.choose(&tool.pattern(), &|version| version == newest)
-            && !choice.alternatives.is_empty()
+            && !choice.stream.status.is_maintained()
         {
             warnings.push(unmaintained(&choice, source));
         }
@@ -299,40 +328,31 @@ fn substitute(
     })
 }
 
-/// What `.tool-versions` and `mise.toml` ask for, from `dir` upwards; the nearest comes first.
+/// Where mise looks in a directory, best first: <https://mise.jdx.dev/configuration.html>. Those for one machine are left out.
+const MISE: &[&str] = &[
+    "mise.toml",
+    ".mise.toml",
+    "mise/config.toml",
+    ".mise/config.toml",
+    ".config/mise.toml",
+    ".config/mise/config.toml",
+];
+
+/// What `.tool-versions` and mise's files ask for, from `dir` upwards; the nearest comes first.
 pub(crate) fn tool_versions(
     dir: Dir<'_>,
-    tool: &Tool,
+    tool: &Tool<'_>,
     document: &mut dyn FnMut(&str) -> Option<std::rc::Rc<Document>>,
 ) -> Vec<Source> {
     let mut sources = Vec::new();
     for dir in dir.upwards() {
-        for name in ["mise.toml", ".mise.toml"] {
-            if !dir.has(name) {
+        for name in MISE {
+            let (below, file) = split(name);
+            if !dir.below(below).is_some_and(|dir| dir.has(file)) {
                 continue;
             }
-            let Some(mise) = document(&dir.join(name)) else {
-                continue;
-            };
-            for key in tool.asdf {
-                let text = mise
-                    .str(&["tools", key])
-                    .or_else(|| mise.str(&["tools", key, "version"]))
-                    .map(str::to_owned)
-                    .or_else(|| {
-                        mise.strings(&["tools", key])
-                            .first()
-                            .map(|text| (*text).to_owned())
-                    });
-                if let Some(text) = text {
-                    let line = mise.line(&["tools", key]);
-                    sources.push(Source {
-                        text,
-                        file: mise.file.clone(),
-                        line,
-                        rule: "version.mise",
-                    });
-                }
+            if let Some(mise) = document(&dir.join(name)) {
+                sources.extend(tool.asdf.iter().filter_map(|key| mise_source(&mise, key)));
             }
         }
         let Ok(text) = dir.text(".tool-versions") else {
@@ -353,6 +373,35 @@ pub(crate) fn tool_versions(
         }
     }
     sources
+}
+
+/// The version of a tool in a file of mise: a text, a number, a table with `version`, or a list of those, of which the first one
+/// is active.
+fn mise_source(mise: &Document, key: &str) -> Option<Source> {
+    let full = format!("core:{key}");
+    let key = [key, full.as_str()]
+        .into_iter()
+        .find(|key| mise.get(&["tools", key]).is_some())?;
+    let places: [&[&str]; 4] = [
+        &["tools", key],
+        &["tools", key, "version"],
+        &["tools", key, "0"],
+        &["tools", key, "0", "version"],
+    ];
+    places.into_iter().find_map(|keys| {
+        let text = match mise.get(keys)? {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Number(number) => number.to_string(),
+            _ => return None,
+        };
+        let text = text.strip_prefix("prefix:").unwrap_or(&text).to_owned();
+        Some(Source {
+            text,
+            file: mise.file.clone(),
+            line: mise.line(keys),
+            rule: "version.mise",
+        })
+    })
 }
 
 /// What files that hold nothing but a version ask for, from `dir` upwards.
@@ -407,7 +456,9 @@ pub(crate) fn numbers(text: &str) -> Vec<u64> {
 pub(crate) fn exact(text: &str) -> Result<Vec<u64>, String> {
     let text = text.trim().trim_start_matches('v');
     let numbers = numbers(text);
-    if numbers.is_empty() || text.split('.').count() != numbers.len() {
+    // A pre-release may follow; what makes a range of it may not.
+    let is_range = text.contains(|c: char| c.is_whitespace() || "<>=|,^~*".contains(c));
+    if is_range || numbers.is_empty() || text.split('.').count() != numbers.len() {
         return Err("it is neither a number nor a known alias".to_owned());
     }
     Ok(numbers)
@@ -438,9 +489,27 @@ pub(crate) fn node(source: &Source) -> Result<Want, String> {
     if let Ok(numbers) = exact(text) {
         return Ok(Want::Prefix(numbers));
     }
-    nodejs_semver::Range::parse(text)
+    let alternatives = text.split("||").map(|one| hyphen(one.trim()));
+    let text: Vec<String> = alternatives.collect();
+    nodejs_semver::Range::parse(text.join(" || "))
         .map(Want::Node)
         .map_err(|_| "it is no range".to_owned())
+}
+
+/// `18 - 22` as comparisons: all of 22 is in it, which the parser does not know.
+fn hyphen(text: &str) -> String {
+    let ends = text.split_once(" - ").and_then(|(from, to)| {
+        let (from, to) = (exact(from).ok()?, exact(to).ok()?);
+        Some((padded(&from), to))
+    });
+    match ends {
+        Some((from, to)) if to.len() < 3 => match super::range::next(&to) {
+            Some(end) => format!(">={from} <{}", padded(&end)),
+            None => format!(">={from}"),
+        },
+        Some((from, to)) => format!(">={from} <={}", padded(&to)),
+        None => text.to_owned(),
+    }
 }
 
 /// Node's names of its long-term support lines (nodejs/Release), oldest first.

@@ -13,7 +13,7 @@ use super::write::slug;
 const MOST_PROBLEMS: usize = 200;
 
 const SPEC: &[&str] = &["build", "metadata", "runtime", "version"];
-const METADATA: &[&str] = &[
+pub(super) const METADATA: &[&str] = &[
     "build_system",
     "confidence",
     "framework",
@@ -140,9 +140,7 @@ static OLD: &[(&str, &str, Option<&str>)] = &[
 ///
 /// Everything that is wrong with the file, each with its line and column.
 pub fn load(path: &Path, bytes: &[u8]) -> Result<Vec<Spec>, Errors> {
-    let mut walk = Walk {
-        problems: Vec::new(),
-    };
+    let mut walk = Walk::default();
     let specs = match node::parse(format(path, bytes), bytes) {
         Ok(Some(document)) => walk.document(&document),
         Ok(None) => {
@@ -154,16 +152,7 @@ pub fn load(path: &Path, bytes: &[u8]) -> Result<Vec<Spec>, Errors> {
             Vec::new()
         }
     };
-    if walk.problems.is_empty() {
-        return Ok(specs);
-    }
-    let mut problems = walk.problems;
-    problems.sort_by_key(|problem| (problem.line, problem.column));
-    problems.truncate(MOST_PROBLEMS);
-    Err(Errors {
-        file: path.to_owned(),
-        problems,
-    })
+    walk.finish(path).map(|()| specs)
 }
 
 /// Where a command of the app `name` is written in a spec file that [`load`] has read: its line and column, counted from 1.
@@ -204,7 +193,7 @@ fn descend<'n>(node: &'n Node, keys: &[&str]) -> Option<&'n Node> {
     })
 }
 
-fn format(path: &Path, bytes: &[u8]) -> Format {
+pub(super) fn format(path: &Path, bytes: &[u8]) -> Format {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("json") => Format::Json,
         Some("yaml" | "yml") => Format::Yaml,
@@ -216,16 +205,22 @@ fn format(path: &Path, bytes: &[u8]) -> Format {
 }
 
 /// The walk through a file, and what it has found.
-struct Walk {
-    problems: Vec<Problem>,
+#[derive(Default)]
+pub(super) struct Walk {
+    pub(super) problems: Vec<Problem>,
+    /// Whether specs are only parts, in which nothing must be there and `...` stands for the rest of a list.
+    pub(super) is_partial: bool,
 }
 
+/// What stands for the rest of a list in a part of a spec.
+pub(super) const REST: &str = "...";
+
 /// The entries of a map that are there and not null.
-struct Fields<'n> {
+pub(super) struct Fields<'n> {
     at: String,
     line: usize,
     column: usize,
-    entries: BTreeMap<&'n str, &'n Node>,
+    pub(super) entries: BTreeMap<&'n str, &'n Node>,
 }
 
 impl Fields<'_> {
@@ -234,7 +229,7 @@ impl Fields<'_> {
     }
 }
 
-fn join(at: &str, key: &str) -> String {
+pub(super) fn join(at: &str, key: &str) -> String {
     if at.is_empty() {
         key.to_owned()
     } else {
@@ -243,7 +238,21 @@ fn join(at: &str, key: &str) -> String {
 }
 
 impl Walk {
-    fn add(&mut self, line: usize, column: usize, fault: Fault) {
+    /// Everything that was found to be wrong.
+    pub(super) fn finish(self, path: &Path) -> Result<(), Errors> {
+        let mut problems = self.problems;
+        if problems.is_empty() {
+            return Ok(());
+        }
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems.truncate(MOST_PROBLEMS);
+        Err(Errors {
+            file: path.to_owned(),
+            problems,
+        })
+    }
+
+    pub(super) fn add(&mut self, line: usize, column: usize, fault: Fault) {
         self.problems.push(Problem {
             line,
             column,
@@ -288,26 +297,40 @@ impl Walk {
         })
     }
 
-    fn metadata(&mut self, node: &Node, names: &mut BTreeMap<String, usize>) -> Option<Metadata> {
+    pub(super) fn metadata(
+        &mut self,
+        node: &Node,
+        names: &mut BTreeMap<String, usize>,
+    ) -> Option<Metadata> {
         let fields = self.fields(node, "metadata", METADATA)?;
-        let project_name = self.required(&fields, "project_name", Self::text, rule::name);
+        let project_name = if self.is_partial {
+            self.text(&fields, "project_name", rule::name)
+        } else {
+            self.required(&fields, "project_name", Self::text, rule::name)
+        };
         if let (Some(name), Some(at)) = (&project_name, fields.entries.get("project_name")) {
             self.unique(name, at, names);
         }
         let path = self.text(&fields, "path", rule::relative);
+        let kind = self.kind(&fields);
+        let language = self.text(&fields, "language", rule::line);
+        let build_system = self.text(&fields, "build_system", rule::line);
+        let framework = self.text(&fields, "framework", rule::line);
+        let confidence = fields
+            .entries
+            .get("confidence")
+            .and_then(|node| self.number(node, "metadata.confidence", 0, 100))
+            .and_then(|number| u8::try_from(number).ok());
+        let reasoning = self.text(&fields, "reasoning", rule::prose);
         Some(Metadata {
             project_name: project_name?,
             path: path.map_or_else(|| ".".to_owned(), |path| normal(&path)),
-            kind: self.kind(&fields),
-            language: self.text(&fields, "language", rule::line),
-            build_system: self.text(&fields, "build_system", rule::line),
-            framework: self.text(&fields, "framework", rule::line),
-            confidence: fields
-                .entries
-                .get("confidence")
-                .and_then(|node| self.number(node, "metadata.confidence", 0, 100))
-                .and_then(|number| u8::try_from(number).ok()),
-            reasoning: self.text(&fields, "reasoning", rule::prose),
+            kind,
+            language,
+            build_system,
+            framework,
+            confidence,
+            reasoning,
         })
     }
 
@@ -341,7 +364,7 @@ impl Walk {
         found.map(|(_, kind)| *kind)
     }
 
-    fn build(&mut self, node: &Node) -> Option<Build> {
+    pub(super) fn build(&mut self, node: &Node) -> Option<Build> {
         let fields = self.fields(node, "build", BUILD)?;
         let install = fields.entries.get("install").and_then(|node| {
             let fields = self.fields(node, "build.install", INSTALL)?;
@@ -385,7 +408,7 @@ impl Walk {
         })
     }
 
-    fn runtime(&mut self, node: &Node) -> Option<Runtime> {
+    pub(super) fn runtime(&mut self, node: &Node) -> Option<Runtime> {
         let fields = self.fields(node, "runtime", RUNTIME)?;
         let copies = self.list(&fields, "copy");
         Some(Runtime {
@@ -439,7 +462,8 @@ impl Walk {
             let at = join(&fields.name("processes"), &name);
             let problems = self.problems.len();
             let command = self.items(node, &at, rule::argument);
-            if command.is_empty() && problems == self.problems.len() {
+            let is_rest = self.is_partial && is_rest(node);
+            if command.is_empty() && problems == self.problems.len() && !is_rest {
                 let fault = Fault::BadValue {
                     key: at,
                     value: "[]".to_owned(),
@@ -484,7 +508,7 @@ impl Walk {
 /// The pieces that fields are made of.
 impl Walk {
     /// The entries of a map, of which only `known` ones are allowed.
-    fn fields<'n>(
+    pub(super) fn fields<'n>(
         &mut self,
         node: &'n Node,
         at: &str,
@@ -508,7 +532,11 @@ impl Walk {
     }
 
     /// The entries of a map, each key once.
-    fn unrepeated<'n>(&mut self, node: &'n Node, at: &str) -> Option<Vec<(&'n Key, &'n Node)>> {
+    pub(super) fn unrepeated<'n>(
+        &mut self,
+        node: &'n Node,
+        at: &str,
+    ) -> Option<Vec<(&'n Key, &'n Node)>> {
         let Value::Map(map) = &node.value else {
             self.mistyped(node, at, "a map");
             return None;
@@ -551,7 +579,7 @@ impl Walk {
     }
 
     /// A text.
-    fn text(&mut self, fields: &Fields<'_>, key: &str, rule: Rule) -> Option<String> {
+    pub(super) fn text(&mut self, fields: &Fields<'_>, key: &str, rule: Rule) -> Option<String> {
         let node = fields.entries.get(key)?;
         self.item(node, &fields.name(key), rule)
     }
@@ -575,7 +603,13 @@ impl Walk {
         }
     }
 
-    fn checked(&mut self, text: &str, node: &Node, at: &str, rule: Rule) -> Option<String> {
+    pub(super) fn checked(
+        &mut self,
+        text: &str,
+        node: &Node,
+        at: &str,
+        rule: Rule,
+    ) -> Option<String> {
         match rule(text) {
             Ok(()) => Some(text.to_owned()),
             Err(reason) => {
@@ -603,8 +637,19 @@ impl Walk {
             self.mistyped(node, at, "a list");
             return Vec::new();
         };
+        if self.is_partial
+            && let Some(second) = list.iter().filter(|node| is_rest_mark(node)).nth(1)
+        {
+            let fault = Fault::BadValue {
+                key: at.to_owned(),
+                value: quoted(REST),
+                reason: "what was detected is in the list twice".to_owned(),
+            };
+            self.add(second.line, second.column, fault);
+        }
         list.iter()
             .enumerate()
+            .filter(|(_, node)| !(self.is_partial && is_rest_mark(node)))
             .map(|(index, node)| (format!("{at}[{index}]"), node))
             .collect()
     }
@@ -685,7 +730,7 @@ impl Walk {
         }
     }
 
-    fn mistyped(&mut self, node: &Node, at: &str, expected: &'static str) {
+    pub(super) fn mistyped(&mut self, node: &Node, at: &str, expected: &'static str) {
         let key = if at.is_empty() { "spec" } else { at };
         let fault = Fault::WrongType {
             key: key.to_owned(),
@@ -694,6 +739,15 @@ impl Walk {
         };
         self.add(node.line, node.column, fault);
     }
+}
+
+/// Whether an element of a list stands for what was detected.
+pub(super) fn is_rest_mark(node: &Node) -> bool {
+    matches!(&node.value, Value::Text(text) if text == REST)
+}
+
+fn is_rest(node: &Node) -> bool {
+    matches!(&node.value, Value::List(list) if list.iter().any(is_rest_mark))
 }
 
 /// A key as messages show it: keys of a file may hold anything.
@@ -741,7 +795,7 @@ fn nearest(at: &str, key: &str, known: &[&str]) -> Option<String> {
 }
 
 /// A relative path without `.` parts and doubled slashes; the root itself is `.`.
-fn normal(path: &str) -> String {
+pub(super) fn normal(path: &str) -> String {
     let parts: Vec<&str> = path
         .split('/')
         .filter(|part| !part.is_empty() && *part != ".")
@@ -753,7 +807,7 @@ fn normal(path: &str) -> String {
 }
 
 /// A value without its places.
-fn plain(node: &Node) -> serde_json::Value {
+pub(super) fn plain(node: &Node) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(text) => text.eq_ignore_ascii_case("true").into(),

@@ -3,6 +3,7 @@
 mod load;
 mod model;
 mod node;
+mod overrides;
 mod problem;
 mod rule;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod write;
 
 pub use load::{load, place};
 pub use model::{Build, Copy, Health, Install, Kind, Metadata, Runtime, Secret, Spec};
+pub use overrides::{Change, Entry, Override, overrides, overrides_schema};
 pub use problem::{Errors, Fault, Problem};
 pub use rule::ALTERNATIVES;
 pub use write::{schema, to_json, to_yaml};

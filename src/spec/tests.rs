@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Errors, Spec, load, place, schema, to_json, to_yaml};
+use super::{Errors, Spec, load, overrides, overrides_schema, place, schema, to_json, to_yaml};
 
 fn yaml(text: &str) -> Result<Vec<Spec>, Errors> {
     load(Path::new("universalbuild.yaml"), text.as_bytes())
@@ -382,4 +382,76 @@ fn a_command_is_found_where_it_is_written() {
         place(Path::new("a.json"), json, "a", &["build", "commands"], 1),
         Some((2, 25))
     );
+}
+
+#[test]
+fn the_schema_of_overrides_asks_for_nothing_and_knows_every_key() {
+    let schema = overrides_schema();
+    assert!(schema.get("required").is_none());
+    let keys = |value: &serde_json::Value| -> Vec<String> {
+        let mut keys: Vec<String> = value["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(
+        keys(&schema),
+        [
+            "add", "apps", "build", "entry", "hide", "metadata", "runtime", "version"
+        ]
+    );
+    assert_eq!(
+        keys(&schema["$defs"]["App"]),
+        [
+            "add", "build", "entry", "hide", "metadata", "runtime", "version"
+        ]
+    );
+    assert!(schema["$defs"]["Metadata"].get("required").is_none());
+    let packages = &schema["$defs"]["Runtime"]["properties"]["packages"];
+    assert_eq!(packages["items"]["anyOf"][1]["const"], "...");
+    assert_eq!(packages["type"], serde_json::json!(["array", "null"]));
+    assert!(schema["$defs"]["Copy"].get("required").is_some());
+}
+
+#[test]
+fn an_override_is_merged_by_the_rules_of_its_fields() {
+    let spec = yaml(FULL).unwrap().remove(0);
+    let text = "runtime:\n  copy: [..., {from: a, to: b}]\n  health: null\n  smoke: {path: /x}\n  user: 7\nbuild:\n  install: {files: [yarn.lock, ...]}\n  secrets: null\n  commands: [..., npm run build]\n  packages: [npm=10.9.0-r0, ...]\n";
+    let found = overrides(Path::new("peelbox.yaml"), text.as_bytes()).unwrap();
+    let (merged, changes) = found[0].apply(&spec).unwrap();
+    assert_eq!(merged.runtime.copy.len(), 2);
+    assert_eq!(merged.runtime.health, None);
+    assert_eq!(merged.runtime.smoke["path"], "/x");
+    assert_eq!(merged.runtime.smoke["expect"], spec.runtime.smoke["expect"]);
+    assert_eq!(merged.runtime.user.as_deref(), Some("7"));
+    assert_eq!(
+        merged.build.install.files,
+        ["yarn.lock", "package.json", "services/*/package.json"]
+    );
+    assert!(merged.build.secrets.is_empty());
+    // A command may be run twice; a package is there once.
+    assert_eq!(merged.build.commands.len(), 3);
+    assert_eq!(
+        merged.build.packages,
+        ["npm=10.9.0-r0", "nodejs-22", "python-3.13~3.13"]
+    );
+    let fields: Vec<&str> = changes.iter().map(|change| change.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        [
+            "runtime.copy",
+            "runtime.health",
+            "runtime.smoke.path",
+            "runtime.user",
+            "build.install.files",
+            "build.secrets",
+            "build.commands",
+            "build.packages"
+        ]
+    );
+    assert_eq!((changes[1].value.as_str(), changes[1].line), ("", 3));
 }

@@ -5,6 +5,7 @@
 mod build;
 mod builder;
 mod daemon;
+mod detection;
 mod flags;
 mod index;
 mod output;

@@ -9,7 +9,7 @@ use crate::detect::provider::{
     Draft, Problem, Provider, Scan, literal_glob, quoted, tree_glob, unavailable,
 };
 use crate::detect::repo::{is_within, join, relative, resolve, split, upwards};
-use crate::detect::source::{self, Family, File, Source};
+use crate::detect::source::{self, Fact, Family, File, Source};
 use crate::detect::version::{self, Tool};
 use crate::detect::workspace::{self, directives};
 use crate::spec::{Copy, Kind};
@@ -174,8 +174,19 @@ fn work(scan: &Scan<'_>, path: &str) -> Option<(String, Vec<String>)> {
 fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: &str) {
     let packages = packages(scan, modules, path);
     let mut found = false;
+    let entry = scan.entry(path);
+    let mut named = false;
     for (dir, package) in packages.iter().filter(|(_, package)| package.is_main) {
         found = true;
+        if let Some(entry) = &entry {
+            if !is_named(&modules[path], dir, &entry.value) {
+                let Fact { value, file, line } = entry;
+                let reason = format!("`{file}:{line}` names `{value}` as the entry");
+                scan.reject(dir, LOOKS_LIKE, reason);
+                continue;
+            }
+            named = true;
+        }
         let below = dir
             .get(path.len()..)
             .unwrap_or_default()
@@ -193,8 +204,25 @@ fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: 
         }
         match app(scan, modules, &packages, path, dir, package) {
             Ok(draft) => scan.drafts.push(draft),
-            Err(problem) => scan.abstain(dir, LOOKS_LIKE, problem),
+            Err(problem) => {
+                let mut draft = Draft::new(path, Kind::Worker, "go", "go");
+                // What it does is not known as long as it is not looked at.
+                draft.spec.metadata.kind = None;
+                name(&mut draft, &modules[path], dir);
+                found_main(&mut draft, package, path, dir);
+                scan.refuse(draft, problem);
+            }
         }
+    }
+    if let Some(entry) = entry.filter(|_| found && !named) {
+        let message = format!("`{}` is no main package of the module", entry.value);
+        scan.tell(
+            Severity::Error,
+            &entry.file,
+            Some(entry.line),
+            message,
+            None,
+        );
     }
     if !found {
         scan.reject(
@@ -203,6 +231,14 @@ fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: 
             "it has no `package main` with a `func main`: it is a library",
         );
     }
+}
+
+/// Whether users mean this main package: by its directory, a file in it or the name of its program.
+fn is_named(module: &Module, dir: &str, entry: &str) -> bool {
+    let path = resolve(&module.dir, entry).unwrap_or_default();
+    path == dir
+        || (path.ends_with(".go") && split(&path).0 == dir)
+        || target_name(module, dir) == entry
 }
 
 /// The packages of a module by directory, without those of modules nested in it.
@@ -317,9 +353,9 @@ fn closure<'p>(
 /// What the sources of one program say.
 struct Facts {
     listens: Option<(String, u64, String)>,
-    port: Option<source::Fact<u16>>,
+    port: Option<Fact<u16>>,
     reads_port: bool,
-    health: Option<source::Fact<String>>,
+    health: Option<Fact<String>>,
     framework: Option<&'static str>,
     is_cli: bool,
     needs_cgo: bool,
@@ -366,8 +402,8 @@ fn facts(scan: &Scan<'_>, module: &Module, packages: &[&Package]) -> Facts {
 }
 
 /// The port in a literal address, or beside a read of `PORT`.
-fn port(files: &[&File]) -> Option<source::Fact<u16>> {
-    let mut found: Vec<source::Fact<u16>> = Vec::new();
+fn port(files: &[&File]) -> Option<Fact<u16>> {
+    let mut found: Vec<Fact<u16>> = Vec::new();
     for file in files {
         let near_port = file
             .source
@@ -381,7 +417,7 @@ fn port(files: &[&File]) -> Option<source::Fact<u16>> {
                 .map(|(port, _)| port)
                 .or_else(|| if beside { source::port(text) } else { None });
             if let Some(value) = value {
-                found.push(source::Fact {
+                found.push(Fact {
                     value,
                     file: file.path.clone(),
                     line: file.source.line(*at),
@@ -423,6 +459,31 @@ fn data(scan: &Scan<'_>, module: &Module, files: &[&File]) -> Vec<String> {
         .collect()
 }
 
+/// Names a draft after its program.
+fn name(draft: &mut Draft, module: &Module, main: &str) -> String {
+    let target = target_name(module, main);
+    let place = if main == module.dir {
+        &mut draft.fallback
+    } else {
+        &mut draft.target
+    };
+    *place = Some(target.clone());
+    target
+}
+
+/// The evidence for the program of a main package.
+fn found_main(draft: &mut Draft, package: &Package, path: &str, main: &str) {
+    for file in &package.files {
+        if let Some(at) = file.source.find("func main()") {
+            let entry = Evidence::new("entry", relative(path, main), "go.package-main");
+            let entry = entry.written("func main()");
+            draft
+                .evidence
+                .push(entry.at(&file.path, Some(file.source.line(at))));
+        }
+    }
+}
+
 fn app(
     scan: &mut Scan<'_>,
     modules: &BTreeMap<String, Module>,
@@ -442,21 +503,8 @@ fn app(
     };
     let mut draft = Draft::new(path, kind, "go", "go");
     let below = relative(path, main);
-    let target = target_name(module, main);
-    let place = if main == path {
-        &mut draft.fallback
-    } else {
-        &mut draft.target
-    };
-    *place = Some(target.clone());
-    for file in &package.files {
-        if let Some(at) = file.source.find("func main()") {
-            let entry = Evidence::new("entry", &below, "go.package-main").written("func main()");
-            draft
-                .evidence
-                .push(entry.at(&file.path, Some(file.source.line(at))));
-        }
-    }
+    let target = name(&mut draft, module, main);
+    found_main(&mut draft, package, path, main);
     draft.evidence.push(chosen.evidence.clone());
     build(
         scan,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::detect::document::{Document, Syntax};
-use crate::detect::explain::Evidence;
+use crate::detect::explain::{Evidence, Severity};
 use crate::detect::language::Language;
 use crate::detect::passed_over;
 use crate::detect::provider::{
@@ -162,7 +162,22 @@ fn detect_crate(scan: &mut Scan<'_>, dir: Dir<'_>, document: Rc<Document>, root:
         );
         return;
     };
-    let bins = bins(dir, &document, &name);
+    let mut bins = bins(dir, &document, &name);
+    if let Some(entry) = scan.entry(path) {
+        let is_named = |bin: &Bin| bin.name == entry.value || bin.entry == entry.value;
+        if bins.iter().any(is_named) {
+            bins.retain(is_named);
+        } else {
+            let message = format!("`{}` is no binary target of `{name}`", entry.value);
+            scan.tell(
+                Severity::Error,
+                &entry.file,
+                Some(entry.line),
+                message,
+                None,
+            );
+        }
+    }
     if bins.is_empty() {
         scan.reject(
             path,

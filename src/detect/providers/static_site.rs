@@ -3,7 +3,7 @@
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
 use crate::detect::provider::{Draft, Problem, Provider, Scan, lookalike, tree_glob};
-use crate::detect::repo::{Dir, split};
+use crate::detect::repo::{Dir, is_within, split};
 use crate::spec::{Copy, Kind};
 
 pub(crate) struct StaticSite;
@@ -67,13 +67,16 @@ impl Provider for StaticSite {
         let mut sites: Vec<String> = Vec::new();
         for dir in scan.dirs_with(&["index.html"]) {
             let path = dir.path();
-            if sites
-                .iter()
-                .any(|site| crate::detect::repo::is_within(path, site))
-            {
+            if sites.iter().any(|site| is_within(path, site)) {
                 continue;
             }
             if let Some(reason) = lookalike(path) {
+                scan.reject(path, "a static site", reason);
+                continue;
+            }
+            let mut claims = scan.claims.iter();
+            if let Some((_, owner)) = claims.find(|(claim, _)| is_within(path, claim)) {
+                let reason = format!("it belongs to {owner}");
                 scan.reject(path, "a static site", reason);
                 continue;
             }
@@ -95,9 +98,11 @@ impl Provider for StaticSite {
 
 /// The directory at or above a page whose manifest the page belongs to.
 fn owner(scan: &Scan<'_>, dir: Dir<'_>) -> Option<String> {
-    if let Some(app) = scan.drafts.iter().find(|draft| {
-        !draft.path.is_empty() && crate::detect::repo::is_within(dir.path(), &draft.path)
-    }) {
+    if let Some(app) = scan
+        .drafts
+        .iter()
+        .find(|draft| !draft.path.is_empty() && is_within(dir.path(), &draft.path))
+    {
         return Some(app.path.clone());
     }
     for above in dir.upwards() {

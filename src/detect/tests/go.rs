@@ -125,9 +125,13 @@ fn cgo_brings_a_compiler_and_a_libc() {
 fn a_go_line_is_a_minimum_that_has_to_be_packaged() {
     let main = ("main.go", "package main\nfunc main() {}\n");
     let new = found(&[("go.mod", "module a\n\ngo 1.28\n"), main]);
-    assert_eq!(new.messages(), ["go.mod:3: Go `1.28` is not packaged"]);
+    let refused = &new.refused[0];
     assert_eq!(
-        new.diagnostics[0].help.as_deref(),
+        (refused.file.as_str(), refused.line, refused.reason.as_str()),
+        ("go.mod", Some(3), "Go `1.28` is not packaged")
+    );
+    assert_eq!(
+        refused.help.as_deref(),
         Some("the maintained ones are `go-1.26`, `go-1.27`")
     );
     let old = found(&[("go.mod", "module a\n\ngo 1.18\n"), main]);

@@ -6,6 +6,20 @@ const LOCK: (&str, &str) = (
     r#"{"lockfileVersion": 3, "packages": {}}"#,
 );
 
+/// Why the app of this name cannot be built, with its place.
+fn refusal(found: &super::Detection, name: &str) -> String {
+    let refused = found
+        .refused
+        .iter()
+        .find(|refused| refused.spec.metadata.project_name == name)
+        .unwrap_or_else(|| panic!("`{name}` is not refused:\n{}", found.explain_text()));
+    let line = refused
+        .line
+        .map(|line| format!(":{line}"))
+        .unwrap_or_default();
+    format!("{}{line}: {}", refused.file, refused.reason)
+}
+
 fn app(manifest: &str, more: &[(&str, &str)]) -> super::Detection {
     let mut files = vec![("package.json", manifest), LOCK];
     files.extend_from_slice(more);
@@ -99,8 +113,8 @@ fn a_start_that_nothing_builds_is_refused() {
     );
     assert_eq!(found.names(), [""; 0]);
     assert_eq!(
-        found.messages(),
-        ["package.json:1: the start script runs `dist/main.js`, which neither exists nor is built"]
+        refusal(&found, "a"),
+        "package.json:1: the start script runs `dist/main.js`, which neither exists nor is built"
     );
 }
 
@@ -237,7 +251,7 @@ fn a_member_of_a_pnpm_workspace_is_deployed() {
     assert_eq!(spec.build.packages, ["nodejs-24", "pnpm-11.8"]);
     assert_eq!(
         spec.build.install.commands,
-        ["cd ../../.. && pnpm install --frozen-lockfile"]
+        ["cd ../../.. && pnpm install --frozen-lockfile --prefer-offline"]
     );
     assert_eq!(
         spec.build.commands,
@@ -298,7 +312,7 @@ fn the_flavour_of_yarn_comes_from_its_lock_file() {
 #[test]
 fn two_lock_files_are_told_and_the_declared_manager_wins() {
     let found = app(
-        r#"{"name": "a", "packageManager": "npm@11.0.0", "scripts": {"start": "node i.js"}}"#,
+        r#"{"name": "a", "packageManager": "npm@12.0.0", "scripts": {"start": "node i.js"}}"#,
         &[("pnpm-lock.yaml", "lockfileVersion: '9.0'"), ("i.js", "")],
     );
     assert_eq!(
@@ -382,8 +396,8 @@ fn scripts_are_followed_to_their_program() {
 fn a_script_that_needs_a_shell_is_refused_with_its_text() {
     for (script, text) in [
         (
-            "node migrate.js && node server.js",
-            "`node migrate.js` runs before the start, which needs a shell",
+            "node warm.js && node server.js",
+            "`node warm.js` runs before the start, which needs a shell",
         ),
         ("node server.js | pino", "a pipe needs a shell: `| pino`"),
         ("npm run start", "scripts call each other without an end"),
@@ -399,10 +413,8 @@ fn a_script_that_needs_a_shell_is_refused_with_its_text() {
         let manifest = format!("{{\"name\": \"a\",\n\"scripts\": {{\n\"start\": \"{script}\"}}}}");
         let found = app(&manifest, &[("server.js", ""), ("migrate.js", "")]);
         assert_eq!(
-            found.messages(),
-            [format!(
-                "package.json:3: the start script cannot become a command: {text}"
-            )]
+            refusal(&found, "a"),
+            format!("package.json:3: the start script cannot become a command: {text}")
         );
     }
 }
@@ -483,7 +495,7 @@ fn next_is_a_server_a_bundle_or_files_by_its_configuration() {
             page,
             (
                 "next.config.ts",
-                "const c: NextConfig = { output: 'export' }",
+                "const c: NextConfig = { output: 'export' }; export default c",
             ),
         ],
     );
@@ -613,7 +625,10 @@ fn a_version_that_is_not_packaged_costs_only_its_own_app() {
         ("new/i.js", ""),
     ]);
     assert_eq!(found.names(), ["new"]);
-    assert_eq!(found.reason("old"), "Node.js `18` is not packaged");
+    assert_eq!(
+        refusal(&found, "old"),
+        "old/package.json:1: Node.js `18` is not packaged"
+    );
 }
 
 #[test]
@@ -684,13 +699,18 @@ fn a_hook_around_the_start_that_does_more_than_build_is_refused() {
     };
     let builds = app(&manifest("npm run build"), &[("i.js", "")]);
     assert_eq!(command(builds.spec("a")), "node i.js");
-    let migrates = app(&manifest("node migrate.js"), &[("i.js", "")]);
+    let warms = app(&manifest("node warm.js"), &[("i.js", "")]);
     assert_eq!(
-        migrates.messages(),
-        [
-            "package.json:2: `prestart` runs `node migrate.js` around the start, which nothing does in an image"
-        ]
+        refusal(&warms, "a"),
+        "package.json:2: `prestart` runs `node warm.js` around the start, which nothing does in an image"
     );
+    let migrates = app(
+        &manifest("node migrate.js"),
+        &[("i.js", ""), ("migrate.js", "")],
+    );
+    let spec = migrates.spec("a");
+    assert_eq!(command(spec), "node i.js");
+    assert_eq!(spec.runtime.processes["release"], ["node", "migrate.js"]);
 }
 
 #[test]
@@ -709,7 +729,7 @@ fn the_port_is_followed_through_a_function_of_a_shared_library() {
         ),
         (
             "web/m.js",
-            "run('web', make({ timeout: 9999 }, () => 5), 3001);",
+            "import { run } from 'run';\nrun('web', make({ timeout: 9999 }, () => 5), 3001);",
         ),
     ]);
     assert_eq!(found.spec("web").runtime.ports, [3001]);
@@ -789,4 +809,273 @@ fn a_procfile_names_the_processes() {
         found.messages(),
         ["Procfile:3: the process `clock` cannot become a command: `node a.js | tee log`"]
     );
+}
+
+#[test]
+fn every_manager_installs_builds_and_prunes_in_its_own_words() {
+    let cases: &[(&str, &str, &[&str], &[&str])] = &[
+        (
+            "package-lock.json",
+            "{}",
+            &["npm ci"],
+            &["npm run build", "npm prune --omit=dev --ignore-scripts"],
+        ),
+        (
+            "yarn.lock",
+            "# yarn lockfile v1\n",
+            &["yarn install --frozen-lockfile --non-interactive"],
+            &[
+                "yarn run build",
+                "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline --non-interactive",
+            ],
+        ),
+        (
+            "yarn.lock",
+            "__metadata:\n  version: 10\n",
+            &["yarn install --immutable"],
+            &["yarn run build", "yarn workspaces focus --production"],
+        ),
+        (
+            "pnpm-lock.yaml",
+            "lockfileVersion: '9.0'\n",
+            &["pnpm install --frozen-lockfile --prefer-offline"],
+            &[
+                "pnpm run build",
+                "pnpm prune --prod --ignore-scripts && rm -f node_modules/.modules.yaml node_modules/.pnpm-workspace-state-v1.json",
+            ],
+        ),
+        (
+            "bun.lock",
+            "{}",
+            &["bun install --frozen-lockfile --linker=hoisted"],
+            &[
+                "bun run build",
+                "rm -rf node_modules && bun install --production --linker=hoisted --frozen-lockfile",
+            ],
+        ),
+    ];
+    for (lock, text, install, build) in cases {
+        let found = found(&[
+            (
+                "package.json",
+                r#"{"name": "a", "scripts": {"build": "node b.js", "start": "node i.js"}, "dependencies": {"koa": "3"}}"#,
+            ),
+            (lock, text),
+            ("i.js", "app.listen(3000)"),
+        ]);
+        let spec = found.spec("a");
+        assert_eq!(spec.build.install.commands, *install, "{lock}");
+        assert_eq!(spec.build.commands[..2], **build, "{lock}");
+        assert_eq!(found.messages(), [""; 0], "{lock}");
+    }
+}
+
+#[test]
+fn the_manager_is_named_by_the_surest_source() {
+    let cases: &[(&str, &[(&str, &str)], &str)] = &[
+        // A Yarn in the repository, over everything else.
+        (
+            r#""packageManager": "pnpm@10.0.0""#,
+            &[
+                (".yarnrc.yml", "yarnPath: .yarn/releases/yarn-4.5.0.cjs\n"),
+                (".yarn/releases/yarn-4.5.0.cjs", ""),
+            ],
+            "yarn-berry",
+        ),
+        (
+            r#""packageManager": "yarn@1.22.22""#,
+            &[("pnpm-lock.yaml", "")],
+            "yarn",
+        ),
+        (
+            r#""packageManager": "yarn@4.1.0+sha224.abc""#,
+            &[],
+            "yarn-berry",
+        ),
+        (
+            r#""devEngines": {"packageManager": {"name": "pnpm", "version": "11"}}"#,
+            &[("package-lock.json", "{}")],
+            "pnpm",
+        ),
+        (r#""engines": {"pnpm": "9"}"#, &[("bun.lock", "{}")], "bun"),
+        (r#""engines": {"bun": "1"}"#, &[], "bun"),
+        (r#""engines": {"node": "24"}"#, &[], "npm"),
+    ];
+    for (key, files, expected) in cases {
+        let manifest = format!(r#"{{"name": "a", {key}, "scripts": {{"start": "node i.js"}}}}"#);
+        let mut all = vec![("package.json", manifest.as_str()), ("i.js", "")];
+        all.extend_from_slice(files);
+        let found = found(&all);
+        let system = found
+            .apps
+            .iter()
+            .map(|app| &app.spec)
+            .chain(found.refused.iter().map(|app| &app.spec))
+            .find_map(|spec| spec.metadata.build_system.clone());
+        assert_eq!(system.as_deref(), Some(*expected), "{key}");
+    }
+}
+
+#[test]
+fn a_yarn_in_the_repository_is_run_by_node_and_needs_no_package() {
+    let found = found(&[
+        (
+            "package.json",
+            r#"{"private": true, "workspaces": ["apps/*"]}"#,
+        ),
+        (".yarnrc.yml", "yarnPath: .yarn/releases/yarn-3.8.0.cjs\n"),
+        (".yarn/releases/yarn-3.8.0.cjs", ""),
+        ("yarn.lock", "__metadata:\n  version: 6\n"),
+        (
+            "apps/web/package.json",
+            r#"{"name": "web", "scripts": {"build": "tsc", "start": "node i.js"}, "dependencies": {"koa": "3"}}"#,
+        ),
+        ("apps/web/i.js", "app.listen(3000)"),
+    ]);
+    let spec = found.spec("web");
+    assert_eq!(spec.build.packages, ["nodejs-24"]);
+    assert_eq!(
+        spec.build.install.commands,
+        ["cd ../.. && node .yarn/releases/yarn-3.8.0.cjs install --immutable"]
+    );
+    assert_eq!(
+        spec.build.commands[0],
+        "node ../../.yarn/releases/yarn-3.8.0.cjs run build"
+    );
+    assert!(
+        found.messages()[0].contains("`plugin-workspace-tools` is not there"),
+        "{:?}",
+        found.messages()
+    );
+}
+
+#[test]
+fn a_lock_file_that_the_packaged_manager_cannot_read_is_refused_or_told() {
+    let manifest = r#"{"name": "a", "scripts": {"start": "node i.js"}}"#;
+    let pnpm = found(&[
+        ("package.json", manifest),
+        ("pnpm-lock.yaml", "lockfileVersion: 5.4\n"),
+        ("i.js", ""),
+    ]);
+    assert_eq!(
+        refusal(&pnpm, "a"),
+        "pnpm-lock.yaml:1: is of version 5.4, which the packaged pnpm no longer reads"
+    );
+    let yarn = found(&[
+        ("package.json", manifest),
+        ("yarn.lock", "__metadata:\n  version: 8\n"),
+        ("i.js", ""),
+    ]);
+    assert_eq!(
+        yarn.spec("a").build.install.commands,
+        ["yarn install --no-immutable"]
+    );
+    assert!(yarn.messages()[0].starts_with("yarn.lock:2: is of version 8"));
+}
+
+#[test]
+fn assets_are_built_by_their_manager_in_the_directory_below_a_back_end() {
+    let root = tempfile::tempdir().unwrap();
+    super::write(
+        root.path(),
+        &[
+            ("shop/mix.exs", ""),
+            (
+                "package.json",
+                r#"{"private": true, "workspaces": ["shop/*"]}"#,
+            ),
+            ("yarn.lock", "# yarn lockfile v1\n"),
+            (
+                "shop/assets/package.json",
+                r#"{"name": "assets", "scripts": {"build": "vite build"}, "devDependencies": {"vite": "7"}}"#,
+            ),
+            (
+                "shop/server/package.json",
+                r#"{"name": "s", "scripts": {"build": "tsc", "start": "node i.js"}}"#,
+            ),
+            ("shop/server/i.js", "app.listen(3000)"),
+        ],
+    );
+    let repo = crate::detect::Repo::open(root.path()).unwrap();
+    let index = super::index();
+    let catalog = crate::detect::catalog::Catalog::new(&index);
+    let mut scan = crate::detect::provider::Scan::new(&repo, &catalog);
+    let assets =
+        crate::detect::providers::assets_below(&mut scan, "shop", "shop/assets", "the shop");
+    let assets = assets.unwrap().unwrap();
+    assert_eq!(assets.packages, ["yarn", "nodejs-24"]);
+    assert_eq!(
+        assets.install,
+        ["cd assets && cd ../.. && yarn install --frozen-lockfile --non-interactive"]
+    );
+    assert_eq!(assets.commands, ["cd assets && yarn run build"]);
+    assert!(assets.files.contains(&"yarn.lock".to_owned()));
+    assert_eq!(scan.claims["shop/assets"], "the shop");
+    // One that serves is an app, and no stage of another.
+    let served =
+        crate::detect::providers::assets_below(&mut scan, "shop", "shop/server", "the shop");
+    assert!(served.unwrap().is_none());
+}
+
+#[test]
+fn typescript_without_a_build_needs_a_node_that_takes_the_types_away() {
+    let manifest = |engine: &str| {
+        format!(
+            r#"{{"name": "a", "engines": {{"node": "{engine}"}}, "scripts": {{"start": "node i.ts"}}}}"#
+        )
+    };
+    let plain = [
+        ("i.ts", "import { b } from './b.ts';\nserve(b);"),
+        ("b.ts", "export const b: number = 1;"),
+    ];
+    assert_eq!(command(app(&manifest("24"), &plain).spec("a")), "node i.ts");
+    let without_ending = [("i.ts", "import { b } from './b';\n"), ("b.ts", "")];
+    assert!(refusal(&app(&manifest("24"), &without_ending), "a").contains("node finds no `./b`"));
+    let with_enum = [("i.ts", "export enum Level { Low }\n")];
+    assert!(
+        refusal(&app(&manifest("24"), &with_enum), "a").contains("more than node takes types from")
+    );
+}
+
+#[test]
+fn a_listener_that_the_program_does_not_load_is_not_its_own() {
+    let found = app(
+        r#"{"name": "a", "scripts": {"start": "node src/job.js"}}"#,
+        &[
+            ("src/job.js", "const { run } = require('./run');\nrun();"),
+            ("src/run.js", "exports.run = () => setInterval(work, 1000);"),
+            ("tools/preview.js", "http.createServer(show).listen(9000);"),
+        ],
+    );
+    assert_eq!(found.spec("a").metadata.kind, Some(Kind::Worker));
+    assert_eq!(found.spec("a").runtime.ports, [0_u16; 0]);
+}
+
+#[test]
+fn a_workspace_that_matches_nothing_is_told() {
+    let found = app(r#"{"name": "a", "workspaces": ["apps/*"]}"#, &[]);
+    assert_eq!(
+        found.messages(),
+        ["package.json:1: names workspaces that match no package"]
+    );
+}
+
+#[test]
+fn a_private_program_among_apps_is_a_tool_of_the_command_line() {
+    let files = |manifest| {
+        found(&[
+            (
+                "package.json",
+                r#"{"private": true, "workspaces": ["*/*"]}"#,
+            ),
+            ("package-lock.json", "{}"),
+            ("apps/sync/package.json", manifest),
+            ("apps/sync/cli.js", "console.log(1)"),
+        ])
+    };
+    let tool = files(r#"{"name": "sync", "private": true, "bin": {"sync": "./cli.js"}}"#);
+    assert_eq!(tool.spec("sync").metadata.kind, Some(Kind::Cli));
+    assert_eq!(command(tool.spec("sync")), "node cli.js");
+    let published = files(r#"{"name": "sync", "bin": {"sync": "./cli.js"}, "files": ["cli.js"]}"#);
+    assert_eq!(published.names(), [""; 0]);
 }

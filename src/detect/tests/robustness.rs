@@ -385,9 +385,10 @@ fn the_explanation_names_evidence_and_reasons() {
         "\
 web (web): node, npm
   the start script of `web/package.json`
-  toolchain    nodejs-22 from web/.nvmrc:1 [version.file]
-                 `22` is satisfied by 22.23.2
   build_system npm from web/package-lock.json [node.lock-file]
+  kind         web from web/i.js:1 `.listen` [node.listens]
+  toolchain    nodejs-22 from web/.nvmrc:1 `22` [version.file]
+                 `22` is satisfied by 22.23.2
   start        node i.js from web/package.json:4 [node.script.start:prod]
   port         3000 from web/i.js:1 [node.port]
 

@@ -2,53 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::detect::document::{Document, Syntax};
 use crate::detect::explain::{Candidate, Evidence};
-use crate::detect::provider::{Problem, Scan};
-use crate::detect::repo::{is_within, join, relative, resolve, split};
-use crate::detect::source::{self, Fact, Family, File};
-use crate::spec::Copy;
+use crate::detect::provider::{Problem, Scan, quoted};
+use crate::detect::repo::{join, resolve, split};
+use crate::detect::source::{self, Fact, Family};
 
 use super::Project;
+use super::framework;
+use super::locate::{Place, locate, module};
 use super::manager::Tool;
-use super::port;
-use super::script::{self, Program, Resolved};
-
-/// A program that node runs.
-#[derive(Default)]
-pub(super) struct Server {
-    pub(super) arguments: Vec<String>,
-    pub(super) env: BTreeMap<String, String>,
-    /// Further processes by name, each with its arguments.
-    pub(super) processes: BTreeMap<String, Vec<String>>,
-    /// Where it runs, relative to the app's directory, or below `/app` for a bundle.
-    pub(super) directory: Option<String>,
-    pub(super) framework: Option<String>,
-    /// The directory that the build writes, where only that is shipped.
-    pub(super) output: Option<String>,
-    /// Files beside it that it reads.
-    pub(super) extra: Vec<String>,
-    /// What is copied, where the build leaves something complete.
-    pub(super) bundle: Option<Vec<Copy>>,
-    pub(super) build_env: BTreeMap<String, String>,
-    /// Commands after the build and before the copies.
-    pub(super) after: Vec<String>,
-    pub(super) writable: Vec<String>,
-    pub(super) listens: bool,
-    pub(super) port: Option<Fact<u16>>,
-    pub(super) reads_port: bool,
-    pub(super) health: Option<Fact<String>>,
-    pub(super) loopback: Vec<(String, u64)>,
-    pub(super) evidence: Vec<Evidence>,
-    pub(super) confidence: u8,
-    pub(super) reason: String,
-}
+use super::script::{self, Followed, Program, Purpose, Resolved, Runtime};
+use super::server::{Server, complete, listens};
+use super::strip;
 
 /// What a package starts.
 pub(super) enum Found {
     Server(Box<Server>),
     /// A directory of files that its script would serve.
-    Files(String),
+    Files(String, Evidence),
     /// Nothing: the reason.
     Nothing(String),
 }
@@ -68,142 +39,142 @@ const SCRIPTS: &[&str] = &[
     "start",
 ];
 
+/// The script or file that users name.
+pub(super) fn named(
+    scan: &mut Scan<'_>,
+    project: &Project<'_>,
+    entry: &Fact<String>,
+) -> Result<Found, Problem> {
+    let Fact { value, file, line } = entry;
+    let followed = script::resolve(project, value)
+        .unwrap_or_else(|| script::resolve_line(project, &format!("node {}", quoted(value))));
+    let evidence = Evidence::new("start", value, "override").at(file, Some(*line));
+    found(scan, project, followed, evidence)
+}
+
 /// Finds the program of a package.
 pub(super) fn server(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Found, Problem> {
     let package = project.package;
     let mut losing = Vec::new();
-    let mut lines = procfile(scan, &package.dir);
+    let hints = scan.hints(&package.dir);
     let main = ["web", "worker"]
         .iter()
-        .find_map(|name| lines.iter().position(|line| line.name == *name));
-    if let Some(main) = main {
-        let main = lines.remove(main);
-        let resolved = script::resolve_line(project, &main.text);
+        .find_map(|name| Some((*name, hints.processes.get(*name)?)));
+    if let Some((name, line)) = main {
+        let followed = script::resolve_line(project, &line.value);
         let evidence =
-            Evidence::new("start", &main.text, "node.procfile").at(&main.file, Some(main.line));
-        let mut found = found(scan, project, resolved, evidence)?;
+            Evidence::new("start", &line.value, "node.procfile").at(&line.file, Some(line.line));
+        let mut found = found(scan, project, followed, evidence)?;
         if let Found::Server(server) = &mut found {
-            server.processes = processes(scan, project, lines);
+            let rest = hints.processes.iter().filter(|(other, _)| *other != name);
+            for (name, line) in rest {
+                let resolved = script::resolve_line(project, &line.value).resolved;
+                if let Some(command) = process(scan, project, &resolved) {
+                    server.processes.insert(name.clone(), command);
+                } else {
+                    let message = format!(
+                        "the process `{name}` cannot become a command: `{}`",
+                        line.value
+                    );
+                    scan.warn(&line.file, Some(line.line), message);
+                }
+            }
         }
         return Ok(found);
     }
     for name in SCRIPTS {
-        let Some(resolved) = script::resolve(project, name) else {
+        let Some(mut followed) = script::resolve(project, name) else {
             continue;
         };
         let line = package.script_line(name);
-        let text = package.script(name).unwrap_or_default();
-        if let Resolved::Development(command) = &resolved {
+        let file = package.script_file(name).to_owned();
+        let text = package.script(name).unwrap_or_default().to_owned();
+        if let Resolved::Development(command) = &followed.resolved {
             losing.push(Candidate {
-                value: text.to_owned(),
-                file: Some(package.document.file.clone()),
+                value: text,
+                file: Some(file),
                 line,
                 reason: format!("`{command}` is a development server"),
             });
             continue;
         }
         let rule = format!("node.script.{name}");
-        let mut evidence = Evidence::new("start", text, &rule).at(&package.document.file, line);
+        let mut evidence = Evidence::new("start", shown(&text), &rule).at(&file, line);
         evidence.losing = losing;
-        hooks(project, name)?;
-        return found(scan, project, resolved, evidence);
+        hooks(project, name, &mut followed)?;
+        return found(scan, project, followed, evidence);
     }
     by_file(scan, project, losing)
 }
 
-/// Refuses a start whose hooks do more than build: nothing would run them in the image.
-fn hooks(project: &Project<'_>, name: &str) -> Result<(), Problem> {
-    let document = &project.package.document;
+/// A script as it stands in a manifest.
+fn shown(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+/// Refuses a start whose hooks do more than build or migrate: nothing would run them in the image.
+fn hooks(project: &Project<'_>, name: &str, followed: &mut Followed) -> Result<(), Problem> {
+    let package = project.package;
     for hook in [format!("pre{name}"), format!("post{name}")] {
-        let Some(text) = project.package.script(&hook) else {
+        let Some(text) = package.script(&hook) else {
             continue;
         };
-        if !script::only_builds(text) {
-            let message =
-                format!("`{hook}` runs `{text}` around the start, which nothing does in an image");
-            return Err(
-                Problem::new(&document.file, project.package.script_line(&hook), message)
-                    .help("move it into the app, or into a process of its own"),
-            );
+        match script::purpose(package, text) {
+            Purpose::Builds => continue,
+            Purpose::Migrates if hook.starts_with("pre") => {
+                if let Some(hook) = script::resolve(project, &hook) {
+                    followed.release.extend(hook.release);
+                    followed.release.push((text.to_owned(), hook.resolved));
+                }
+                continue;
+            }
+            _ => {}
         }
+        let message =
+            format!("`{hook}` runs `{text}` around the start, which nothing does in an image");
+        let line = package.script_line(&hook);
+        return Err(Problem::new(package.script_file(&hook), line, message)
+            .help("move it into the app, or into a process of its own"));
     }
     Ok(())
 }
 
-/// One process of a Procfile.
-struct Line {
-    name: String,
-    text: String,
-    file: String,
-    line: u64,
-}
-
-fn procfile(scan: &Scan<'_>, dir: &str) -> Vec<Line> {
-    let file = join(dir, "Procfile");
-    let Ok(text) = scan.repo.text(&file) else {
-        return Vec::new();
-    };
-    let lines = text
-        .lines()
-        .zip(1..)
-        .filter(|(line, _)| !line.starts_with('#'));
-    lines
-        .filter_map(|(line, number)| {
-            let (name, text) = line.split_once(':')?;
-            let (name, text) = (name.trim().to_owned(), text.trim().to_owned());
-            Some(Line {
-                name,
-                text,
-                file: file.clone(),
-                line: number,
-            })
-        })
-        .collect()
-}
-
-/// The further processes of a Procfile; one that needs more than its arguments is told and left out.
-fn processes(
-    scan: &mut Scan<'_>,
-    project: &Project<'_>,
-    lines: Vec<Line>,
-) -> BTreeMap<String, Vec<String>> {
-    let mut processes = BTreeMap::new();
-    for line in lines {
-        match script::resolve_line(project, &line.text) {
-            Resolved::Node(program) if program.env.is_empty() && program.directory.is_none() => {
-                let command = std::iter::once("node".to_owned()).chain(program.arguments);
-                processes.insert(line.name, command.collect());
-            }
-            _ => {
-                let message = format!(
-                    "the process `{}` cannot become a command: `{}`",
-                    line.name, line.text
-                );
-                scan.warn(&line.file, Some(line.line), message);
-            }
+/// The command of a further process, where it is nothing but arguments.
+fn process(scan: &Scan<'_>, project: &Project<'_>, resolved: &Resolved) -> Option<Vec<String>> {
+    let (path, program) = match resolved {
+        Resolved::File(program) => (None, program),
+        Resolved::Bin {
+            package,
+            path,
+            program,
+        } => {
+            let is_shipped = project.package.dependencies.contains(*package);
+            let module = is_shipped.then(|| module(scan, project, package))?;
+            (Some(join(&module, path)), program)
         }
+        _ => return None,
+    };
+    if !program.env.is_empty() || program.directory.is_some() {
+        return None;
     }
-    processes
+    let runtime = program.runtime.program();
+    let words = std::iter::once(runtime.to_owned()).chain(path);
+    Some(words.chain(program.arguments.iter().cloned()).collect())
+}
+
+fn problem(evidence: &Evidence, message: String) -> Problem {
+    let file = evidence.file.as_deref().unwrap_or_default();
+    Problem::new(file, evidence.line, message)
 }
 
 fn found(
     scan: &mut Scan<'_>,
     project: &Project<'_>,
-    resolved: Resolved,
+    followed: Followed,
     evidence: Evidence,
 ) -> Result<Found, Problem> {
-    let problem = |message: String| {
-        Problem::new(
-            evidence.file.as_deref().unwrap_or_default(),
-            evidence.line,
-            message,
-        )
-    };
-    match resolved {
-        Resolved::Node(program) => {
-            let server = node(scan, project, program, &evidence)?;
-            Ok(Found::server(complete(scan, project, server, evidence)))
-        }
+    let mut server = match followed.resolved {
+        Resolved::File(program) => file(scan, project, program, &evidence)?,
         Resolved::Bin {
             package,
             path,
@@ -211,34 +182,114 @@ fn found(
         } => {
             if !project.package.dependencies.contains(package) {
                 let message = format!("starts `{package}`, which is no production dependency");
-                return Err(problem(message).help(format!("move `{package}` to `dependencies`")));
+                return Err(
+                    problem(&evidence, message).help(format!("move `{package}` to `dependencies`"))
+                );
             }
-            let mut arguments = vec![join(&module(scan, project, package), path)];
-            arguments.extend(program.arguments);
-            let server = Server {
-                arguments,
-                env: program.env,
-                directory: program.directory,
-                framework: None,
-                output: built(project).filter(|_| project.has_build()),
-                confidence: 85,
-                reason: "the start script".to_owned(),
-                ..Server::default()
-            };
-            Ok(Found::server(complete(scan, project, server, evidence)))
+            installed(scan, project, package, path, program)
         }
-        Resolved::Files(dir) => Ok(Found::Files(dir)),
+        Resolved::Named(name, program) => match locked(scan, project, &name) {
+            Some((package, path)) => installed(scan, project, &package, &path, program),
+            None => {
+                let message = format!(
+                    "the start script cannot become a command: `{name}` is no program whose place in the image is known"
+                );
+                return Err(problem(&evidence, message)
+                    .help("add a script `start:prod` that runs `node` with a file"));
+            }
+        },
+        Resolved::Files(dir) => return Ok(Found::Files(dir, evidence)),
         Resolved::Development(text) => {
-            Ok(Found::Nothing(format!("`{text}` is a development server")))
+            return Ok(Found::Nothing(format!("`{text}` is a development server")));
         }
-        Resolved::Delegates(text) => Ok(Found::Nothing(format!(
-            "its start script starts other packages: `{text}`"
-        ))),
-        Resolved::Refused(reason) => Err(problem(format!(
-            "the start script cannot become a command: {reason}"
-        ))
-        .help("add a script `start:prod` that is one command")),
+        Resolved::Delegates(text) => {
+            return Ok(Found::Nothing(format!(
+                "its start script starts other packages: `{text}`"
+            )));
+        }
+        Resolved::Refused(reason) => {
+            let message = format!("the start script cannot become a command: {reason}");
+            return Err(
+                problem(&evidence, message).help("add a script `start:prod` that is one command")
+            );
+        }
+    };
+    released(scan, project, &mut server, &followed.release, &evidence)?;
+    Ok(Found::server(complete(scan, project, server, evidence)))
+}
+
+/// Keeps what changes a database before the start apart from it, as a process that is run once per release.
+fn released(
+    scan: &mut Scan<'_>,
+    project: &Project<'_>,
+    server: &mut Server,
+    release: &[(String, Resolved)],
+    evidence: &Evidence,
+) -> Result<(), Problem> {
+    for (number, (text, resolved)) in release.iter().enumerate() {
+        let Some(command) = process(scan, project, resolved) else {
+            let message = format!(
+                "`{text}` runs before the start, and its program is not among the production dependencies"
+            );
+            return Err(problem(evidence, message)
+                .help("move its package to `dependencies`: it becomes the process `release`"));
+        };
+        let name = match number {
+            0 => "release".to_owned(),
+            more => format!("release-{}", more + 1),
+        };
+        let message = format!(
+            "runs `{text}` before the start: it is the process `{name}` instead, to be run once per release"
+        );
+        scan.warn(
+            evidence.file.as_deref().unwrap_or_default(),
+            evidence.line,
+            message,
+        );
+        server.processes.insert(name, command);
     }
+    Ok(())
+}
+
+/// The server that a program of an installed package is.
+fn installed(
+    scan: &Scan<'_>,
+    project: &Project<'_>,
+    package: &str,
+    path: &str,
+    program: Program,
+) -> Server {
+    let mut arguments = vec![join(&module(scan, project, package), path)];
+    arguments.extend(program.arguments);
+    Server {
+        arguments,
+        env: program.env,
+        directory: program.directory,
+        output: built(project).filter(|_| project.has_build()),
+        is_web: super::program::serves(package),
+        is_given_port: program.is_given_port,
+        confidence: 85,
+        reason: "the start script".to_owned(),
+        ..Server::default()
+    }
+}
+
+/// The package and path of a program, from the lock file of npm, which knows them.
+fn locked(scan: &Scan<'_>, project: &Project<'_>, name: &str) -> Option<(String, String)> {
+    if project.manager.tool != Tool::Npm {
+        return None;
+    }
+    let text = scan.repo.lock(project.manager.lock.as_deref()?)?;
+    let lock: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let packages = lock.get("packages")?.as_object()?;
+    project.package.dependencies.iter().find_map(|package| {
+        let bin = packages
+            .get(&format!("node_modules/{package}"))?
+            .get("bin")?
+            .get(name)?
+            .as_str()?;
+        Some((package.clone(), bin.trim_start_matches("./").to_owned()))
+    })
 }
 
 /// The directory that the start of a built package usually needs: the first part of its `main`.
@@ -250,39 +301,32 @@ fn built(project: &Project<'_>) -> Option<String> {
         .filter(|dir| matches!(dir.as_str(), "dist" | "build" | "out" | "lib"))
 }
 
-fn node(
+fn file(
     scan: &mut Scan<'_>,
     project: &Project<'_>,
     program: Program,
     evidence: &Evidence,
 ) -> Result<Server, Problem> {
+    let runtime = program.runtime.program();
     let Some(at) = entry_position(&program.arguments) else {
-        let message = "the start script runs `node` without a file".to_owned();
-        return Err(Problem::new(
-            evidence.file.as_deref().unwrap_or_default(),
-            evidence.line,
-            message,
-        ));
+        let message = format!("the start script runs `{runtime}` without a file");
+        return Err(problem(evidence, message));
     };
     let entry = program.arguments[at].clone();
-    let base = resolve(
-        &project.package.dir,
-        program.directory.as_deref().unwrap_or(""),
-    );
+    let directory = program.directory.as_deref().unwrap_or("");
+    let base = resolve(&project.package.dir, directory);
     let Some(full) = base.and_then(|base| resolve(&base, &entry)) else {
         let message =
             format!("the start script runs `{entry}`, which is outside of the repository");
-        return Err(Problem::new(
-            evidence.file.as_deref().unwrap_or_default(),
-            evidence.line,
-            message,
-        ));
+        return Err(problem(evidence, message));
     };
     let located = locate(scan, project, &full);
     let mut server = Server {
+        runtime: program.runtime,
         arguments: program.arguments,
         env: program.env,
         directory: program.directory,
+        is_given_port: program.is_given_port,
         confidence: located.confidence,
         reason: "the start script".to_owned(),
         ..Server::default()
@@ -291,20 +335,41 @@ fn node(
         Place::Missing => {
             let message =
                 format!("the start script runs `{entry}`, which neither exists nor is built");
-            return Err(Problem::new(
-                evidence.file.as_deref().unwrap_or_default(),
-                evidence.line,
-                message,
-            )
-            .help("add a `build` script that writes it, or correct the path"));
+            return Err(problem(evidence, message)
+                .help("add a `build` script that writes it, or correct the path"));
         }
-        Place::Exists(file) => server.extra.push(file),
+        Place::Exists(file) => {
+            if server.runtime == Runtime::Node
+                && strip::is_typescript(&file)
+                && !has_loader(&server.arguments[..at])
+            {
+                strip::check(scan, project, &file)
+                    .map_err(|reason| problem(evidence, reason).help(strip::HELP))?;
+            }
+            server.also.extend(framework::out_dir(scan, project));
+            server.extra.push(file);
+        }
         Place::Built { output, source } => {
             server.output = Some(output);
             server.extra.extend(source);
         }
     }
     Ok(server)
+}
+
+/// Whether an option makes node read more than JavaScript.
+fn has_loader(options: &[String]) -> bool {
+    options.iter().any(|option| {
+        [
+            "--loader",
+            "--import",
+            "--experimental-loader",
+            "-r",
+            "--require",
+        ]
+        .iter()
+        .any(|name| option.starts_with(name))
+    })
 }
 
 /// Where the first argument stands that is neither an option nor the value of one.
@@ -314,6 +379,7 @@ fn entry_position(arguments: &[String]) -> Option<usize> {
         "--experimental-loader",
         "--import",
         "--loader",
+        "--preload",
         "--require",
         "-r",
         "-C",
@@ -330,215 +396,6 @@ fn entry_position(arguments: &[String]) -> Option<usize> {
         at += 1;
     }
     None
-}
-
-enum Place {
-    /// A file of the repository.
-    Exists(String),
-    /// The build writes it to this directory of the app; its source, where that is known.
-    Built {
-        output: String,
-        source: Option<String>,
-    },
-    Missing,
-}
-
-struct Located {
-    place: Place,
-    confidence: u8,
-}
-
-/// Finds a program's file, or what it is compiled from.
-fn locate(scan: &mut Scan<'_>, project: &Project<'_>, full: &str) -> Located {
-    let endings = [
-        "",
-        ".js",
-        ".mjs",
-        ".cjs",
-        "/index.js",
-        "/index.mjs",
-        "/server.js",
-    ];
-    let existing = endings
-        .iter()
-        .map(|ending| format!("{full}{ending}"))
-        .find(|file| scan.repo.has(file));
-    if let Some(file) = existing {
-        return Located {
-            place: Place::Exists(file),
-            confidence: 95,
-        };
-    }
-    let dir = &project.package.dir;
-    let below = full
-        .strip_prefix(dir.as_str())
-        .unwrap_or(full)
-        .trim_start_matches('/')
-        .to_owned();
-    if !project.has_build() || !is_within(full, dir) {
-        return Located {
-            place: Place::Missing,
-            confidence: 0,
-        };
-    }
-    if let Some((output, source)) = compiled(scan, project, &below) {
-        return Located {
-            place: Place::Built {
-                output,
-                source: Some(source),
-            },
-            confidence: 95,
-        };
-    }
-    match below.split_once('/') {
-        Some((first, _)) => {
-            let source = likely_source(scan, dir, &below);
-            Located {
-                place: Place::Built {
-                    output: first.to_owned(),
-                    source,
-                },
-                confidence: 75,
-            }
-        }
-        None => Located {
-            place: Place::Built {
-                output: below,
-                source: None,
-            },
-            confidence: 70,
-        },
-    }
-}
-
-/// What a bundler's output is probably made from.
-fn likely_source(scan: &Scan<'_>, dir: &str, below: &str) -> Option<String> {
-    let stem = split(below)
-        .1
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    ["ts", "mts", "js", "mjs", "tsx"]
-        .iter()
-        .flat_map(|ending| [format!("src/{stem}.{ending}"), format!("{stem}.{ending}")])
-        .map(|file| join(dir, &file))
-        .find(|file| scan.repo.has(file))
-}
-
-/// The output directory and the source of a file that `tsc` writes.
-fn compiled(scan: &mut Scan<'_>, project: &Project<'_>, below: &str) -> Option<(String, String)> {
-    let build = project
-        .package
-        .script(project.build_script())
-        .unwrap_or_default()
-        .to_owned();
-    let named = build
-        .split_whitespace()
-        .skip_while(|word| !matches!(*word, "-p" | "--project" | "-b" | "--build"))
-        .nth(1);
-    let config = named
-        .filter(|name| name.ends_with(".json"))
-        .unwrap_or("tsconfig.json");
-    let dir = project.package.dir.clone();
-    let options = tsconfig(scan, &join(&dir, config), 0)?;
-    let output = options
-        .out
-        .as_ref()
-        .map_or_else(|| dir.clone(), Clone::clone);
-    let full = join(&dir, below);
-    let rest = full.strip_prefix(output.as_str())?.trim_start_matches('/');
-    let stem = ["", ".js", ".mjs", ".cjs"]
-        .iter()
-        .rev()
-        .find_map(|ending| rest.strip_suffix(ending))
-        .unwrap_or(rest);
-    let roots = match &options.root {
-        Some(root) => vec![root.clone()],
-        None => vec![join(&dir, "src"), dir.clone()],
-    };
-    let source = roots.iter().find_map(|root| {
-        ["ts", "mts", "cts", "tsx", "js"]
-            .iter()
-            .flat_map(|ending| [format!("{stem}.{ending}"), format!("{stem}/index.{ending}")])
-            .map(|name| join(root, &name))
-            .find(|file| scan.repo.has(file))
-    })?;
-    let output = relative(&dir, &output);
-    let first = output.split('/').next().unwrap_or_default().to_owned();
-    (first != "." && first != "..").then_some((first, source))
-}
-
-#[derive(Clone, Debug, Default)]
-struct Options {
-    /// Relative to the repository's root, as are all paths here.
-    out: Option<String>,
-    root: Option<String>,
-}
-
-fn tsconfig(scan: &mut Scan<'_>, file: &str, depth: u8) -> Option<Options> {
-    let document = scan.document(file, Syntax::Json)?;
-    let dir = split(file).0;
-    let mut options = Options::default();
-    let mut parents: Vec<String> = document
-        .strings(&["extends"])
-        .iter()
-        .map(|text| (*text).to_owned())
-        .collect();
-    parents.extend(document.str(&["extends"]).map(str::to_owned));
-    for parent in parents
-        .iter()
-        .filter(|parent| parent.starts_with('.') && depth < 8)
-    {
-        let Some(path) = resolve(dir, parent) else {
-            continue;
-        };
-        let path = if scan.repo.has(&path) {
-            path
-        } else {
-            format!("{path}.json")
-        };
-        if let Some(inherited) = tsconfig(scan, &path, depth + 1) {
-            options = inherited;
-        }
-    }
-    own_options(&document, dir, &mut options);
-    Some(options)
-}
-
-fn own_options(document: &Document, dir: &str, options: &mut Options) {
-    let path = |key: &str| {
-        document
-            .str(&["compilerOptions", key])
-            .and_then(|path| resolve(dir, &path.replace("${configDir}", ".")))
-    };
-    if let Some(out) = path("outDir") {
-        options.out = Some(out);
-    }
-    if let Some(root) = path("rootDir") {
-        options.root = Some(root);
-    }
-}
-
-/// The path of an installed package, relative to the app's directory.
-pub(super) fn module(scan: &Scan<'_>, project: &Project<'_>, name: &str) -> String {
-    let manager = &project.manager;
-    let own = format!("node_modules/{name}");
-    if !project.is_member() || manager.tool == Tool::Pnpm {
-        return own;
-    }
-    let below = relative(&manager.root, &project.package.dir);
-    let is_nested = manager.tool == Tool::Npm
-        && manager
-            .lock
-            .as_deref()
-            .and_then(|lock| scan.repo.lock(lock))
-            .is_some_and(|text| text.contains(&format!("\"{below}/{own}\"")));
-    if is_nested {
-        own
-    } else {
-        join(&relative(&project.package.dir, &manager.root), &own)
-    }
 }
 
 /// Files that start an app by their name alone, if they listen.
@@ -563,15 +420,7 @@ fn by_file(
         Some(candidate) => candidate.reason.clone(),
         None => "it has no start script, and none of its entry files listens".to_owned(),
     };
-    let main = package
-        .document
-        .str(&["main"])
-        .map(|main| main.trim_start_matches("./").to_owned());
-    let mut names: Vec<String> = main.into_iter().collect();
-    for stem in FILES {
-        names.extend(["js", "mjs", "cjs"].map(|ending| format!("{stem}.{ending}")));
-    }
-    for name in &names {
+    for name in &names(project) {
         let Some(full) = resolve(&package.dir, name) else {
             continue;
         };
@@ -591,12 +440,28 @@ fn by_file(
         let Some((call, at)) = listens(&parsed) else {
             continue;
         };
-        let mut evidence = Evidence::new("start", format!("node {name}"), "node.listening-file");
-        evidence = evidence
-            .at(&source, Some(parsed.line(at)))
-            .note(format!("`{call}` listens"));
+        let line = parsed.line(at);
+        let mut runtime = Runtime::Node;
+        if output.is_none() && strip::is_typescript(&source) {
+            // What a bundler makes of it is another matter.
+            if project.has_build() {
+                continue;
+            }
+            if project.manager.tool == Tool::Bun {
+                runtime = Runtime::Bun;
+            } else {
+                strip::check(scan, project, &source).map_err(|reason| {
+                    Problem::new(&source, Some(line), reason).help(strip::HELP)
+                })?;
+            }
+        }
+        let start = format!("{} {name}", runtime.program());
+        let mut evidence = Evidence::new("start", start, "node.listening-file")
+            .at(&source, Some(line))
+            .written(call);
         evidence.losing = losing;
         let server = Server {
+            runtime,
             arguments: vec![name.clone()],
             output,
             extra: vec![source],
@@ -606,101 +471,60 @@ fn by_file(
         };
         return Ok(Found::server(complete(scan, project, server, evidence)));
     }
-    Ok(Found::Nothing(reason))
+    Ok(cli(scan, project).unwrap_or(Found::Nothing(reason)))
 }
 
-/// The call by which a source listens.
-fn listens(parsed: &source::Source) -> Option<(&'static str, usize)> {
-    [
-        ".listen(",
-        "createServer(",
-        "serve(",
-        "Deno.serve(",
-        "Bun.serve(",
-    ]
-    .into_iter()
-    .find_map(|call| parsed.find(call).map(|at| (call.trim_end_matches('('), at)))
+/// The files that may be the entry of a package without a start script, likeliest first.
+fn names(project: &Project<'_>) -> Vec<String> {
+    let main = project.package.document.str(&["main"]);
+    let main = main.map(|main| main.trim_start_matches("./").to_owned());
+    let mut names: Vec<String> = main.into_iter().collect();
+    for endings in [["js", "mjs", "cjs"], ["ts", "mts", "cts"]] {
+        for stem in FILES {
+            names.extend(endings.map(|ending| format!("{stem}.{ending}")));
+        }
+    }
+    names
 }
 
-/// Frameworks of servers, by package.
-const FRAMEWORKS: &[(&str, &str)] = &[
-    ("@nestjs/core", "nestjs"),
-    ("express", "express"),
-    ("fastify", "fastify"),
-    ("hono", "hono"),
-    ("koa", "koa"),
-    ("@hapi/hapi", "hapi"),
-    ("@strapi/strapi", "strapi"),
-];
-
-/// Adds what the sources say: framework, port, health.
-pub(super) fn complete(
-    scan: &mut Scan<'_>,
-    project: &Project<'_>,
-    mut server: Server,
-    evidence: Evidence,
-) -> Server {
+/// A command line tool: a program that is not published for others, in a place where apps are.
+fn cli(scan: &mut Scan<'_>, project: &Project<'_>) -> Option<Found> {
     let package = project.package;
-    server.evidence.insert(0, evidence);
-    if server.framework.is_none() {
-        server.framework = FRAMEWORKS
-            .iter()
-            .find(|(name, _)| package.dependencies.contains(*name))
-            .map(|(_, name)| (*name).to_owned());
+    let document = &package.document;
+    let bin = document.str(&["bin"]).map(str::to_owned).or_else(|| {
+        let names = document.keys(&["bin"]);
+        let [name] = names.as_slice() else {
+            return None;
+        };
+        document.str(&["bin", name]).map(str::to_owned)
+    })?;
+    let parent = split(split(&package.dir).0).1;
+    let stands_among_apps = ["apps", "cmd", "services", "tools"].contains(&parent);
+    let is_app =
+        document.is_true(&["private"]) && stands_among_apps && package.is_published().is_none();
+    if !is_app || super::project::user(project).is_some() {
+        return None;
     }
-    let others: Vec<String> = project.packages.keys().cloned().collect();
-    let endings = ["js", "mjs", "cjs", "ts", "mts", "cts", "jsx", "tsx"];
-    let mut files = source::own(scan.repo, &package.dir, &others, &endings, Family::Script);
-    for dir in &project.shipped {
-        files.extend(source::own(
-            scan.repo,
-            dir,
-            &others,
-            &endings,
-            Family::Script,
-        ));
-    }
-    // The entry says more than what it imports.
-    files.sort_by_key(|file| !server.extra.contains(&file.path));
-    if server.health.is_none() {
-        server.health = source::health(&files);
-    }
-    if server.port.is_none() {
-        server.port = port::find(&files);
-    }
-    server.reads_port |= port::is_read(&files);
-    server.listens |= files.iter().any(|file| listens(&file.source).is_some());
-    if package.dependencies.contains("fastify") && server.framework.as_deref() == Some("fastify") {
-        server.loopback = fastify_loopback(&files);
-    }
-    if !server.listens {
-        server.port = None;
-        server.reads_port = false;
-        server.health = None;
-    }
-    server
-}
-
-/// Fastify listens on the loopback address unless it is told otherwise.
-fn fastify_loopback(files: &[File]) -> Vec<(String, u64)> {
-    let says_host = files.iter().any(|file| {
-        file.source
-            .strings
-            .iter()
-            .any(|(_, text)| matches!(text.as_str(), "0.0.0.0" | "::"))
-            || file.source.find("process.env.HOST").is_some()
-            || file.source.find("env.HOST").is_some()
-    });
-    if says_host {
-        return Vec::new();
-    }
-    files
-        .iter()
-        .filter_map(|file| {
-            file.source
-                .find(".listen(")
-                .map(|at| (file.path.clone(), file.source.line(at)))
-        })
-        .take(1)
-        .collect()
+    let name = bin.trim_start_matches("./");
+    let located = locate(scan, project, &resolve(&package.dir, name)?);
+    let (output, extra) = match located.place {
+        Place::Exists(file) => (None, vec![file]),
+        Place::Built { output, source } => (Some(output), source.into_iter().collect()),
+        Place::Missing => return None,
+    };
+    let line = document.line(&["bin"]);
+    let server = Server {
+        arguments: vec![name.to_owned()],
+        output,
+        extra,
+        is_cli: true,
+        confidence: 60,
+        reason: "the program of the private package".to_owned(),
+        processes: BTreeMap::new(),
+        ..Server::default()
+    };
+    let evidence = Evidence::new("start", format!("node {name}"), "node.bin")
+        .at(&document.file, line)
+        .written("bin");
+    Some(Found::server(complete(scan, project, server, evidence)))
 }

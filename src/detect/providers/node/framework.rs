@@ -1,161 +1,228 @@
 //! Frameworks whose build decides what is served.
 
+mod angular;
+mod astro;
+mod nest;
+mod next;
+mod nitro;
+mod nx;
+mod router;
+mod site;
+mod svelte;
+
 use std::collections::BTreeMap;
 
-use crate::detect::document::Syntax;
 use crate::detect::explain::Evidence;
-use crate::detect::provider::{Problem, Scan, quoted};
-use crate::detect::repo::{join, relative};
-use crate::detect::source::{Fact, Family, Source};
-use crate::spec::{Copy, Kind};
+use crate::detect::provider::{Problem, Scan};
+use crate::detect::repo::join;
+use crate::detect::source::Fact;
 
 use super::Project;
-use super::entry::{Server, complete, module};
+use super::config::{Config, Setting};
+use super::server::{self, Server, complete};
+
+pub(super) use site::out_dir;
 
 /// What a package's build leaves.
-pub(super) enum Output {
+pub(super) struct Output {
+    pub(super) framework: Option<String>,
+    /// Which of several apps of the package it is.
+    pub(super) target: Option<String>,
+    /// What builds it, where that is not the package's own script.
+    pub(super) build: Option<Vec<String>>,
+    pub(super) build_env: BTreeMap<String, String>,
+    pub(super) cache: Vec<String>,
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) content: Content,
+}
+
+/// A server, or files to be served.
+pub(super) enum Content {
     Server(Box<Server>),
-    /// A directory of files, relative to the app's.
     Files {
-        framework: String,
+        /// Relative to the app's directory.
         dir: String,
-        evidence: Box<Evidence>,
-        env: BTreeMap<String, String>,
     },
 }
 
 impl Output {
-    pub(super) fn files(framework: &str, dir: &str, rule: &str) -> Self {
-        let evidence = Box::new(Evidence::new("static", dir, rule));
-        Self::Files {
-            framework: framework.to_owned(),
-            dir: dir.to_owned(),
-            evidence,
-            env: BTreeMap::new(),
+    pub(super) fn files(framework: Option<&str>, dir: &str, rule: &str) -> Self {
+        Self {
+            framework: framework.map(str::to_owned),
+            target: None,
+            build: None,
+            build_env: BTreeMap::new(),
+            cache: Vec::new(),
+            evidence: vec![Evidence::new("static", dir, rule)],
+            content: Content::Files {
+                dir: dir.to_owned(),
+            },
         }
     }
 
-    pub(super) fn kind(&self) -> Kind {
-        match self {
-            Self::Server(_) => Kind::Web,
-            Self::Files { .. } => Kind::Static,
+    pub(super) fn server(server: Server) -> Self {
+        Self {
+            framework: server.framework.clone(),
+            target: None,
+            build: None,
+            build_env: BTreeMap::new(),
+            cache: Vec::new(),
+            evidence: Vec::new(),
+            content: Content::Server(Box::new(server)),
         }
     }
 
-    fn at(mut self, file: &str, line: Option<u64>) -> Self {
-        match &mut self {
-            Self::Files { evidence, .. } => **evidence = (**evidence).clone().at(file, line),
-            Self::Server(server) => {
-                if let Some(first) = server.evidence.first_mut() {
-                    *first = first.clone().at(file, line);
-                }
+    /// The same, with the place that says so and what is written there.
+    pub(super) fn at(mut self, file: &str, line: Option<u64>, written: &str) -> Self {
+        let first = match &mut self.content {
+            Content::Files { .. } => self.evidence.first_mut(),
+            Content::Server(server) => server.evidence.first_mut(),
+        };
+        if let Some(first) = first {
+            *first = first.clone().at(file, line);
+            if line.is_some() {
+                *first = first.clone().written(written);
             }
         }
         self
     }
+
+    /// The same, said by the script that builds it.
+    fn by_script(self, project: &Project<'_>) -> Self {
+        let script = project.build_script();
+        let file = project.package.script_file(script).to_owned();
+        let line = project.package.script_line(script);
+        self.at(&file, line, script)
+    }
+
+    pub(super) fn is_server(&self) -> bool {
+        matches!(self.content, Content::Server(_))
+    }
 }
 
-/// A configuration of a framework, in any of its spellings.
-struct Config {
-    file: String,
-    source: Source,
+/// The frameworks by the package that brings each, those that are built upon others first.
+pub(super) const NAMES: &[(&str, &str)] = &[
+    ("next", "nextjs"),
+    ("nuxt", "nuxt"),
+    ("@tanstack/react-start", "tanstack-start"),
+    ("@react-router/dev", "react-router"),
+    ("@remix-run/node", "remix"),
+    ("@remix-run/react", "remix"),
+    ("@sveltejs/kit", "sveltekit"),
+    ("astro", "astro"),
+    ("@docusaurus/core", "docusaurus"),
+    ("gatsby", "gatsby"),
+    ("vitepress", "vitepress"),
+    ("@11ty/eleventy", "eleventy"),
+    ("expo", "expo"),
+    ("@angular/core", "angular"),
+    ("@nestjs/core", "nestjs"),
+    ("react-scripts", "create-react-app"),
+    ("@vue/cli-service", "vue-cli"),
+];
+
+/// The configuration that each framework is known by where dependencies are shared.
+const STEMS: &[(&str, &[&str])] = &[
+    ("@docusaurus/core", &["docusaurus.config"]),
+    ("@sveltejs/kit", &["svelte.config"]),
+    ("@react-router/dev", &["react-router.config"]),
+    ("astro", &["astro.config"]),
+    ("gatsby", &["gatsby-config"]),
+    ("next", &["next.config"]),
+    ("nuxt", &["nuxt.config"]),
+];
+
+/// The framework of a package as its dependencies have it, before its program is known.
+pub(super) fn named(scan: &Scan<'_>, project: &Project<'_>) -> Option<(String, Evidence)> {
+    let all = NAMES.iter().chain(server::FRAMEWORKS);
+    let (_, name) = all
+        .filter(|(package, _)| uses(scan, project, package))
+        .map(|(package, name)| (*package, (*name).to_owned()))
+        .next()?;
+    let evidence = evidence(project, &name);
+    Some((name, evidence))
 }
 
-fn config(scan: &Scan<'_>, project: &Project<'_>, stem: &str) -> Option<Config> {
-    ["ts", "mts", "mjs", "js", "cjs", "cts"]
+fn uses(scan: &Scan<'_>, project: &Project<'_>, package: &str) -> bool {
+    let stems = STEMS.iter().find(|(name, _)| *name == package);
+    let stems = stems.map_or(&[][..], |(_, stems)| stems);
+    project.uses(scan, package, stems)
+}
+
+/// Where a framework stands among the dependencies.
+pub(super) fn evidence(project: &Project<'_>, framework: &str) -> Evidence {
+    let evidence = Evidence::new("framework", framework, "node.dependency");
+    let all = NAMES
         .iter()
-        .find_map(|ending| {
-            let file = join(&project.package.dir, &format!("{stem}.{ending}"));
-            let text = scan.repo.text(&file).ok()?;
-            Some(Config {
-                file,
-                source: Source::parse(&text, Family::Script),
-            })
-        })
+        .chain(server::FRAMEWORKS)
+        .chain(&[("vite", "vite")]);
+    // Where dependencies are shared they stand at the root.
+    let package = if project.package.inherits {
+        project.root_package()
+    } else {
+        project.package
+    };
+    for (name, _) in all.filter(|(_, name)| *name == framework) {
+        if let Some(line) = package.dependency_line(name) {
+            return evidence
+                .at(&package.document.file, Some(line))
+                .written(*name);
+        }
+    }
+    evidence
 }
 
-impl Config {
-    /// The text that a key is given, within a part of the file.
-    fn text(&self, key: &str, from: usize, to: usize) -> Option<(&str, u64)> {
-        self.source
-            .all(key)
-            .filter(|at| (from..to).contains(at))
-            .find_map(|at| {
-                let after = at + key.len();
-                let rest = self.source.code.get(after..)?;
-                let colon = rest
-                    .find(|c: char| !c.is_whitespace())
-                    .filter(|found| rest[*found..].starts_with(':'))?;
-                Some((
-                    self.source.string_at(after + colon + 1)?,
-                    self.source.line(at),
-                ))
-            })
+/// The apps of a framework that serves by itself or decides whether it does.
+pub(super) fn decided(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Vec<Output>, Problem> {
+    if let Some(output) = nx::output(scan, project)? {
+        return Ok(vec![output]);
     }
-
-    fn anywhere(&self, key: &str) -> Option<(&str, u64)> {
-        self.text(key, 0, usize::MAX)
+    if let Some(outputs) = nest::monorepo(scan, project)? {
+        return Ok(outputs);
     }
-
-    /// The part between the braces of `key: { … }`.
-    fn block(&self, key: &str) -> Option<(usize, usize)> {
-        self.source.all(key).find_map(|at| {
-            let rest = self.source.code.get(at + key.len()..)?;
-            let trimmed = rest.trim_start().strip_prefix(':')?.trim_start();
-            let start = self.source.code.len() - trimmed.len();
-            if !trimmed.starts_with('{') {
-                return None;
-            }
-            let mut depth = 0_usize;
-            for (offset, byte) in trimmed.bytes().enumerate() {
-                match byte {
-                    b'{' => depth += 1,
-                    b'}' if depth == 1 => return Some((start, start + offset)),
-                    b'}' => depth -= 1,
-                    _ => {}
-                }
-            }
-            None
-        })
+    if let Some(output) = site::expo(scan, project)? {
+        return Ok(vec![output]);
     }
-
-    fn is_false(&self, key: &str) -> Option<u64> {
-        self.source.all(key).find_map(|at| {
-            let rest = self.source.code[at + key.len()..]
-                .trim_start()
-                .strip_prefix(':')?;
-            rest.trim_start()
-                .starts_with("false")
-                .then(|| self.source.line(at))
-        })
-    }
-}
-
-/// The output of a framework that serves by itself or decides whether it does.
-pub(super) fn output(
-    scan: &mut Scan<'_>,
-    project: &Project<'_>,
-) -> Result<Option<Output>, Problem> {
-    let package = project.package;
     if !project.has_build() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let output = if package.has("next") {
-        next(scan, project)?
-    } else if package.has("nuxt") {
-        Some(nuxt(scan, project))
-    } else if package.has("@remix-run/node") || package.has("@react-router/dev") {
-        router(scan, project)?
-    } else if package.has("@sveltejs/kit") {
-        svelte(scan, project)?
-    } else if package.has("astro") {
-        astro(scan, project)
+    let is = |package: &str| uses(scan, project, package);
+    let output = if is("next") {
+        next::output(scan, project)?
+    } else if is("nuxt") {
+        Some(nitro::nuxt(scan, project)?)
+    } else if is("@tanstack/react-start") {
+        nitro::tanstack(scan, project)?
+    } else if is("@react-router/dev") || is("@remix-run/node") || is("@remix-run/react") {
+        router::output(scan, project)?
+    } else if is("@sveltejs/kit") {
+        Some(svelte::output(scan, project)?)
+    } else if is("astro") {
+        astro::output(scan, project)?
     } else {
         None
     };
-    Ok(output)
+    Ok(output.into_iter().collect())
 }
 
+/// The apps of a bundler or site generator, of a package that starts no server of its own.
+pub(super) fn bundled(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Vec<Output>, Problem> {
+    if !project.has_build() {
+        return Ok(Vec::new());
+    }
+    if project.package.has("@angular/core") {
+        let outputs = angular::outputs(scan, project)?;
+        if !outputs.is_empty() {
+            return Ok(outputs);
+        }
+    }
+    if project.package.has("@nestjs/core") && !project.package.inherits {
+        return Ok(nest::output(scan, project).into_iter().collect());
+    }
+    Ok(site::output(scan, project)?.into_iter().collect())
+}
+
+/// The server of a framework, which listens on `port` unless it is told otherwise.
 fn listening(
     scan: &mut Scan<'_>,
     project: &Project<'_>,
@@ -170,429 +237,55 @@ fn listening(
         file: String::new(),
         line: 0,
     });
-    server.listens = true;
+    server.is_web = true;
     server.confidence = 95;
-    server.reason = format!("a {framework} app with a build, from the dependencies");
-    let line = ["dependencies", "devDependencies"]
-        .iter()
-        .find_map(|table| {
-            project.package.document.line(&[
-                table,
-                if framework == "nextjs" {
-                    "next"
-                } else {
-                    framework
-                },
-            ])
-        });
-    let evidence = Evidence::new("start", server.arguments.join(" "), rule)
-        .at(&project.package.document.file, line);
-    Output::Server(Box::new(complete(scan, project, server, evidence)))
-}
-
-/// Whether there are pages, without which `next` in the dependencies is a tool or belongs to another member.
-fn has_pages(scan: &Scan<'_>, project: &Project<'_>) -> bool {
-    ["app", "pages", "src/app", "src/pages"]
-        .iter()
-        .any(|name| scan.repo.dir(&join(&project.package.dir, name)).is_some())
-}
-
-fn next(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Problem> {
-    if !has_pages(scan, project) {
-        return Ok(None);
-    }
-    let config = config(scan, project, "next.config");
-    let found = config.as_ref().and_then(|config| {
-        config
-            .anywhere("output")
-            .map(|(text, line)| (text, config.file.clone(), line))
-    });
-    let dist = config
-        .as_ref()
-        .and_then(|config| config.anywhere("distDir"))
-        .map_or(".next", |(dir, _)| dir)
-        .to_owned();
-    let telemetry = BTreeMap::from([("NEXT_TELEMETRY_DISABLED".to_owned(), "1".to_owned())]);
-    let env = BTreeMap::from([
-        ("HOSTNAME".to_owned(), "0.0.0.0".to_owned()),
-        ("PORT".to_owned(), "3000".to_owned()),
-    ]);
-    let server = Server {
-        env,
-        build_env: telemetry.clone(),
-        writable: vec![format!("{dist}/cache")],
-        ..Server::default()
-    };
-    match found {
-        Some(("export", file, line)) => {
-            let dir = if dist == ".next" { "out" } else { &dist };
-            let mut output = Output::files("nextjs", dir, "node.next.export").at(&file, Some(line));
-            if let Output::Files { env, .. } = &mut output {
-                *env = telemetry;
-            }
-            Ok(Some(output))
-        }
-        Some(("standalone", file, line)) => {
-            let server = standalone(scan, project, &dist, server);
-            let output = listening(
-                scan,
-                project,
-                "nextjs",
-                3000,
-                server,
-                "node.next.standalone",
-            );
-            Ok(Some(output.at(&file, Some(line))))
-        }
-        _ => {
-            let server = next_start(scan, project, &dist, server)?;
-            Ok(Some(listening(
-                scan,
-                project,
-                "nextjs",
-                3000,
-                server,
-                "node.next.start",
-            )))
-        }
-    }
-}
-
-/// The server that a standalone build brings along, at its place in the workspace.
-fn standalone(scan: &Scan<'_>, project: &Project<'_>, dist: &str, server: Server) -> Server {
-    let place = relative(&project.manager.root, &project.package.dir);
-    let place = if place == "." { String::new() } else { place };
-    let copy = |from: &str, to: String| Copy {
-        from: from.to_owned(),
-        to,
-    };
-    let to = |name: &str| join("/app", &join(&place, name));
-    let files = format!("{dist}/static");
-    let mut copies = vec![
-        copy(&format!("{dist}/standalone"), "/app".to_owned()),
-        copy(&files, to(&files)),
-    ];
-    if scan
-        .repo
-        .dir(&join(&project.package.dir, "public"))
-        .is_some()
-    {
-        copies.push(copy("public", to("public")));
-    }
-    Server {
-        arguments: vec!["server.js".to_owned()],
-        directory: Some(place),
-        bundle: Some(copies),
-        ..server
-    }
-}
-
-fn next_start(
-    scan: &Scan<'_>,
-    project: &Project<'_>,
-    dist: &str,
-    server: Server,
-) -> Result<Server, Problem> {
-    let document = &project.package.document;
-    if !project.package.dependencies.contains("next") {
-        let message = "`next` is a development dependency, but it is what serves the app";
-        return Err(Problem::new(
-            &document.file,
-            document.line(&["devDependencies", "next"]),
-            message,
-        )
-        .help("move `next` to `dependencies`, or set `output: 'standalone'`"));
-    }
-    let bin = join(&module(scan, project, "next"), "dist/bin/next");
-    Ok(Server {
-        arguments: vec![bin, "start".to_owned()],
-        output: Some(dist.to_owned()),
-        extra: ["cjs", "js", "mjs", "ts"]
-            .map(|ending| format!("next.config.{ending}"))
-            .to_vec(),
-        // The cache of the bundler is of no use at run time, and differs from build to build.
-        after: vec![format!("rm -rf {}", quoted(&format!("{dist}/cache")))],
-        ..server
-    })
-}
-
-fn nuxt(scan: &mut Scan<'_>, project: &Project<'_>) -> Output {
-    let build = project
-        .package
-        .script(project.build_script())
-        .unwrap_or_default()
-        .to_owned();
-    if build.contains("generate") {
-        let line = project.package.script_line("build");
-        return Output::files("nuxt", ".output/public", "node.nuxt.generate")
-            .at(&project.package.document.file, line);
-    }
-    let server = Server {
-        arguments: vec!["server/index.mjs".to_owned()],
-        bundle: Some(vec![Copy {
-            from: ".output".to_owned(),
-            to: "/app".to_owned(),
-        }]),
-        env: BTreeMap::from([
-            ("HOST".to_owned(), "0.0.0.0".to_owned()),
-            ("PORT".to_owned(), "3000".to_owned()),
-        ]),
-        build_env: BTreeMap::from([("NUXT_TELEMETRY_DISABLED".to_owned(), "1".to_owned())]),
-        ..Server::default()
-    };
-    listening(scan, project, "nuxt", 3000, server, "node.nuxt.server")
-}
-
-fn router(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Problem> {
-    let config = config(scan, project, "react-router.config");
-    if let Some(config) = &config
-        && let Some(line) = config.is_false("ssr")
-    {
-        let output = Output::files("react-router", "build/client", "node.react-router.spa");
-        return Ok(Some(output.at(&config.file, Some(line))));
-    }
-    let (framework, package, path) = if project.package.has("@react-router/dev") {
-        ("react-router", "@react-router/serve", "bin.cjs")
+    let article = if framework.starts_with(['a', 'e', 'i', 'o']) {
+        "an"
     } else {
-        ("remix", "@remix-run/serve", "dist/cli.js")
+        "a"
     };
-    if !project.package.dependencies.contains(package) {
-        // A server of its own: its start script names it.
-        return Ok(None);
-    }
-    let bin = join(&module(scan, project, package), path);
-    let server = Server {
-        arguments: vec![bin, "build/server/index.js".to_owned()],
-        output: Some("build".to_owned()),
-        env: BTreeMap::from([("PORT".to_owned(), "3000".to_owned())]),
-        ..Server::default()
+    server.reason = format!("{article} {framework} app with a build, from the dependencies");
+    let start = format!("node {}", server.arguments.join(" "));
+    let evidence = Evidence {
+        field: "start".to_owned(),
+        value: start,
+        rule: rule.to_owned(),
+        ..self::evidence(project, framework)
     };
-    Ok(Some(listening(
-        scan,
-        project,
-        framework,
-        3000,
-        server,
-        "node.router.serve",
-    )))
+    Output::server(complete(scan, project, server, evidence))
 }
 
-fn svelte(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Problem> {
-    let package = project.package;
-    if package.has("@sveltejs/adapter-static") {
-        let line = package
-            .document
-            .line(&["devDependencies", "@sveltejs/adapter-static"]);
-        return Ok(Some(
-            Output::files("sveltekit", "build", "node.sveltekit.static")
-                .at(&package.document.file, line),
-        ));
-    }
-    if !package.has("@sveltejs/adapter-node") {
-        let message = "the SvelteKit adapter decides what is built, and neither `adapter-node` nor `adapter-static` is there";
-        return Err(Problem::new(
-            &package.document.file,
-            package.document.line(&["devDependencies"]),
-            message,
-        )
-        .help("add `@sveltejs/adapter-node`"));
-    }
-    let server = Server {
-        arguments: vec!["build/index.js".to_owned()],
-        output: Some("build".to_owned()),
-        env: BTreeMap::from([
-            ("HOST".to_owned(), "0.0.0.0".to_owned()),
-            ("PORT".to_owned(), "3000".to_owned()),
-        ]),
-        ..Server::default()
-    };
-    Ok(Some(listening(
-        scan,
-        project,
-        "sveltekit",
-        3000,
-        server,
-        "node.sveltekit.node",
-    )))
+/// The environment that makes a server reachable.
+fn reachable(host: &str, port: u16) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (host.to_owned(), "0.0.0.0".to_owned()),
+        ("PORT".to_owned(), port.to_string()),
+    ])
 }
 
-fn astro(scan: &mut Scan<'_>, project: &Project<'_>) -> Option<Output> {
-    let config = config(scan, project, "astro.config")?;
-    let dist = config
-        .anywhere("outDir")
-        .map_or("dist", |(dir, _)| dir)
-        .trim_matches(['.', '/'])
-        .to_owned();
-    // Only an adapter that the configuration imports is in use.
-    let is_node = config
-        .source
-        .strings
-        .iter()
-        .any(|(_, text)| text == "@astrojs/node");
-    if !is_node {
-        return Some(Output::files("astro", &dist, "node.astro.static").at(&config.file, None));
-    }
-    let server = Server {
-        arguments: vec![format!("{dist}/server/entry.mjs")],
-        output: Some(dist),
-        env: BTreeMap::from([
-            ("HOST".to_owned(), "0.0.0.0".to_owned()),
-            ("PORT".to_owned(), "4321".to_owned()),
-        ]),
-        ..Server::default()
-    };
-    Some(listening(scan, project, "astro", 4321, server, "node.astro.node").at(&config.file, None))
+/// A configuration of the project.
+fn config(scan: &Scan<'_>, project: &Project<'_>, stem: &str) -> Option<Config> {
+    Config::read(scan, &project.package.dir, stem)
 }
 
-/// The output of a bundler or site generator, of a package that starts no server of its own.
-pub(super) fn bundle(
-    scan: &mut Scan<'_>,
-    project: &Project<'_>,
-) -> Result<Option<Output>, Problem> {
-    let package = project.package;
-    let dir = scan.repo.dir(&package.dir);
-    if !project.has_build() {
-        return Ok(None);
+/// Refuses a setting that decides what is built and that only a run would tell.
+fn decisive(config: &Config, key: &str, setting: &Setting) -> Result<(), Problem> {
+    if !setting.is_unknown() {
+        return Ok(());
     }
-    let script = package
-        .script(project.build_script())
-        .unwrap_or_default()
-        .to_owned();
-    let line = package.script_line(project.build_script());
-    let file = package.document.file.clone();
-    if package.has("@angular/core") && dir.is_some_and(|dir| dir.has("angular.json")) {
-        return angular(scan, project);
-    }
-    if package.has("@nestjs/core") {
-        return Ok(nest(scan, project));
-    }
-    for (name, framework, output) in GENERATORS {
-        if package.has(name) {
-            let output = Output::files(framework, output, &format!("node.{framework}"));
-            return Ok(Some(output.at(&file, line)));
-        }
-    }
-    if package.has("vitepress") && script.contains("vitepress build") {
-        let root = script
-            .split_whitespace()
-            .skip_while(|word| *word != "build")
-            .nth(1)
-            .filter(|word| !word.starts_with(['-', '&']))
-            .unwrap_or("");
-        return Ok(Some(
-            Output::files(
-                "vitepress",
-                &join(root, ".vitepress/dist"),
-                "node.vitepress",
-            )
-            .at(&file, line),
-        ));
-    }
-    if package.has("vite") && dir.is_some_and(|dir| dir.has("index.html")) {
-        return Ok(Some(vite(scan, project, &script).at(&file, line)));
-    }
-    Ok(None)
+    let message =
+        format!("`{key}` is only known when the configuration runs, and it decides what is built");
+    Err(Problem::new(&config.file, setting.line, message)
+        .help(format!("write the value of `{key}` as it is")))
 }
 
-/// Packages of generators, with the directory that each writes.
-const GENERATORS: &[(&str, &str, &str)] = &[
-    ("@11ty/eleventy", "eleventy", "_site"),
-    ("@docusaurus/core", "docusaurus", "build"),
-    ("@vue/cli-service", "vue-cli", "dist"),
-    ("gatsby", "gatsby", "public"),
-    ("react-scripts", "create-react-app", "build"),
-];
-
-fn vite(scan: &Scan<'_>, project: &Project<'_>, script: &str) -> Output {
-    let words: Vec<&str> = script.split_whitespace().collect();
-    let flag = words
-        .iter()
-        .position(|word| *word == "--outDir")
-        .and_then(|at| words.get(at + 1))
-        .copied();
-    let config = config(scan, project, "vite.config");
-    let configured = config.as_ref().and_then(|config| {
-        let (from, to) = config.block("build")?;
-        config
-            .text("outDir", from, to)
-            .map(|(text, _)| text.to_owned())
-    });
-    let dir = flag
-        .map(str::to_owned)
-        .or(configured)
-        .unwrap_or_else(|| "dist".to_owned());
-    Output::files(
-        "vite",
-        dir.trim_start_matches("./").trim_end_matches('/'),
-        "node.vite",
-    )
+/// A path of a configuration, relative to the app's directory.
+fn path(text: &str) -> String {
+    let text = text.trim_end_matches('/');
+    text.strip_prefix("./").unwrap_or(text).to_owned()
 }
 
-fn nest(scan: &mut Scan<'_>, project: &Project<'_>) -> Option<Output> {
-    let dir = scan.repo.dir(&project.package.dir)?;
-    if !dir.has("nest-cli.json") {
-        return None;
-    }
-    let server = Server {
-        arguments: vec!["dist/main.js".to_owned()],
-        output: Some("dist".to_owned()),
-        extra: vec![dir.join("src/main.ts")],
-        ..Server::default()
-    };
-    let mut output = listening(scan, project, "nestjs", 3000, server, "node.nest.main")
-        .at(&dir.join("nest-cli.json"), None);
-    if let Output::Server(server) = &mut output {
-        server.confidence = 85;
-    }
-    Some(output)
-}
-
-fn angular(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, Problem> {
-    let file = join(&project.package.dir, "angular.json");
-    let Some(document) = scan.document(&file, Syntax::Json) else {
-        return Ok(None);
-    };
-    let apps: Vec<&str> = document
-        .keys(&["projects"])
-        .into_iter()
-        .filter(|name| document.str(&["projects", name, "projectType"]) == Some("application"))
-        .collect();
-    let [name] = apps.as_slice() else {
-        let message = format!("holds {} applications, of which none is chosen", apps.len());
-        return Err(Problem::new(&file, document.line(&["projects"]), message));
-    };
-    let build = |keys: &[&str]| {
-        let mut path = vec!["projects", name, "architect", "build"];
-        path.extend(keys);
-        document.get(&path).cloned()
-    };
-    let builder = build(&["builder"])
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default();
-    if build(&["options", "ssr"]).is_some_and(|ssr| !ssr.is_null() && ssr != false) {
-        return Err(Problem::new(
-            &file,
-            document.line(&["projects", name]),
-            "renders on a server, which is not supported for Angular",
-        ));
-    }
-    let base = build(&["options", "outputPath"]);
-    let text = base.as_ref().and_then(|value| {
-        value
-            .as_str()
-            .or_else(|| value.get("base").and_then(|base| base.as_str()))
-    });
-    let mut dir = text.map_or_else(|| format!("dist/{name}"), str::to_owned);
-    let browser = base
-        .as_ref()
-        .and_then(|value| value.get("browser"))
-        .and_then(|value| value.as_str())
-        .unwrap_or("browser");
-    if builder.ends_with(":application") && !browser.is_empty() {
-        dir = join(&dir, browser);
-    }
-    Ok(Some(
-        Output::files("angular", &dir, "node.angular")
-            .at(&file, document.line(&["projects", name])),
-    ))
+/// Whether a directory of the project exists.
+fn has_dir(scan: &Scan<'_>, project: &Project<'_>, name: &str) -> bool {
+    scan.repo.dir(&join(&project.package.dir, name)).is_some()
 }

@@ -1,22 +1,23 @@
-//! Package managers: which one a project uses, and its commands.
+//! Package managers: which one a project uses.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::detect::document::Document;
+use crate::detect::document::{Document, Syntax};
 use crate::detect::explain::{Candidate, Evidence};
-use crate::detect::provider::{Problem, Scan, literal_glob, quoted};
-use crate::detect::repo::{join, relative, upwards};
+use crate::detect::provider::Scan;
+use crate::detect::repo::{join, relative, resolve, split, upwards};
 
-use super::{Package, Project};
+use super::group::{Group, Kind};
+use super::package::Package;
 
 /// A package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tool {
+    Bun,
     Npm,
     Pnpm,
+    /// Rush, which fetches the manager that it installs with.
+    Rush,
     YarnBerry,
     YarnClassic,
-    Bun,
 }
 
 /// The package manager of a project, and where its lock file lies.
@@ -27,6 +28,10 @@ pub(super) struct Manager {
     pub(super) root: String,
     /// The lock file, relative to the repository's root.
     pub(super) lock: Option<String>,
+    /// The program in the repository that is the manager, relative to the repository's root.
+    pub(super) vendored: Option<String>,
+    /// The version that the repository names, with its place.
+    pub(super) version: Option<(String, String, Option<u64>)>,
     pub(super) evidence: Evidence,
 }
 
@@ -40,111 +45,274 @@ const LOCKS: &[(&str, Tool)] = &[
     ("npm-shrinkwrap.json", Tool::Npm),
 ];
 
-/// Files beside the manifest that an installation reads.
-const CONFIGS: &[&str] = &[
-    ".npmrc",
-    ".pnpmfile.cjs",
-    ".yarnrc",
-    ".yarnrc.yml",
-    "pnpm-workspace.yaml",
-];
-
 impl Tool {
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Bun => "bun",
             Self::Npm => "npm",
             Self::Pnpm => "pnpm",
-            Self::YarnBerry | Self::YarnClassic => "yarn",
-            Self::Bun => "bun",
+            Self::Rush => "rush",
+            Self::YarnBerry => "yarn-berry",
+            Self::YarnClassic => "yarn",
         }
     }
 
-    fn package(self) -> &'static str {
+    /// The name under which people and manifests know it.
+    pub(super) fn program(self) -> &'static str {
         match self {
-            Self::YarnBerry => "yarn-berry",
+            Self::YarnBerry => "yarn",
             other => other.name(),
         }
     }
+}
 
-    fn caches(self) -> &'static [&'static str] {
-        match self {
-            Self::Npm => &["/root/.npm"],
-            Self::Pnpm => &["/root/.local/share/pnpm/store"],
-            Self::YarnClassic => &["/root/.cache/yarn"],
-            Self::YarnBerry => &["/root/.yarn/berry/cache"],
-            Self::Bun => &[],
+impl Manager {
+    /// How the manager is called from a directory.
+    pub(super) fn call(&self, from: &str) -> String {
+        match &self.vendored {
+            Some(file) => {
+                let file = relative(from, file);
+                format!("node {}", crate::detect::provider::quoted(&file))
+            }
+            None => self.tool.program().to_owned(),
+        }
+    }
+
+    /// A program of an installed package, called from the directory in which the manager installs.
+    pub(super) fn exec(&self, words: &str) -> String {
+        let call = self.call(&self.root);
+        match self.tool {
+            Tool::Npm => format!("npm exec -- {words}"),
+            Tool::Pnpm => format!("pnpm exec {words}"),
+            Tool::Rush => format!("node_modules/.bin/{words}"),
+            Tool::Bun | Tool::YarnBerry | Tool::YarnClassic => format!("{call} run {words}"),
         }
     }
 }
 
-/// Finds the package manager for `dir`, whose installation happens in `root` if it is a workspace member.
+/// A manager that something names, with its version.
+struct Named {
+    tool: Tool,
+    version: Option<(String, String, Option<u64>)>,
+    vendored: Option<String>,
+    evidence: Evidence,
+}
+
+/// Finds the package manager of a package, whose installation happens in `root` if it is a workspace member.
 pub(super) fn find(
     scan: &mut Scan<'_>,
-    dir: &str,
+    package: &Package,
     root: Option<&str>,
-    document: &Document,
+    group: Option<&Group>,
 ) -> Manager {
-    let manifest_root = root.unwrap_or(dir).to_owned();
-    let root_manifest = join(&manifest_root, "package.json");
-    let declared = scan
-        .document(&root_manifest, crate::detect::document::Syntax::Json)
-        .and_then(|root| declared(&root))
-        .or_else(|| declared(document));
-    let mut locks = Vec::new();
-    for above in upwards(&manifest_root) {
-        locks = LOCKS
-            .iter()
-            .filter(|(name, _)| scan.repo.has(&join(above, name)))
-            .map(|(name, tool)| (join(above, name), *tool))
-            .collect();
-        // A lock file above belongs to this project only if the project is part of what it locks.
-        if !locks.is_empty() || root.is_some() || above != manifest_root {
-            break;
-        }
+    let root_dir = root.unwrap_or(&package.dir).to_owned();
+    if let Some(group) = group.filter(|group| group.kind == Kind::Rush) {
+        return rush(scan, group);
     }
-    if root.is_none()
-        && locks
-            .iter()
-            .any(|(lock, _)| crate::detect::repo::split(lock).0 != manifest_root)
-    {
-        locks.clear();
-    }
-    choose(scan, manifest_root, declared, locks)
+    let root_manifest = join(&root_dir, "package.json");
+    let at_root = scan.document(&root_manifest, Syntax::Json);
+    let named = vendored(scan, &root_dir)
+        .or_else(|| at_root.as_ref().and_then(|root| declared(root)))
+        .or_else(|| declared(&package.document));
+    let (locks, is_own) = locks(scan, &root_dir);
+    let named = named
+        .or_else(|| by_lock(&locks))
+        .or_else(|| by_syntax(scan, &root_dir, package))
+        .or_else(|| at_root.as_ref().and_then(|root| by_engines(root)))
+        .or_else(|| by_engines(&package.document))
+        .unwrap_or_else(|| Named {
+            tool: Tool::Npm,
+            version: None,
+            vendored: None,
+            evidence: Evidence::new("build_system", "npm", "node.manager-default"),
+        });
+    let locks = if is_own { locks } else { Vec::new() };
+    chosen(scan, root_dir, named, &locks)
 }
 
-fn choose(
-    scan: &mut Scan<'_>,
-    root: String,
-    declared: Option<(Tool, Evidence)>,
-    locks: Vec<(String, Tool)>,
-) -> Manager {
-    let flavour = |tool: Tool| {
-        if tool == Tool::YarnClassic {
-            yarn(scan, &root)
-        } else {
-            tool
+fn rush(scan: &Scan<'_>, group: &Group) -> Manager {
+    let root = group.workspace.root.clone();
+    let lock = join(&root, "common/config/rush/pnpm-lock.yaml");
+    let evidence = Evidence::new("build_system", "rush", "node.rush").at(&group.file, None);
+    Manager {
+        tool: Tool::Rush,
+        lock: scan.repo.has(&lock).then_some(lock),
+        vendored: Some(join(&root, "common/scripts/install-run-rush.js")),
+        root,
+        version: None,
+        evidence,
+    }
+}
+
+/// The lock files of the nearest directory that has one, and whether that is where the manager installs.
+fn locks(scan: &Scan<'_>, root: &str) -> (Vec<(String, Tool)>, bool) {
+    for above in upwards(root) {
+        let found: Vec<(String, Tool)> = LOCKS
+            .iter()
+            .map(|(name, tool)| (join(above, name), *tool))
+            .filter(|(lock, _)| scan.repo.has(lock))
+            .map(|(lock, tool)| match tool {
+                Tool::YarnClassic if is_berry(scan, above) => (lock, Tool::YarnBerry),
+                _ => (lock, tool),
+            })
+            .collect();
+        if !found.is_empty() {
+            return (found, above == root);
         }
+    }
+    (Vec::new(), true)
+}
+
+fn is_berry(scan: &Scan<'_>, dir: &str) -> bool {
+    scan.repo.has(&join(dir, ".yarnrc.yml"))
+        || scan
+            .repo
+            .lock(&join(dir, "yarn.lock"))
+            .is_some_and(|head| head.contains("__metadata:"))
+}
+
+fn by_lock(locks: &[(String, Tool)]) -> Option<Named> {
+    let (lock, tool) = locks.first()?;
+    let evidence = Evidence::new("build_system", tool.name(), "node.lock-file").at(lock, None);
+    Some(Named {
+        tool: *tool,
+        version: None,
+        vendored: None,
+        evidence,
+    })
+}
+
+/// Files that only one manager reads.
+fn by_syntax(scan: &Scan<'_>, root: &str, package: &Package) -> Option<Named> {
+    let pnpm = join(root, "pnpm-workspace.yaml");
+    let yarn = join(root, ".yarnrc.yml");
+    let (tool, file) = if scan.repo.has(&pnpm) {
+        (Tool::Pnpm, pnpm)
+    } else if package.document.file.ends_with(".json5") {
+        (Tool::Pnpm, package.document.file.clone())
+    } else if scan.repo.has(&yarn) {
+        (Tool::YarnBerry, yarn)
+    } else {
+        return None;
     };
-    let locks: Vec<(String, Tool)> = locks
+    let evidence = Evidence::new("build_system", tool.name(), "node.manager-file").at(&file, None);
+    Some(Named {
+        tool,
+        version: None,
+        vendored: None,
+        evidence,
+    })
+}
+
+fn by_engines(document: &Document) -> Option<Named> {
+    let known = [Tool::Pnpm, Tool::Bun, Tool::YarnClassic, Tool::Npm];
+    let (tool, text) = known
         .into_iter()
-        .map(|(lock, tool)| (lock, flavour(tool)))
-        .collect();
-    let (tool, mut evidence) = match (declared, locks.first()) {
-        (Some((tool, evidence)), _) => (tool, evidence),
-        (None, Some((lock, tool))) => (
-            *tool,
-            Evidence::new("build_system", tool.name(), "node.lock-file").at(lock, None),
-        ),
-        (None, None) => (
-            Tool::Npm,
-            Evidence::new("build_system", "npm", "node.manager-default"),
-        ),
+        .find_map(|tool| Some((tool, document.str(&["engines", tool.name()])?)))?;
+    let tool = if tool == Tool::YarnClassic {
+        flavour(text)
+    } else {
+        tool
     };
-    let same = |other: Tool| other.name() == tool.name();
-    let lock = locks
-        .iter()
-        .find(|(_, of)| same(*of))
-        .map(|(lock, _)| lock.clone());
+    let line = document.line(&["engines", tool.program()]);
+    let evidence = Evidence::new("build_system", tool.name(), "node.engines")
+        .at(&document.file, line)
+        .written(tool.program());
+    Some(Named {
+        tool,
+        version: None,
+        vendored: None,
+        evidence,
+    })
+}
+
+/// The Yarn that the repository carries along.
+fn vendored(scan: &mut Scan<'_>, root: &str) -> Option<Named> {
+    let file = join(root, ".yarnrc.yml");
+    let document = scan.document(&file, Syntax::Yaml)?;
+    let path = document.str(&["yarnPath"])?;
+    let line = document.line(&["yarnPath"]);
+    let full = resolve(root, path)?;
+    if !scan.repo.has_pruned(split(&full).0) {
+        let message = format!("names `{path}` as Yarn, which is not in the repository");
+        scan.warn(&file, line, message);
+        return None;
+    }
+    let tool = if split(&full).1.starts_with("yarn-1.") {
+        Tool::YarnClassic
+    } else {
+        Tool::YarnBerry
+    };
+    let evidence = Evidence::new("build_system", tool.name(), "node.yarn-path")
+        .at(&file, line)
+        .written(path);
+    Some(Named {
+        tool,
+        version: None,
+        vendored: Some(full),
+        evidence,
+    })
+}
+
+/// Which Yarn a version is of.
+fn flavour(version: &str) -> Tool {
+    let version = version.trim_start_matches(['^', '~', '>', '=', 'v', ' ']);
+    if version == "1" || version.starts_with("1.") || version.starts_with("0.") {
+        Tool::YarnClassic
+    } else {
+        Tool::YarnBerry
+    }
+}
+
+/// The manager that a manifest names.
+fn declared(document: &Document) -> Option<Named> {
+    for keys in [
+        &["packageManager"][..],
+        &["devEngines", "packageManager", "name"],
+    ] {
+        let Some(text) = document.str(keys) else {
+            continue;
+        };
+        let (name, version) = text.split_once('@').unwrap_or((text, ""));
+        let version = if keys.len() > 1 {
+            document
+                .str(&["devEngines", "packageManager", "version"])
+                .unwrap_or_default()
+        } else {
+            version.split('+').next().unwrap_or_default()
+        };
+        let tool = match name {
+            "bun" => Tool::Bun,
+            "npm" => Tool::Npm,
+            "pnpm" => Tool::Pnpm,
+            "yarn" => flavour(version),
+            _ => continue,
+        };
+        let line = document.line(keys);
+        let evidence = Evidence::new("build_system", tool.name(), "node.package-manager")
+            .at(&document.file, line)
+            .written(name);
+        let version =
+            (!version.is_empty()).then(|| (version.to_owned(), document.file.clone(), line));
+        return Some(Named {
+            tool,
+            version,
+            vendored: None,
+            evidence,
+        });
+    }
+    None
+}
+
+fn chosen(scan: &mut Scan<'_>, root: String, named: Named, locks: &[(String, Tool)]) -> Manager {
+    let Named {
+        tool,
+        version,
+        vendored,
+        mut evidence,
+    } = named;
+    let lock = locks.iter().find(|(_, of)| of.program() == tool.program());
+    let lock = lock.map(|(lock, _)| lock.clone());
     for (other, of) in locks
         .iter()
         .filter(|(other, _)| Some(other) != lock.as_ref())
@@ -155,464 +323,23 @@ fn choose(
             line: None,
             reason: format!("{} is used", tool.name()),
         });
-        scan.warn(
-            other,
-            None,
+        let (of, used) = (of.name(), tool.name());
+        let message = if of == used {
             format!(
-                "is a lock file of {}, but {} is used",
-                of.name(),
-                tool.name()
-            ),
-        );
+                "is a second lock file of {of}: `{}` is used",
+                lock.as_deref().unwrap_or_default()
+            )
+        } else {
+            format!("is a lock file of {of}, but {used} is used")
+        };
+        scan.warn(other, None, message);
     }
     Manager {
         tool,
         root,
         lock,
+        vendored,
+        version,
         evidence,
-    }
-}
-
-/// The manager that a manifest names.
-fn declared(document: &Document) -> Option<(Tool, Evidence)> {
-    for keys in [
-        &["packageManager"][..],
-        &["devEngines", "packageManager", "name"],
-    ] {
-        let Some(text) = document.str(keys) else {
-            continue;
-        };
-        let (name, version) = text.split_once('@').unwrap_or((text, ""));
-        let version = document
-            .str(&["devEngines", "packageManager", "version"])
-            .unwrap_or(version);
-        let tool = match name {
-            "npm" => Tool::Npm,
-            "pnpm" => Tool::Pnpm,
-            "yarn"
-                if version
-                    .trim_start_matches(['^', '~', '>', '='])
-                    .starts_with("1.") =>
-            {
-                Tool::YarnClassic
-            }
-            "yarn" => Tool::YarnBerry,
-            "bun" => Tool::Bun,
-            _ => continue,
-        };
-        let evidence = Evidence::new("build_system", tool.name(), "node.package-manager");
-        return Some((tool, evidence.at(&document.file, document.line(&keys[..1]))));
-    }
-    None
-}
-
-fn yarn(scan: &Scan<'_>, root: &str) -> Tool {
-    let berry = scan.repo.has(&join(root, ".yarnrc.yml"))
-        || scan
-            .repo
-            .lock(&join(root, "yarn.lock"))
-            .is_some_and(|head| head.contains("__metadata:"));
-    if berry {
-        Tool::YarnBerry
-    } else {
-        Tool::YarnClassic
-    }
-}
-
-/// The commands and files that a manager needs for one project.
-pub(super) struct Steps {
-    pub(super) packages: Vec<String>,
-    pub(super) env: BTreeMap<String, String>,
-    pub(super) files: Vec<String>,
-    pub(super) install: Vec<String>,
-    /// What builds the internal dependencies and then the project.
-    pub(super) build: Vec<String>,
-    /// What leaves only the production dependencies.
-    pub(super) prune: Vec<String>,
-    pub(super) cache: Vec<String>,
-    /// The directory of a self-contained production tree, where the manager makes one apart from the source.
-    pub(super) deployed: Option<String>,
-}
-
-/// Plans the installation, build and pruning of a project.
-pub(super) fn steps(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Steps, Problem> {
-    let manager = &project.manager;
-    let manifest = &project.package.document.file;
-    if manager.tool == Tool::Bun {
-        return Err(Problem::new(
-            manifest,
-            None,
-            "installs with bun, which is not supported",
-        ));
-    }
-    let name = manager.tool.package();
-    let Some(package) = scan.catalog.package(name) else {
-        return Err(Problem::new(
-            manifest,
-            None,
-            format!("the index has no package that provides `{name}`"),
-        ));
-    };
-    if manager.lock.is_none() {
-        let message = format!(
-            "has no lock file of {}: the build takes whatever versions are newest",
-            manager.tool.name()
-        );
-        scan.warn(&join(&manager.root, "package.json"), None, message);
-    }
-    let mut steps = Steps {
-        packages: vec![package],
-        env: env(manager.tool),
-        files: files(scan, project),
-        install: vec![in_root(project, install(manager))],
-        build: build(project),
-        prune: Vec::new(),
-        cache: manager
-            .tool
-            .caches()
-            .iter()
-            .map(|path| (*path).to_owned())
-            .collect(),
-        deployed: None,
-    };
-    prune(scan, project, &mut steps);
-    native(scan, project, &mut steps);
-    Ok(steps)
-}
-
-fn env(tool: Tool) -> BTreeMap<String, String> {
-    let pairs: &[(&str, &str)] = match tool {
-        Tool::Npm => &[
-            ("NPM_CONFIG_AUDIT", "false"),
-            ("NPM_CONFIG_FUND", "false"),
-            ("NPM_CONFIG_UPDATE_NOTIFIER", "false"),
-        ],
-        // Whatever `packageManager` names, the packaged pnpm is the one that runs, without downloading another.
-        Tool::Pnpm => &[
-            ("npm_config_manage_package_manager_versions", "false"),
-            ("pnpm_config_confirm_modules_purge", "false"),
-            ("pnpm_config_deploy_all_files", "true"),
-            ("pnpm_config_pm_on_fail", "ignore"),
-            ("pnpm_config_store_dir", "/root/.local/share/pnpm/store"),
-        ],
-        Tool::YarnClassic => &[("YARN_CACHE_FOLDER", "/root/.cache/yarn")],
-        Tool::YarnBerry => &[
-            ("YARN_ENABLE_TELEMETRY", "0"),
-            ("YARN_GLOBAL_FOLDER", "/root/.yarn/berry"),
-            // Without node_modules every file of a package lies in an archive that only Yarn's loader reads.
-            ("YARN_NODE_LINKER", "node-modules"),
-        ],
-        Tool::Bun => &[],
-    };
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
-}
-
-fn install(manager: &Manager) -> String {
-    let is_locked = manager.lock.is_some();
-    match manager.tool {
-        Tool::Npm if is_locked => "npm ci",
-        Tool::Npm | Tool::Bun => "npm install",
-        Tool::Pnpm if is_locked => "pnpm install --frozen-lockfile",
-        Tool::Pnpm => "pnpm install --no-frozen-lockfile",
-        Tool::YarnClassic if is_locked => "yarn install --frozen-lockfile --non-interactive",
-        Tool::YarnClassic => "yarn install --non-interactive",
-        Tool::YarnBerry if is_locked => "yarn install --immutable",
-        Tool::YarnBerry => "yarn install --no-immutable",
-    }
-    .to_owned()
-}
-
-/// The command, run where the manager installs.
-fn in_root(project: &Project<'_>, command: String) -> String {
-    let up = relative(&project.package.dir, &project.manager.root);
-    if up == "." {
-        command
-    } else {
-        format!("cd {} && {command}", quoted(&up))
-    }
-}
-
-/// The files that an installation reads, as globs relative to the repository's root.
-fn files(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
-    let root = &project.manager.root;
-    let mut dirs: BTreeSet<&str> = BTreeSet::from([root.as_str(), project.package.dir.as_str()]);
-    dirs.extend(project.members.iter().map(String::as_str));
-    let mut files: BTreeSet<String> = BTreeSet::new();
-    for dir in dirs {
-        for name in ["package.json", ".npmrc"] {
-            let file = join(dir, name);
-            if scan.repo.has(&file) {
-                files.insert(literal_glob(&file));
-            }
-        }
-        if scan.repo.dir(&join(dir, "prisma")).is_some() {
-            files.insert(format!("{}/**", literal_glob(&join(dir, "prisma"))));
-        }
-    }
-    let configs = CONFIGS
-        .iter()
-        .map(|name| join(root, name))
-        .filter(|file| scan.repo.has(file));
-    files.extend(configs.map(|file| literal_glob(&file)));
-    files.extend(project.manager.lock.iter().map(|lock| literal_glob(lock)));
-    for name in [
-        "patches",
-        ".yarn/patches",
-        ".yarn/plugins",
-        ".yarn/releases",
-    ] {
-        let dir = join(root, name);
-        if scan.repo.dir(&dir).is_some() || scan.repo.has_pruned(&dir) {
-            files.insert(format!("{}/**", literal_glob(&dir)));
-        }
-    }
-    if needs_source(project) {
-        return project.context.clone();
-    }
-    files.into_iter().collect()
-}
-
-/// Scripts that run on installation and read nothing but what is installed.
-const HARMLESS: &[&str] = &[
-    "husky",
-    "is-ci",
-    "lefthook install",
-    "npx only-allow",
-    "only-allow",
-    "patch-package",
-    "prisma generate",
-    "simple-git-hooks",
-];
-
-/// Whether a package has a script that runs on installation and may read any of its files.
-pub(super) fn runs_on_install(package: &Package) -> bool {
-    ["preinstall", "install", "postinstall", "prepare"]
-        .iter()
-        .any(|name| {
-            let script = package.script(name);
-            script.is_some_and(|script| {
-                !HARMLESS
-                    .iter()
-                    .any(|known| script.trim().starts_with(known))
-            })
-        })
-}
-
-/// Whether the installation reads more than manifests: scripts, or packages by path.
-fn needs_source(project: &Project<'_>) -> bool {
-    let members = project
-        .members
-        .iter()
-        .filter_map(|dir| project.packages.get(dir));
-    let root = project.packages.get(&project.manager.root);
-    let mut packages = members.chain(root).chain([project.package]);
-    packages.any(runs_on_install)
-        || project
-            .package
-            .document
-            .keys(&["dependencies"])
-            .iter()
-            .any(|name| {
-                let from = project
-                    .package
-                    .document
-                    .str(&["dependencies", name])
-                    .unwrap_or_default();
-                ["file:", "link:", "portal:"]
-                    .iter()
-                    .any(|prefix| from.starts_with(prefix))
-            })
-}
-
-fn build(project: &Project<'_>) -> Vec<String> {
-    let manager = &project.manager;
-    let mut commands = Vec::new();
-    if manager.tool == Tool::Pnpm && !project.internal.is_empty() {
-        if project.has_build() || project.internal.iter().any(|dir| has_build(project, dir)) {
-            let filter = quoted(&format!("{}...", project.filter()));
-            commands.push(in_root(
-                project,
-                format!("pnpm --filter {filter} run --if-present build"),
-            ));
-        }
-        return commands;
-    }
-    for dir in project
-        .internal
-        .iter()
-        .filter(|dir| has_build(project, dir))
-    {
-        let name = project.packages[dir].name.clone().unwrap_or_default();
-        commands.push(in_root(
-            project,
-            match manager.tool {
-                Tool::Npm | Tool::Bun => format!("npm run build -w {}", quoted(&name)),
-                Tool::Pnpm => format!("pnpm --filter {} run build", quoted(&name)),
-                Tool::YarnBerry | Tool::YarnClassic => {
-                    format!("yarn workspace {} run build", quoted(&name))
-                }
-            },
-        ));
-    }
-    if project.has_build() {
-        let script = project.build_script();
-        let is_member = manager.root != project.package.dir;
-        commands.push(match (manager.tool, &project.package.name) {
-            (Tool::Npm, Some(name)) if is_member => {
-                in_root(project, format!("npm run {script} -w {}", quoted(name)))
-            }
-            (tool, _) => format!("{} run {script}", tool.name()),
-        });
-    }
-    commands
-}
-
-fn has_build(project: &Project<'_>, dir: &str) -> bool {
-    project
-        .packages
-        .get(dir)
-        .is_some_and(|package| package.document.str(&["scripts", "build"]).is_some())
-}
-
-fn prune(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
-    let manager = &project.manager;
-    let is_member = manager.root != project.package.dir || !project.members.is_empty();
-    let name = project.filter();
-    match manager.tool {
-        Tool::Npm if is_member && manager.root != project.package.dir => {
-            // A second installation, because `npm prune` keeps what the other members need.
-            let install = if manager.lock.is_some() { "npm ci" } else { "npm install" };
-            let only = format!("{install} --omit=dev --ignore-scripts --prefer-offline -w {}", quoted(&name));
-            steps.prune.push(in_root(project, only));
-            steps.prune.extend(unlink(project));
-            let scripted = scripted(scan, project);
-            if !scripted.is_empty() {
-                let names: Vec<String> = scripted.iter().map(|name| quoted(name)).collect();
-                steps.prune.push(in_root(project, format!("npm rebuild {}", names.join(" "))));
-            }
-        }
-        Tool::Npm => steps.prune.push("npm prune --omit=dev --ignore-scripts".to_owned()),
-        Tool::Pnpm if is_member => {
-            steps.prune.push(in_root(
-                project,
-                format!("pnpm --filter {} deploy --prod --legacy /out && {}",
-                    quoted(&name),
-                    without_times("/out/node_modules")),
-            ));
-            steps.deployed = Some("/out".to_owned());
-        }
-        Tool::Pnpm => steps
-            .prune
-            .push(format!("pnpm prune --prod --ignore-scripts && {}", without_times("node_modules"))),
-        Tool::YarnClassic => steps.prune.push(in_root(
-            project,
-            "yarn install --production --frozen-lockfile --ignore-scripts --prefer-offline --non-interactive".to_owned(),
-        )),
-        Tool::YarnBerry if is_member => {
-            steps.prune.push(in_root(project, format!("yarn workspaces focus --production {}", quoted(&name))));
-        }
-        Tool::YarnBerry => steps.prune.push("yarn workspaces focus --production".to_owned()),
-        Tool::Bun => {}
-    }
-}
-
-/// Removes the files in which pnpm notes when it ran.
-fn without_times(modules: &str) -> String {
-    format!("rm -f {modules}/.modules.yaml {modules}/.pnpm-workspace-state-v1.json")
-}
-
-/// Removes the links to members that only the build needs, which would lead nowhere in the image.
-fn unlink(project: &Project<'_>) -> Option<String> {
-    let build_only = project
-        .internal
-        .iter()
-        .filter(|dir| !project.shipped.contains(dir));
-    let links: Vec<String> = build_only
-        .filter_map(|dir| project.packages.get(dir)?.name.clone())
-        .map(|name| quoted(&format!("node_modules/{name}")))
-        .collect();
-    (!links.is_empty()).then(|| in_root(project, format!("rm -f {}", links.join(" "))))
-}
-
-/// Locked production packages whose own scripts have to run: native addons and the like.
-fn scripted(scan: &Scan<'_>, project: &Project<'_>) -> BTreeSet<String> {
-    let Some(lock) = project.manager.lock.as_deref() else {
-        return BTreeSet::new();
-    };
-    let Some(text) = scan.repo.lock(lock) else {
-        return BTreeSet::new();
-    };
-    if !text.contains("\"hasInstallScript\"") {
-        return BTreeSet::new();
-    }
-    let Ok(lock) = serde_json::from_str::<serde_json::Value>(&text) else {
-        return BTreeSet::new();
-    };
-    let Some(packages) = lock.get("packages").and_then(serde_json::Value::as_object) else {
-        return BTreeSet::new();
-    };
-    packages
-        .iter()
-        .filter(|(_, package)| {
-            let is =
-                |key: &str| package.get(key).and_then(serde_json::Value::as_bool) == Some(true);
-            is("hasInstallScript") && !is("dev")
-        })
-        .filter_map(|(path, _)| {
-            path.rsplit_once("node_modules/")
-                .map(|(_, name)| name.to_owned())
-        })
-        .collect()
-}
-
-/// Packages that are compiled on installation, or compile those that depend on them.
-const NATIVE: &[&str] = &[
-    "@mapbox/node-pre-gyp",
-    "bindings",
-    "nan",
-    "node-addon-api",
-    "node-gyp",
-    "node-gyp-build",
-    "prebuild-install",
-];
-
-fn native(scan: &Scan<'_>, project: &Project<'_>, steps: &mut Steps) {
-    let manager = &project.manager;
-    let Some(text) = manager
-        .lock
-        .as_deref()
-        .and_then(|lock| scan.repo.lock(lock))
-    else {
-        return;
-    };
-    let is_locked = |name: &str| match manager.tool {
-        Tool::Npm | Tool::Bun => text.contains(&format!("node_modules/{name}\"")),
-        Tool::Pnpm => text.contains(&format!("{name}@")),
-        Tool::YarnClassic | Tool::YarnBerry => {
-            text.contains(&format!("\n{name}@")) || text.contains(&format!("\n\"{name}@"))
-        }
-    };
-    if NATIVE.iter().any(|name| is_locked(name)) {
-        for name in ["build-base", "python3"] {
-            steps.packages.extend(scan.catalog.package(name));
-        }
-        if manager.tool != Tool::Npm {
-            steps.packages.extend(scan.catalog.package("node-gyp"));
-        }
-    }
-    if text.contains("git+ssh://") || text.contains("git+https://") || text.contains("codeload.") {
-        steps.packages.extend(scan.catalog.package("git"));
-    }
-    let has_policy = project.root_document().get(&["allowScripts"]).is_some();
-    if manager.tool == Tool::Npm && text.contains("\"hasInstallScript\": true") && !has_policy {
-        // npm 12 runs no scripts of dependencies unless a policy allows them; earlier ones ran all, and so do
-        // repositories without a policy expect it.
-        steps.env.insert(
-            "NPM_CONFIG_DANGEROUSLY_ALLOW_ALL_SCRIPTS".to_owned(),
-            "true".to_owned(),
-        );
     }
 }

@@ -5,19 +5,23 @@ use std::collections::BTreeMap;
 use crate::detect::repo;
 use crate::detect::start::{self, Command};
 
-use super::{Package, Project};
+use super::Project;
+use super::package::Package;
+use super::program::{self, Known};
 
 /// What a script runs in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
-    /// `node` with these arguments; the first one that is no option is the entry.
-    Node(Program),
+    /// `node` or `bun` with these arguments; the first one that is no option is the entry.
+    File(Program),
     /// A program of an installed package, with its arguments.
     Bin {
         package: &'static str,
         path: &'static str,
         program: Program,
     },
+    /// A program that only a lock file may know.
+    Named(String, Program),
     /// A directory that a file server would serve.
     Files(String),
     /// A development server, as written.
@@ -28,251 +32,412 @@ pub(super) enum Resolved {
     Refused(String),
 }
 
+/// What executes a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Runtime {
+    #[default]
+    Node,
+    Bun,
+}
+
+impl Runtime {
+    /// The program by which it is called.
+    pub(super) fn program(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Bun => "bun",
+        }
+    }
+}
+
 /// Arguments, environment and directory of a program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Program {
+    pub(super) runtime: Runtime,
     pub(super) arguments: Vec<String>,
     pub(super) env: BTreeMap<String, String>,
     /// Relative to the package.
     pub(super) directory: Option<String>,
+    /// Whether the port stands among the arguments, in the place of `$PORT`.
+    pub(super) is_given_port: bool,
 }
 
-/// Programs of packages that serve, with the path that the package's `bin` field names.
-const BINS: &[(&str, &str, &str)] = &[
-    ("fastify", "fastify-cli", "cli.js"),
-    ("next", "next", "dist/bin/next"),
-    ("probot", "probot", "bin/probot.js"),
-    ("react-router-serve", "@react-router/serve", "bin.cjs"),
-    ("remix-serve", "@remix-run/serve", "dist/cli.js"),
-    ("srvx", "srvx", "bin/srvx.mjs"),
-    ("strapi", "@strapi/strapi", "bin/strapi.js"),
-    ("tsx", "tsx", "dist/cli.mjs"),
-];
+/// A script that was followed, with what it does to a database before it starts.
+pub(super) struct Followed {
+    pub(super) resolved: Resolved,
+    pub(super) release: Vec<(String, Resolved)>,
+}
 
-/// Programs, and the argument that makes them a development server; `*` stands for any.
-const DEVELOPMENT: &[(&str, &str)] = &[
-    ("astro", "*"),
-    ("docusaurus", "start"),
-    ("eleventy", "--serve"),
-    ("expo", "*"),
-    ("gatsby", "*"),
-    ("http-server", "-dev"),
-    ("nest", "start"),
-    ("next", "dev"),
-    ("ng", "*"),
-    ("nodemon", "*"),
-    ("nuxt", "*"),
-    ("nuxi", "*"),
-    ("parcel", "*"),
-    ("react-router", "dev"),
-    ("react-scripts", "start"),
-    ("remix", "*"),
-    ("rollup", "*"),
-    ("start-storybook", "*"),
-    ("storybook", "*"),
-    ("svelte-kit", "*"),
-    ("ts-node-dev", "*"),
-    ("tsc", "*"),
-    ("tsc-watch", "*"),
-    ("tsnd", "*"),
-    ("tsup", "*"),
-    ("vinxi", "dev"),
-    ("vite", "*"),
-    ("vitepress", "*"),
-    ("vue-cli-service", "*"),
-    ("webpack", "*"),
-    ("webpack-dev-server", "*"),
-    ("wrangler", "*"),
-];
+/// The port that stands for `$PORT`.
+pub(super) const PORT: u16 = 3000;
 
-/// Orchestrators, and managers' flags that start other members.
-const DELEGATES: &[&str] = &[
-    "concurrently",
-    "lerna",
-    "moon",
-    "npm-run-all",
-    "npm-run-all2",
-    "nx",
-    "run-p",
-    "run-s",
-    "turbo",
-    "wireit",
-];
+/// Scripts that may call each other, at most.
+const DEPTH: u8 = 8;
 
 /// Follows the script `name` of a package.
-pub(super) fn resolve(project: &Project<'_>, name: &str) -> Option<Resolved> {
-    follow(project.package, name, &[], 0)
+pub(super) fn resolve(project: &Project<'_>, name: &str) -> Option<Followed> {
+    let mut follower = Follower::new(project.package);
+    let resolved = follower.script(name, &[], 0)?;
+    Some(follower.done(resolved))
 }
 
 /// Follows a command line that stands outside the manifest, such as one of a Procfile.
-pub(super) fn resolve_line(project: &Project<'_>, line: &str) -> Resolved {
-    line_of(project.package, line, &[], 0)
+pub(super) fn resolve_line(project: &Project<'_>, line: &str) -> Followed {
+    let mut follower = Follower::new(project.package);
+    let resolved = follower.line(line, &[], 0);
+    follower.done(resolved)
 }
 
-fn follow(package: &Package, name: &str, extra: &[String], depth: u8) -> Option<Resolved> {
-    let script = package.document.str(&["scripts", name])?;
-    Some(line_of(package, script, extra, depth))
+/// What a script does beside building.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Builds,
+    Migrates,
+    Other,
 }
 
-fn line_of(package: &Package, script: &str, extra: &[String], depth: u8) -> Resolved {
-    if depth > 8 {
-        return Resolved::Refused("scripts call each other without an end".to_owned());
-    }
-    let commands = match start::parse(script) {
-        Ok(commands) => commands,
-        Err(refusal) => return Resolved::Refused(refusal.to_string()),
+/// What all commands of a script are for.
+pub(super) fn purpose(package: &Package, script: &str) -> Purpose {
+    let Ok(commands) = start::parse(script) else {
+        return Purpose::Other;
     };
-    let Some((last, before)) = commands.split_last() else {
-        return Resolved::Refused("the script is empty".to_owned());
-    };
-    for command in before {
-        if !is_build_step(command) {
-            let text = command.literals().join(" ");
-            return Resolved::Refused(format!(
-                "`{text}` runs before the start, which needs a shell"
-            ));
+    let mut purpose = Purpose::Builds;
+    for command in &commands {
+        match purpose_of(package, command, 0) {
+            Purpose::Builds => {}
+            Purpose::Migrates => purpose = Purpose::Migrates,
+            Purpose::Other => return Purpose::Other,
         }
     }
-    command(package, last, extra, depth)
+    purpose
 }
 
-/// Whether all that a script does is to build.
-pub(super) fn only_builds(script: &str) -> bool {
-    start::parse(script).is_ok_and(|commands| commands.iter().all(is_build_step))
-}
-
-/// Whether a command before the start only builds, which the build has done already.
-fn is_build_step(command: &Command) -> bool {
+fn purpose_of(package: &Package, command: &Command, depth: u8) -> Purpose {
     let words = command.literals();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["npm" | "yarn" | "pnpm", "run", script, ..] => {
-            script.starts_with("build") || *script == "compile"
+    let called = match words.as_slice() {
+        [
+            "npm" | "yarn" | "pnpm" | "bun",
+            "run" | "run-script",
+            script,
+            ..,
+        ] => Some(*script),
+        ["yarn" | "pnpm", script, ..] if package.script(script).is_some() => Some(*script),
+        _ => None,
+    };
+    if let Some(script) = called {
+        if script.starts_with("build") || script == "compile" {
+            return Purpose::Builds;
         }
-        ["yarn" | "pnpm", script, ..] => script.starts_with("build"),
-        [
-            "next" | "vite" | "astro" | "nuxt" | "remix" | "nest",
-            "build",
-            ..,
-        ] => true,
-        [
-            "tsc" | "tsup" | "esbuild" | "swc" | "webpack" | "rollup" | "rimraf",
-            ..,
-        ] => true,
-        ["npx", rest @ ..] => matches!(rest.first(), Some(&"tsc")),
-        _ => false,
+        let text = package.script(script).unwrap_or_default();
+        return match start::parse(text) {
+            Ok(commands) if depth < DEPTH && !commands.is_empty() => commands
+                .iter()
+                .map(|command| purpose_of(package, command, depth + 1))
+                .find(|purpose| *purpose != Purpose::Builds)
+                .unwrap_or(Purpose::Builds),
+            _ => Purpose::Other,
+        };
+    }
+    let words = program::without_runner(&words);
+    if program::migrates(words) {
+        Purpose::Migrates
+    } else if program::builds(words) {
+        Purpose::Builds
+    } else {
+        Purpose::Other
     }
 }
 
-fn command(package: &Package, command: &Command, extra: &[String], depth: u8) -> Resolved {
-    let mut env = BTreeMap::new();
-    for (name, value) in &command.env {
-        match value.literal() {
-            Some(value) => {
-                env.insert(name.clone(), value);
-            }
-            None => return Resolved::Refused(format!("the value of `{name}` needs a shell")),
+struct Follower<'p> {
+    package: &'p Package,
+    release: Vec<(String, Resolved)>,
+}
+
+impl<'p> Follower<'p> {
+    fn new(package: &'p Package) -> Self {
+        Self {
+            package,
+            release: Vec::new(),
         }
     }
-    let mut words = Vec::new();
-    let mut at = 0;
-    while at < command.words.len() {
-        match command.words[at].literal() {
-            Some(word) => words.push(word),
-            // `-p $PORT`: the program reads PORT by itself, or its default is declared.
-            None if words.last().is_some_and(|flag: &String| {
+
+    fn done(self, resolved: Resolved) -> Followed {
+        Followed {
+            resolved,
+            release: self.release,
+        }
+    }
+
+    fn script(&mut self, name: &str, extra: &[String], depth: u8) -> Option<Resolved> {
+        let script = self.package.script(name)?.to_owned();
+        Some(self.line(&script, extra, depth))
+    }
+
+    fn line(&mut self, script: &str, extra: &[String], depth: u8) -> Resolved {
+        if depth > DEPTH {
+            return Resolved::Refused("scripts call each other without an end".to_owned());
+        }
+        let commands = match start::parse(script) {
+            Ok(commands) => commands,
+            Err(refusal) => return Resolved::Refused(refusal.to_string()),
+        };
+        let Some((last, before)) = commands.split_last() else {
+            return Resolved::Refused("the script is empty".to_owned());
+        };
+        for command in before {
+            let text = command.literals().join(" ");
+            match purpose_of(self.package, command, 0) {
+                Purpose::Builds => {}
+                Purpose::Migrates => {
+                    let resolved = self.command(command, &[], depth + 1);
+                    self.release.push((text, resolved));
+                }
+                Purpose::Other => {
+                    return Resolved::Refused(format!(
+                        "`{text}` runs before the start, which needs a shell"
+                    ));
+                }
+            }
+        }
+        self.command(last, extra, depth)
+    }
+
+    fn command(&mut self, command: &Command, extra: &[String], depth: u8) -> Resolved {
+        let mut program = Program {
+            directory: command.directory.clone(),
+            ..Program::default()
+        };
+        for (name, value) in &command.env {
+            match value.literal() {
+                Some(value) => {
+                    program.env.insert(name.clone(), value);
+                }
+                // The variable is the same one.
+                None if matches!(value.expand(&|_| Some(String::new())).as_deref(), Ok(""))
+                    && name == "PORT" => {}
+                None => return Resolved::Refused(format!("the value of `{name}` needs a shell")),
+            }
+        }
+        let name = command.program().unwrap_or_default();
+        let reads_port = program::reads_port(&name)
+            || command
+                .words
+                .get(1)
+                .and_then(start::Word::literal)
+                .is_some_and(|word| program::reads_port(&word));
+        let mut words: Vec<String> = Vec::new();
+        for word in &command.words {
+            if let Some(word) = word.literal() {
+                words.push(word);
+                continue;
+            }
+            let is_flag = words.last().is_some_and(|flag| {
                 matches!(
                     flag.as_str(),
                     "-p" | "--port" | "-l" | "-H" | "--host" | "--hostname"
                 )
-            }) =>
-            {
+            });
+            if reads_port && is_flag {
                 words.pop();
+                continue;
             }
-            None => match command.words[at].expand(&|_| None) {
-                Ok(word) if word.starts_with("--port=") => {}
-                Ok(word) => words.push(word),
+            let port = |name: &str| (name == "PORT").then(|| PORT.to_string());
+            match word.expand(&port) {
+                Ok(word) if reads_port && word.starts_with("--port=") => {}
+                Ok(word) => {
+                    program.is_given_port |= word.ends_with(&PORT.to_string());
+                    words.push(word);
+                }
                 Err(refusal) => return Resolved::Refused(refusal.to_string()),
-            },
-        }
-        at += 1;
-    }
-    words.extend(extra.iter().cloned());
-    let program = Program {
-        arguments: Vec::new(),
-        env,
-        directory: command.directory.clone(),
-    };
-    words_of(package, &words, program, depth)
-}
-
-fn words_of(package: &Package, words: &[String], mut program: Program, depth: u8) -> Resolved {
-    let text = words.join(" ");
-    let (name, rest) = match words.split_first() {
-        Some((name, rest)) => (name.as_str(), rest),
-        None => return Resolved::Refused("the script is empty".to_owned()),
-    };
-    let name = name
-        .strip_prefix("./node_modules/.bin/")
-        .or_else(|| name.strip_prefix("node_modules/.bin/"))
-        .unwrap_or(name);
-    match name {
-        "npm" | "pnpm" | "yarn" | "bun" => {
-            let directory = program
-                .directory
-                .as_deref()
-                .and_then(|dir| repo::resolve("", dir));
-            if directory.is_some_and(|dir| package.nested.contains(&dir)) {
-                return Resolved::Delegates(text);
             }
-            return manager(package, name, rest, program, depth);
         }
-        "npx" | "pnpx" | "bunx" => return words_of(package, after_options(rest), program, depth),
-        "dotenv" | "dotenvx" | "infisical" | "doppler" => {
-            let at = rest.iter().position(|word| word == "--").map(|at| at + 1);
-            return match at {
-                Some(at) => words_of(package, &rest[at..], program, depth),
-                None => Resolved::Refused(format!("`{text}` is not understood")),
+        words.extend(extra.iter().cloned());
+        self.words(&words, program, depth)
+    }
+
+    fn words(&mut self, words: &[String], mut program: Program, depth: u8) -> Resolved {
+        let text = words.join(" ");
+        let Some((name, rest)) = words.split_first() else {
+            return Resolved::Refused("the script is empty".to_owned());
+        };
+        if depth > DEPTH {
+            return Resolved::Refused("scripts call each other without an end".to_owned());
+        }
+        let name = name
+            .strip_prefix("./node_modules/.bin/")
+            .or_else(|| name.strip_prefix("node_modules/.bin/"))
+            .unwrap_or(name);
+        match name {
+            "npm" | "pnpm" | "yarn" | "bun" => {
+                let directory = program
+                    .directory
+                    .as_deref()
+                    .and_then(|dir| repo::resolve("", dir));
+                if directory.is_some_and(|dir| self.package.nested.contains(&dir)) {
+                    return Resolved::Delegates(text);
+                }
+                self.manager(name, rest, program, depth)
+            }
+            "npx" | "pnpx" | "bunx" | "dumb-init" | "tini" => {
+                self.words(after_options(rest), program, depth + 1)
+            }
+            "dotenv" | "dotenvx" | "infisical" | "doppler" => {
+                match rest.iter().position(|word| word == "--") {
+                    Some(at) => self.words(&rest[at + 1..], program, depth + 1),
+                    None => Resolved::Refused(format!("`{text}` is not understood")),
+                }
+            }
+            "pm2-runtime" => managed(rest, program, &text),
+            "node" | "nodejs" => {
+                let is_watch =
+                    |word: &String| word == "--watch" || word.starts_with("--watch-path");
+                if rest.iter().any(is_watch) {
+                    return Resolved::Development(text);
+                }
+                program.arguments = rest.to_vec();
+                Resolved::File(program)
+            }
+            "serve" | "http-server" | "sirv" | "serve-static" | "sirv-cli" => {
+                let dir = rest
+                    .iter()
+                    .find(|word| !word.starts_with('-') && word.parse::<u16>().is_err());
+                Resolved::Files(dir.cloned().unwrap_or_else(|| ".".to_owned()))
+            }
+            "concurrently" | "npm-run-all" | "npm-run-all2" | "run-p" | "run-s" => {
+                self.several(name, rest, text, depth)
+            }
+            _ => tool(name, rest, program, text),
+        }
+    }
+
+    /// Several commands at once: each one is a program of its own.
+    fn several(&mut self, name: &str, rest: &[String], text: String, depth: u8) -> Resolved {
+        if !self.package.nested.is_empty() {
+            return Resolved::Delegates(text);
+        }
+        let commands = rest.iter().filter(|word| !word.starts_with('-'));
+        for command in commands {
+            let script = command.strip_prefix("npm:").unwrap_or(command);
+            let resolved = if name == "concurrently" && !command.starts_with("npm:") {
+                self.line(script, &[], depth + 1)
+            } else {
+                let Some(resolved) = self.script(script, &[], depth + 1) else {
+                    continue;
+                };
+                resolved
             };
-        }
-        "dumb-init" | "tini" => return words_of(package, after_options(rest), program, depth),
-        "node" | "nodejs" => {
-            if rest
-                .iter()
-                .any(|word| word == "--watch" || word.starts_with("--watch-path"))
-            {
+            if matches!(resolved, Resolved::Development(_)) {
                 return Resolved::Development(text);
             }
-            program.arguments = rest.to_vec();
-            return Resolved::Node(program);
         }
-        "serve" | "http-server" | "sirv" | "serve-static" => {
-            let dir = rest
-                .iter()
-                .find(|word| !word.starts_with('-') && word.parse::<u16>().is_err());
-            return Resolved::Files(dir.cloned().unwrap_or_else(|| ".".to_owned()));
-        }
-        _ => {}
+        Resolved::Refused(format!("`{text}` starts several programs at once"))
     }
-    tool(name, rest, program, text)
+
+    /// `npm run x`, `yarn x`, `pnpm exec x` and their like.
+    fn manager(
+        &mut self,
+        name: &str,
+        rest: &[String],
+        mut program: Program,
+        depth: u8,
+    ) -> Resolved {
+        let text = || format!("{name} {}", rest.join(" "));
+        if rest
+            .iter()
+            .take_while(|word| *word != "--")
+            .any(|word| goes_elsewhere(word))
+        {
+            return Resolved::Delegates(text());
+        }
+        let is_watch = |word: &String| matches!(word.as_str(), "--watch" | "--hot");
+        if name == "bun" && rest.iter().any(is_watch) {
+            return Resolved::Development(text());
+        }
+        let words: Vec<&String> = rest
+            .iter()
+            .filter(|word| !matches!(word.as_str(), "-s" | "--silent" | "--if-present" | "--bun"))
+            .collect();
+        let (script, extra) = match words.as_slice() {
+            [verb, script, extra @ ..] if matches!(verb.as_str(), "run" | "run-script") => {
+                (script.as_str(), extra)
+            }
+            [verb, extra @ ..] if verb.as_str() == "start" => ("start", extra),
+            [verb, command @ ..] if matches!(verb.as_str(), "exec" | "dlx" | "x") => {
+                let command: Vec<String> = command.iter().map(|word| (*word).clone()).collect();
+                return self.words(after_options(&command), program, depth + 1);
+            }
+            [script, extra @ ..] if name != "npm" => (script.as_str(), extra),
+            _ => return Resolved::Refused(format!("`{}` is not understood", text())),
+        };
+        if name == "bun" && (script.contains('.') || script.starts_with('-')) {
+            program.runtime = Runtime::Bun;
+            let is_run = |word: &&String| word.as_str() != "run";
+            program.arguments = rest.iter().filter(is_run).cloned().collect();
+            return Resolved::File(program);
+        }
+        let extra: Vec<String> = extra
+            .iter()
+            .filter(|word| word.as_str() != "--")
+            .map(|word| (*word).clone())
+            .collect();
+        match self.script(script, &extra, depth + 1) {
+            Some(resolved) => with_env(resolved, &program),
+            None if name != "npm" && !matches!(script, "start") => {
+                let mut words = vec![script.to_owned()];
+                words.extend(extra);
+                self.words(&words, program, depth + 1)
+            }
+            None => Resolved::Refused(format!(
+                "`{}` calls the script `{script}`, which does not exist",
+                text()
+            )),
+        }
+    }
+}
+
+/// What a process manager starts: one file of its own is the program, and no manager is needed.
+fn managed(arguments: &[String], mut program: Program, text: &str) -> Resolved {
+    let rest = match arguments {
+        [first, rest @ ..] if first == "start" => rest,
+        rest => rest,
+    };
+    match rest {
+        [file] if !file.contains(".config.") && !file.ends_with(".json") => {
+            program.arguments = rest.to_vec();
+            Resolved::File(program)
+        }
+        _ => Resolved::Refused(format!(
+            "`{text}` manages processes, which the container's engine does"
+        )),
+    }
+}
+
+/// Whether a word makes a manager work on other members.
+fn goes_elsewhere(word: &str) -> bool {
+    matches!(
+        word,
+        "-w" | "--workspace"
+            | "--workspaces"
+            | "-F"
+            | "--filter"
+            | "-r"
+            | "--prefix"
+            | "--cwd"
+            | "-C"
+            | "workspace"
+            | "workspaces"
+    ) || ["--workspace=", "--filter=", "--prefix="]
+        .iter()
+        .any(|flag| word.starts_with(flag))
 }
 
 /// A program of an installed package.
 fn tool(name: &str, rest: &[String], mut program: Program, text: String) -> Resolved {
-    let first = rest.first().map(String::as_str).unwrap_or_default();
-    if DELEGATES.contains(&name) {
-        return Resolved::Delegates(text);
-    }
-    let is_watch = rest.iter().any(|word| word == "watch" || word == "--watch");
-    if DEVELOPMENT
-        .iter()
-        .any(|(tool, verb)| *tool == name && (*verb == "*" || *verb == first))
-        || (name == "tsx" && is_watch)
-    {
-        return Resolved::Development(text);
-    }
-    match BINS.iter().find(|(bin, _, _)| *bin == name) {
-        Some((_, package, path)) => {
+    match program::known(name, rest) {
+        Known::Development => Resolved::Development(text),
+        Known::Delegates => Resolved::Delegates(text),
+        Known::Bin(package, path) => {
             program.arguments = rest.to_vec();
             Resolved::Bin {
                 package,
@@ -280,9 +445,10 @@ fn tool(name: &str, rest: &[String], mut program: Program, text: String) -> Reso
                 program,
             }
         }
-        None => Resolved::Refused(format!(
-            "`{name}` is no program whose place in the image is known"
-        )),
+        Known::Unknown => {
+            program.arguments = rest.to_vec();
+            Resolved::Named(name.to_owned(), program)
+        }
     }
 }
 
@@ -297,75 +463,6 @@ fn after_options(words: &[String]) -> &[String] {
         at
     };
     &words[at..]
-}
-
-/// `npm run x`, `yarn x`, `pnpm exec x` and their like.
-fn manager(
-    package: &Package,
-    name: &str,
-    rest: &[String],
-    program: Program,
-    depth: u8,
-) -> Resolved {
-    let text = || format!("{name} {}", rest.join(" "));
-    let goes_elsewhere = |word: &String| {
-        matches!(
-            word.as_str(),
-            "-w" | "--workspace"
-                | "--workspaces"
-                | "-F"
-                | "--filter"
-                | "-r"
-                | "--prefix"
-                | "--cwd"
-                | "-C"
-                | "workspace"
-                | "workspaces"
-        ) || ["--workspace=", "--filter=", "--prefix="]
-            .iter()
-            .any(|flag| word.starts_with(flag))
-    };
-    if rest
-        .iter()
-        .take_while(|word| *word != "--")
-        .any(goes_elsewhere)
-    {
-        return Resolved::Delegates(text());
-    }
-    let words: Vec<&String> = rest
-        .iter()
-        .filter(|word| !matches!(word.as_str(), "-s" | "--silent" | "--if-present"))
-        .collect();
-    let (script, extra) = match words.as_slice() {
-        [verb, script, extra @ ..] if matches!(verb.as_str(), "run" | "run-script") => {
-            (script.as_str(), extra)
-        }
-        [verb, extra @ ..] if verb.as_str() == "start" => ("start", extra),
-        [verb, command @ ..] if matches!(verb.as_str(), "exec" | "dlx" | "x") => {
-            let command: Vec<String> = command.iter().map(|word| (*word).clone()).collect();
-            return words_of(package, after_options(&command), program, depth + 1);
-        }
-        [script, extra @ ..] if name != "npm" => (script.as_str(), extra),
-        _ => return Resolved::Refused(format!("`{}` is not understood", text())),
-    };
-    let extra: Vec<String> = extra
-        .iter()
-        .filter(|word| word.as_str() != "--")
-        .map(|word| (*word).clone())
-        .collect();
-    let followed = follow(package, script, &extra, depth + 1);
-    match followed {
-        Some(resolved) => with_env(resolved, &program),
-        None if name != "npm" && !matches!(script, "start") => {
-            let mut words = vec![script.to_owned()];
-            words.extend(extra);
-            words_of(package, &words, program, depth + 1)
-        }
-        None => Resolved::Refused(format!(
-            "`{}` calls the script `{script}`, which does not exist",
-            text()
-        )),
-    }
 }
 
 /// The environment of the caller, under that of the called script.
@@ -383,7 +480,8 @@ fn with_env(resolved: Resolved, outer: &Program) -> Resolved {
         program
     };
     match resolved {
-        Resolved::Node(program) => Resolved::Node(merge(program)),
+        Resolved::File(program) => Resolved::File(merge(program)),
+        Resolved::Named(name, program) => Resolved::Named(name, merge(program)),
         Resolved::Bin {
             package,
             path,

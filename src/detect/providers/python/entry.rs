@@ -75,6 +75,9 @@ pub(super) fn find(
     others: &[String],
 ) -> Result<Result<Start, String>, Problem> {
     let files = source::own(scan.repo, &project.dir, others, &["py"], Family::Python);
+    if let Some(entry) = scan.entry(&project.dir) {
+        return named(project, &files, &entry).map(Ok);
+    }
     if let Some(start) = procfile(scan, project, &files)? {
         return Ok(Ok(start));
     }
@@ -180,7 +183,10 @@ fn object(project: &Project, files: &[File]) -> Result<Option<Object>, Problem> 
             first.module, first.name, other.module, other.name
         );
         return Err(Problem::new(&first.file, Some(first.line), message)
-            .help("choose one with a `Procfile` line such as `web: uvicorn package.module:app`"));
+            .help(format!(
+                "name one in peelbox.yaml: `entry: {}:{}`, or with a Procfile line such as `web: uvicorn package.module:app`",
+                first.module, first.name
+            )));
     }
     Ok(Some(first))
 }
@@ -260,7 +266,8 @@ fn served(project: &Project, files: &[File], object: Object) -> Result<Start, Pr
     let target = format!("{}:{}", object.module, object.name);
     let command = server(project, &object, &target, number)?;
     let evidence = Evidence::new("start", &target, &format!("python.{}", object.framework))
-        .at(&object.file, Some(object.line));
+        .at(&object.file, Some(object.line))
+        .written(&object.name);
     Ok(Start {
         kind: Some(Kind::Web),
         command,
@@ -698,6 +705,58 @@ fn static_files(project: &Project, files: &[File]) -> (Vec<String>, Vec<String>)
     (Vec::new(), Vec::new())
 }
 
+/// The application, module or file that users name.
+fn named(project: &Project, files: &[File], entry: &Fact<String>) -> Result<Start, Problem> {
+    let (place, object) = match entry.value.split_once(':') {
+        Some((place, object)) => (place, Some(object.trim_end_matches("()"))),
+        None => (entry.value.as_str(), None),
+    };
+    let problem = |message: String| Problem::new(&entry.file, Some(entry.line), message);
+    let path = place.trim_start_matches("./");
+    let is_meant = |file: &&File| {
+        below(project, &file.path) == path
+            || module(project, &file.path).is_some_and(|(name, _)| {
+                name == place || name.strip_suffix(".__init__") == Some(place)
+            })
+    };
+    let Some(file) = files.iter().find(is_meant) else {
+        let message = format!("`{place}` is no module or file of the project");
+        return Err(problem(message).help("write `module:object`, `module` or a file"));
+    };
+    let mut found = definitions(file).into_iter();
+    let found = match object {
+        Some(object) => found.find(|(name, ..)| name == object),
+        None => found.next(),
+    };
+    match (found, module(project, &file.path)) {
+        (Some((name, is_factory, at, framework)), Some((module, _))) => {
+            let object = Object {
+                module,
+                name,
+                is_factory,
+                file: file.path.clone(),
+                line: file.source.line(at),
+                framework,
+            };
+            served(project, files, object)
+        }
+        _ if object.is_some() => Err(problem(format!(
+            "`{}` has no application `{}`",
+            file.path,
+            object.unwrap_or_default()
+        ))),
+        (_, name) => {
+            let command = match name {
+                Some((name, _)) if path.contains('/') || name == place => python(&["-m", &name]),
+                _ => python(&[below(project, &file.path)]),
+            };
+            let found = Evidence::new("start", &entry.value, "override");
+            let found = found.at(&entry.file, Some(entry.line));
+            Ok(run(project, files, file, command, found))
+        }
+    }
+}
+
 /// A program without a framework: `__main__`, or a file that is run by its name.
 fn program(project: &Project, files: &[File]) -> Option<Start> {
     let main = files
@@ -743,12 +802,22 @@ fn program(project: &Project, files: &[File]) -> Option<Start> {
         };
         (file, command, "python.main-file")
     };
+    let found = Evidence::new("start", command[1..].join(" "), rule).at(&file.path, Some(1));
+    Some(run(project, files, file, command, found))
+}
+
+/// A start that runs one file.
+fn run(
+    project: &Project,
+    files: &[File],
+    file: &File,
+    command: Vec<String>,
+    found: Evidence,
+) -> Start {
     let kind = kind(project, files);
-    Some(Start {
+    Start {
         kind: Some(kind),
-        evidence: vec![
-            Evidence::new("start", command[1..].join(" "), rule).at(&file.path, Some(1)),
-        ],
+        evidence: vec![found],
         command,
         needs_src_path: below(project, &file.path).starts_with("src/"),
         framework: framework(project),
@@ -757,7 +826,7 @@ fn program(project: &Project, files: &[File]) -> Option<Start> {
         confidence: 75,
         reason: format!("`{}` is the program of the project", file.path),
         ..Start::default()
-    })
+    }
 }
 
 /// Programs of packages that `python -m` runs under the same name.
@@ -776,36 +845,25 @@ const MODULES: &[&str] = &[
     "waitress",
 ];
 
-fn procfile(scan: &Scan<'_>, project: &Project, files: &[File]) -> Result<Option<Start>, Problem> {
-    let path = join(&project.dir, "Procfile");
-    let Ok(text) = scan.repo.text(&path) else {
-        return Ok(None);
-    };
+fn procfile(
+    scan: &mut Scan<'_>,
+    project: &Project,
+    files: &[File],
+) -> Result<Option<Start>, Problem> {
+    let hints = scan.hints(&project.dir);
     let mut processes = BTreeMap::new();
-    let mut web = None;
-    for (line, number) in text.lines().zip(1_u64..) {
-        let Some((name, command)) = line
-            .split_once(':')
-            .filter(|_| !line.trim_start().starts_with('#'))
-        else {
-            continue;
-        };
-        let argv =
-            command_line(command).map_err(|reason| Problem::new(&path, Some(number), reason))?;
-        let name = name.trim().to_owned();
-        if name == "web" || (web.is_none() && name == "worker") {
-            if let Some((name, argv, _, _)) =
-                web.replace((name, argv, number, command.trim().to_owned()))
-            {
-                processes.insert(name, argv);
-            }
-        } else {
-            processes.insert(name, argv);
-        }
+    for (name, process) in &hints.processes {
+        let argv = command_line(&process.value)
+            .map_err(|reason| Problem::new(&process.file, Some(process.line), reason))?;
+        processes.insert(name.clone(), argv);
     }
-    let Some((name, command, line, text)) = web else {
+    let main = ["web", "worker"]
+        .into_iter()
+        .find_map(|name| Some((name, processes.remove(name)?, hints.processes.get(name)?)));
+    let Some((name, command, Fact { value, file, line })) = main else {
         return Ok(None);
     };
+    let (text, path, line) = (value.clone(), file.clone(), *line);
     let is_web = name == "web";
     let port = command
         .iter()
