@@ -22,7 +22,7 @@ use serde_json::Value;
 use tar::EntryType;
 
 use image::{Apk, Image, parents, sha256};
-use run::{Container, Run, ci, load, printed};
+use run::{Container, Run, ci, copy, load, printed};
 use support::variable;
 
 /// The apps of examples/monorepo/README.md with the directories they lie in.
@@ -96,18 +96,6 @@ impl Shop {
         // What runs in other checkouts at the same time has images of its own.
         let name = sha256(self.folder.as_os_str().as_encoded_bytes());
         format!("localhost/peelbox-{}/{app}:1", &name[..12])
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => fs::copy(entry.path(), target).map(|_| ()).unwrap(),
-        }
     }
 }
 

@@ -117,6 +117,19 @@ pub(crate) fn ended(output: &Output, took: Duration, out: &Path) -> Run {
     }
 }
 
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => fs::copy(entry.path(), target).map(|_| ()).unwrap(),
+        }
+    }
+}
+
 /// Runs a program and gives what it prints; it must succeed.
 #[track_caller]
 pub(crate) fn printed(program: &str, arguments: &[&str]) -> String {
