@@ -130,7 +130,10 @@ fn shown() -> (BTreeMap<String, Shown>, BTreeSet<String>) {
         let built = found.apps.iter().map(|app| (&app.spec.metadata, true));
         let refused = found.refused.iter().map(|app| (&app.spec.metadata, false));
         for (metadata, is_built) in built.chain(refused) {
-            let system = metadata.build_system.clone().unwrap_or_default();
+            // One that is written by hand names none.
+            let Some(system) = metadata.build_system.clone() else {
+                continue;
+            };
             let shown = systems.entry(system).or_default();
             shown.is_built |= is_built;
             shown.is_refused |= !is_built;
