@@ -448,7 +448,7 @@ fn app(scan: &mut Scan<'_>, member: &Crate, bin: &Bin) -> Result<Draft, Problem>
     let place = if bin.line.is_some() {
         (&member.document.file, bin.line)
     } else {
-        (&entry, Some(1))
+        (&entry, None)
     };
     draft
         .evidence

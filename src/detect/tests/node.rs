@@ -999,7 +999,7 @@ fn assets_are_built_by_their_manager_in_the_directory_below_a_back_end() {
     let repo = crate::detect::Repo::open(root.path()).unwrap();
     let index = super::index();
     let catalog = crate::detect::catalog::Catalog::new(&index);
-    let mut scan = crate::detect::provider::Scan::new(&repo, &catalog);
+    let mut scan = crate::detect::provider::Scan::new(&repo, &catalog, &Default::default());
     let assets =
         crate::detect::providers::assets_below(&mut scan, "shop", "shop/assets", "the shop");
     let assets = assets.unwrap().unwrap();
