@@ -166,7 +166,7 @@ fn site(scan: &mut Scan<'_>, dir: Dir<'_>) -> Result<Draft, Problem> {
     ));
     draft
         .evidence
-        .push(Evidence::new("kind", "static", "static.index-html").at(&page, Some(1)));
+        .push(Evidence::new("kind", "static", "static.index-html").at(&page, None));
     Ok(draft)
 }
 
