@@ -10,6 +10,7 @@ use peelbox::buildkit::llb::{Copy, FileOp, Local, State};
 use prost::Message as _;
 use tempfile::TempDir;
 
+use crate::forest::Size;
 use crate::measure::{Cost, cost, mebibytes, median, tell};
 
 /// The name of what is sent, by which it is found in the daemon again.
@@ -24,6 +25,8 @@ pub(crate) struct Scale {
     small: u64,
     image: u64,
     pub(crate) apps: usize,
+    /// The repository whose apps are found.
+    pub(crate) forest: Size,
     pairs: usize,
 }
 
@@ -34,6 +37,7 @@ impl Scale {
         small: 64 << 20,
         image: 300 << 20,
         apps: 20,
+        forest: Size::FULL,
         pairs: 7,
     };
     pub(crate) const QUICK: Self = Self {
@@ -42,6 +46,7 @@ impl Scale {
         small: 1 << 20,
         image: 4 << 20,
         apps: 2,
+        forest: Size::SMALL,
         pairs: 1,
     };
 }

@@ -6,8 +6,12 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here ends the measurement")]
 
+#[path = "../tests/support/apk.rs"]
+mod apk;
 mod case;
 mod client;
+mod detection;
+mod forest;
 mod measure;
 mod ours;
 mod start;
@@ -21,7 +25,7 @@ use std::path::PathBuf;
 use case::{Bench, Scale};
 use table::Table;
 
-const USAGE: &str = "usage: bench [--quick] [--only unchanged|files|large|export|memory|start|ci]... [--pairs N] [--peelbox FILE] [--write DIR]
+const USAGE: &str = "usage: bench [--quick] [--only unchanged|files|large|export|memory|start|ci|detect]... [--pairs N] [--peelbox FILE] [--write DIR]
 
 Needs PEELBOX_TESTBED_BUILDKIT_LATEST and PEELBOX_TESTBED_BUILDCTL; scripts/bench provides them.
 ";
@@ -96,6 +100,10 @@ fn bench(arguments: &[String]) {
         table.memory(&bench.memory());
     }
     if let Some(peelbox) = &options.peelbox {
+        if options.wants("detect") {
+            let (folder, size) = (bench.folder.path(), scale.forest);
+            table.detect(&detection::measure(peelbox, folder, size, bench.pairs));
+        }
         if options.wants("start") {
             table.start(&start::measure(peelbox, bench.pairs * 3));
         }

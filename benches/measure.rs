@@ -20,11 +20,22 @@ pub(crate) struct Cost {
     ok: bool,
 }
 
-/// Runs `command` with `input` as its standard input.
+/// Runs `command` with `input` as its standard input; it has to succeed.
+pub(crate) fn cost(command: &[String], input: &Path, log: &Path) -> Cost {
+    let cost = spent(command, input, log);
+    assert!(
+        cost.ok,
+        "{command:?} failed: {}",
+        std::fs::read_to_string(log).unwrap()
+    );
+    cost
+}
+
+/// Runs `command` with `input` as its standard input, whatever it says in the end.
 ///
 /// The system counts the children of a process together, and a child starts with the peak of who started it: so a
 /// small process of its own waits for each.
-pub(crate) fn cost(command: &[String], input: &Path, log: &Path) -> Cost {
+pub(crate) fn spent(command: &[String], input: &Path, log: &Path) -> Cost {
     let output = Command::new(std::env::current_exe().unwrap())
         .arg("measure")
         .args(command)
@@ -32,13 +43,7 @@ pub(crate) fn cost(command: &[String], input: &Path, log: &Path) -> Cost {
         .stderr(std::fs::File::create(log).unwrap())
         .output()
         .unwrap();
-    let cost: Cost = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(
-        cost.ok,
-        "{command:?} failed: {}",
-        std::fs::read_to_string(log).unwrap()
-    );
-    cost
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// The process between: it waits for `command` and prints what that cost.

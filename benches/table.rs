@@ -6,6 +6,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::case::{Bench, Measured, Memory};
+use crate::detection::Detected;
 use crate::measure::{Cost, mebibytes, median};
 use crate::ours::Runs;
 use crate::start::Start;
@@ -156,6 +157,40 @@ impl Table {
             json!({ "case": "ci", "apps": runs.apps, "files": runs.files, "transfers": transfers,
             "peelbox": runs.costs, "load": runs.load }),
         );
+    }
+
+    pub(crate) fn detect(&mut self, detected: &Detected) {
+        let ratio = detected.ratio();
+        let seconds = |costs: &[Cost]| median(costs.iter().map(|cost| cost.wall)) / 1000.0;
+        let memory = median(detected.ours.iter().map(|cost| mebibytes(cost.memory)));
+        self.single(
+            format!(
+                "`peelbox detect`, {} apps of {} kinds in {} files",
+                detected.apps, detected.kinds, detected.files
+            ),
+            format!(
+                "{ratio:.2} × of `find -type f` (≤ 1.5{}): {:.2} to {:.2} s",
+                missed(ratio > 1.5),
+                seconds(&detected.ours),
+                seconds(&detected.listing)
+            ),
+            format!(
+                "{:.2} s",
+                median(detected.ours.iter().map(|cost| cost.cpu)) / 1000.0
+            ),
+            format!("{memory:.0} MiB (≤ 100{})", missed(memory > 100.0)),
+            detected.load,
+        );
+        let small = median(detected.beyond_start.iter().copied());
+        self.single(
+            "`peelbox detect`, one small app, beyond the start of the program".to_owned(),
+            format!("{small:.1} ms (≤ 5{})", missed(small > 5.0)),
+            String::new(),
+            String::new(),
+            detected.load,
+        );
+        self.json.push(json!({ "case": "detect", "apps": detected.apps, "kinds": detected.kinds, "files": detected.files,
+            "peelbox": detected.ours, "find": detected.listing, "beyond_start_ms": detected.beyond_start, "load": detected.load }));
     }
 
     fn single(&mut self, title: String, wall: String, cpu: String, memory: String, load: f64) {

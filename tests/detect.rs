@@ -3,6 +3,9 @@
 //! `tests/fixtures/detect/NAME` is a repository, `NAME.yaml` beside it what `detect --format yaml` prints for it, and `NAME.txt`
 //! what `--explain` prints. `PEELBOX_BLESS=1 cargo test --test detect` writes the last two, and the table in the README.
 
+#[path = "../benches/forest/mod.rs"]
+mod forest;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -95,23 +98,75 @@ fn every_fixture_gives_its_specs_and_its_explanation() {
 fn what_the_evidence_names_stands_where_it_says() {
     let mut wrong = Vec::new();
     for fixture in fixtures() {
-        let found = found(&fixture);
-        let built = found.apps.iter().map(|app| &app.evidence);
-        let refused = found.refused.iter().map(|app| &app.evidence);
-        for evidence in built.chain(refused).flatten() {
-            let (Some(file), Some(line)) = (&evidence.file, evidence.line) else {
-                continue;
-            };
-            let expected = evidence.written.as_ref().unwrap_or(&evidence.value);
-            let text = fs::read_to_string(fixture.join(file)).unwrap_or_default();
-            let line_text = text.lines().nth(usize::try_from(line).unwrap() - 1);
-            if !line_text.is_some_and(|text| text.contains(expected.as_str())) {
-                let (name, field) = (fixture.display(), &evidence.field);
-                wrong.push(format!("{name}/{file}:{line}: no `{expected}` for {field}"));
-            }
-        }
+        follow(&fixture, &found(&fixture), &mut wrong);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Looks for the value of every evidence on the line that it names.
+fn follow(root: &Path, found: &Detection, wrong: &mut Vec<String>) {
+    let built = found.apps.iter().map(|app| &app.evidence);
+    let refused = found.refused.iter().map(|app| &app.evidence);
+    for evidence in built.chain(refused).flatten() {
+        let (Some(file), Some(line)) = (&evidence.file, evidence.line) else {
+            continue;
+        };
+        let expected = evidence.written.as_ref().unwrap_or(&evidence.value);
+        let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+        let line_text = text.lines().nth(usize::try_from(line).unwrap() - 1);
+        if !line_text.is_some_and(|text| text.contains(expected.as_str())) {
+            let (name, field) = (root.display(), &evidence.field);
+            wrong.push(format!("{name}/{file}:{line}: no `{expected}` for {field}"));
+        }
+    }
+}
+
+/// The language and the build system of every app, built or refused, by its path.
+fn made(found: &Detection) -> BTreeMap<String, forest::Made> {
+    let built = found.apps.iter().map(|app| &app.spec.metadata);
+    let refused = found.refused.iter().map(|app| &app.spec.metadata);
+    let all = built.chain(refused).map(|metadata| {
+        let language = metadata.language.clone().unwrap_or_default();
+        let build_system = metadata.build_system.clone().unwrap_or_default();
+        (metadata.path.clone(), (language, build_system))
+    });
+    let count = found.apps.len() + found.refused.len();
+    let made: BTreeMap<_, _> = all.collect();
+    assert_eq!(made.len(), count, "two apps have one path");
+    made
+}
+
+#[test]
+fn every_app_of_a_large_repository_is_found_and_none_is_invented() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = forest::grow(folder.path(), forest::Size::SMALL);
+    assert_eq!(truth.files, forest::Size::SMALL.files);
+    let found = found(folder.path());
+    let made = made(&found);
+    let missing = truth
+        .apps
+        .iter()
+        .filter(|(path, _)| !made.contains_key(*path));
+    let missing: Vec<_> = missing.collect();
+    let invented = made
+        .iter()
+        .filter(|(path, _)| !truth.apps.contains_key(*path));
+    let invented: Vec<_> = invented.collect();
+    let wrong: Vec<_> = truth
+        .apps
+        .iter()
+        .filter_map(|(path, made_with)| Some((path, made_with, made.get(path)?)))
+        .filter(|(_, expected, made)| expected != made)
+        .collect();
+    assert!(
+        missing.is_empty() && invented.is_empty() && wrong.is_empty(),
+        "{} kinds\nmissing {missing:#?}\ninvented {invented:#?}\nwrong {wrong:#?}\n{}",
+        truth.kinds,
+        found.explain_text()
+    );
+    let mut untrue = Vec::new();
+    follow(folder.path(), &found, &mut untrue);
+    assert!(untrue.is_empty(), "{}", untrue.join("\n"));
 }
 
 /// What the fixtures show of a build system or framework.

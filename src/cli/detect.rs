@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::detect::{Detection, Repo, Severity, detect};
+use crate::image::Scope;
 use crate::progress::escape;
 use crate::spec::{self, Spec};
 use crate::wolfi::{Freshness, Index};
@@ -29,15 +30,11 @@ pub(super) async fn run(
         )
         .hint("`--format yaml` prints the spec, which `peelbox build --spec` reads"));
     }
-    let (repository, patterns, packages) = read(arguments, environment)?;
-    let sources = setup::sources(&repository);
-    if let Some(warning) = &sources.warning {
-        say(&format!("warning: {}\n", escape(warning)));
-    }
+    let (path, patterns, packages) = read(arguments, environment)?;
     let (platform, architecture) = target::target()?;
     let source = index::open(&packages, architecture, Freshness::Day).await?;
     source.warn();
-    let mut detection = look(&sources, &source.index)?;
+    let mut detection = detect(&repository(&path)?, &source.index);
     let format = arguments
         .format
         .unwrap_or(match std::io::stdout().is_terminal() {
@@ -66,7 +63,10 @@ pub(super) async fn run(
         return Err(nothing(&detection));
     }
     // What cannot be planned is told here already, not only when it is built.
-    let scope = setup::scope(&sources.path, setup::sharers(None, environment).as_deref());
+    let scope = Scope {
+        name: String::new(), // nothing is built
+        is_closed: false,
+    };
     if !judged.problems.is_empty() {
         let (problems, index) = (judged.problems, &source.index);
         return Err(inputs::with_plans(
@@ -94,9 +94,26 @@ fn read(
     Ok((repository?, patterns?, packages?))
 }
 
+/// The repository as git has it; git is asked only where it may say something that the files do not.
+fn repository(path: &Path) -> Result<Repo, Failure> {
+    let mut repo = open(path)?;
+    if repo.has_ignored() {
+        let (kept, warning) = setup::kept(path);
+        if let Some(warning) = &warning {
+            say(&format!("warning: {}\n", escape(warning)));
+        }
+        repo.keep(&kept);
+    }
+    Ok(repo)
+}
+
+fn open(path: &Path) -> Result<Repo, Failure> {
+    Repo::open(path).map_err(|error| Failure::input(causes(&error)))
+}
+
 fn look(sources: &Sources, index: &Index) -> Result<Detection, Failure> {
-    let repo = Repo::open_keeping(&sources.path, &sources.kept);
-    let repo = repo.map_err(|error| Failure::input(causes(&error)))?;
+    let mut repo = open(&sources.path)?;
+    repo.keep(&sources.kept);
     Ok(detect(&repo, index))
 }
 

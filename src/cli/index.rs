@@ -20,7 +20,8 @@ pub(super) struct Source {
     pub(super) repository: Repository,
     pub(super) index: Index,
     pub(super) architecture: &'static str,
-    pub(super) http: reqwest::Client,
+    /// Where it was needed already.
+    http: Option<reqwest::Client>,
     /// What earlier runs verified.
     pub(super) pins: Option<Pins>,
     /// How long ago the repository said that this is its index.
@@ -30,6 +31,14 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// What fetches over HTTP.
+    pub(super) fn http(&self) -> Result<reqwest::Client, Failure> {
+        match &self.http {
+            Some(http) => Ok(http.clone()),
+            None => client().map_err(|error| unusable_client(&error)),
+        }
+    }
+
     /// Tells what the user should know about the index.
     pub(super) fn warn(&self) {
         if let Some(warning) = &self.warning {
@@ -77,7 +86,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Where packages come from.
 pub(super) struct Origin {
     repository: Repository,
-    http: reqwest::Client,
+    /// Made when it is needed: it reads all certificates that the machine trusts, which takes longer than most commands. Those
+    /// that the user names can be wrong, which is told at once.
+    http: Option<reqwest::Client>,
     cache: Option<PathBuf>,
 }
 
@@ -85,12 +96,9 @@ impl Origin {
     /// The repository that the environment names, or Wolfi's.
     pub(super) fn read(environment: &Environment) -> Result<Self, Failure> {
         let repository = repository(environment);
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("peelbox/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .build()
-            .map_err(|error| certificates(environment, &error));
+        let named = environment.certificates();
+        let http = named.map(|_| client().map_err(|error| certificates(environment, &error)));
+        let http = http.transpose();
         let wrong = [repository.as_ref().err(), http.as_ref().err()];
         refuse(wrong.into_iter().flatten().cloned())?;
         Ok(Self {
@@ -107,21 +115,26 @@ pub(super) async fn open(
     architecture: &'static str,
     freshness: Freshness,
 ) -> Result<Source, Failure> {
-    let Origin {
-        repository,
-        http,
-        cache,
-    } = origin;
-    let fetched = repository
-        .index(
-            http,
-            architecture,
-            cache.as_ref().map(|path| path.join("index")).as_deref(),
-            SystemTime::now(),
-            freshness,
-        )
-        .await
-        .map_err(|error| unusable(&error))?;
+    let repository = &origin.repository;
+    let cache = origin.cache.as_ref();
+    let directory = cache.map(|path| path.join("index"));
+    let now = SystemTime::now();
+    let cached = directory
+        .as_deref()
+        .and_then(|directory| repository.cached(architecture, directory, now, freshness));
+    let mut http = origin.http.clone();
+    let fetched = match cached {
+        Some(cached) => cached,
+        None => {
+            let made = http.map_or_else(client, Ok);
+            let client = made.map_err(|error| unusable_client(&error))?;
+            let fetched =
+                repository.index(&client, architecture, directory.as_deref(), now, freshness);
+            let fetched = fetched.await.map_err(|error| unusable(&error))?;
+            http = Some(client);
+            fetched
+        }
+    };
     let warning = fetched.stale.map(|error| {
         let hours = fetched.age.as_secs() / 3600;
         format!(
@@ -134,10 +147,22 @@ pub(super) async fn open(
         index: fetched.index,
         age: fetched.age,
         architecture,
-        http: http.clone(),
-        pins: cache.as_ref().map(|path| Pins::new(&path.join("packages"))),
+        http,
+        pins: cache.map(|path| Pins::new(&path.join("packages"))),
         warning,
     })
+}
+
+fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .user_agent(concat!("peelbox/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .build()
+}
+
+fn unusable_client(error: &reqwest::Error) -> Failure {
+    Failure::environment(format!("cannot set up HTTP: {}", causes(error)))
 }
 
 // The only input of the client that can be wrong.
@@ -149,7 +174,7 @@ fn certificates(environment: &Environment, error: &reqwest::Error) -> Failure {
         Some(Err(failure)) => failure,
         Some(Ok(_)) => Failure::input(format!("SSL_CERT_FILE: {}", causes(error)))
             .hint("it is a file of certificates in PEM form"),
-        None => Failure::environment(format!("cannot set up HTTP: {}", causes(error))),
+        None => unusable_client(error),
     }
 }
 

@@ -56,9 +56,9 @@ pub(super) struct Sources {
     pub(super) warning: Option<String>,
 }
 
-/// The repository at the absolute `path`, with what git knows of its files.
-pub(super) fn sources(path: &Path) -> Sources {
-    let (kept, warning) = match git::kept(path) {
+/// The files in `path` that git keeps although a `.gitignore` names them, and why they are not known.
+pub(super) fn kept(path: &Path) -> (BTreeSet<PathBuf>, Option<String>) {
+    match git::kept(path) {
         Ok(kept) => (kept, None),
         Err(said) => (
             BTreeSet::new(),
@@ -66,7 +66,12 @@ pub(super) fn sources(path: &Path) -> Sources {
                 "git does not tell which files it keeps, so all that a .gitignore names are left out: {said}"
             )),
         ),
-    };
+    }
+}
+
+/// The repository at the absolute `path`, with what git knows of its files.
+pub(super) fn sources(path: &Path) -> Sources {
+    let (kept, warning) = kept(path);
     Sources {
         path: path.to_owned(),
         kept,
@@ -318,7 +323,7 @@ pub(super) async fn packages<'a>(
     let packages = Packages::new(
         &source.repository,
         source.architecture,
-        source.http.clone(),
+        source.http()?,
         source.pins.clone(),
     )
     .map_err(failed)?;

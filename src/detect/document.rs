@@ -1,5 +1,6 @@
 //! Manifests as values that know the line of every key.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use granit_parser::{Event, Parser};
@@ -25,27 +26,62 @@ pub(crate) struct Malformed {
 }
 
 /// A parsed manifest.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Document {
     /// Its path, relative to the repository's root.
     pub(crate) file: String,
     value: Value,
-    lines: BTreeMap<Vec<String>, u64>,
+    text: Box<str>,
+    syntax: Syntax,
+    /// Found when first asked for: most manifests, and lock files above all, are never asked.
+    lines: OnceCell<Lines>,
+}
+
+/// The line of every key, by the keys that lead to it.
+type Lines = BTreeMap<String, u64>;
+
+/// The keys that lead to a place, in one text.
+#[derive(Default)]
+struct Path {
+    keys: String,
+    ends: Vec<usize>,
+}
+
+impl Path {
+    fn of(keys: &[&str]) -> Self {
+        let mut path = Self::default();
+        for key in keys {
+            path.push(key);
+        }
+        path
+    }
+
+    fn push(&mut self, key: &str) {
+        self.ends.push(self.keys.len());
+        self.keys.push_str(key);
+        self.keys.push('\0');
+    }
+
+    fn pop(&mut self) {
+        self.keys.truncate(self.ends.pop().unwrap_or_default());
+    }
 }
 
 impl Document {
     /// Parses `text`, the content of `file`.
     pub(crate) fn parse(file: &str, text: &str, syntax: Syntax) -> Result<Self, Malformed> {
-        let (value, lines) = match syntax {
-            Syntax::Json => json(text)?,
-            Syntax::Json5 => json(&super::json5::to_json(text))?,
+        let value = match syntax {
+            Syntax::Json => json(&plain_json(text))?,
+            Syntax::Json5 => json(&plain_json(&super::json5::to_json(text)))?,
             Syntax::Toml => toml(text)?,
-            Syntax::Yaml => (yaml(text)?, yaml_lines(text)),
+            Syntax::Yaml => yaml(text)?,
         };
         Ok(Self {
             file: file.to_owned(),
             value,
-            lines,
+            text: text.into(),
+            syntax,
+            lines: OnceCell::new(),
         })
     }
 
@@ -85,28 +121,37 @@ impl Document {
 
     /// The line of the key at `keys`, from 1.
     pub(crate) fn line(&self, keys: &[&str]) -> Option<u64> {
-        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
-        self.lines.get(&keys).copied()
+        let lines = self.lines.get_or_init(|| match self.syntax {
+            Syntax::Json => json_lines(&self.text),
+            Syntax::Json5 => json_lines(&super::json5::to_json(&self.text)),
+            Syntax::Toml => toml_lines(&self.text),
+            Syntax::Yaml => yaml_lines(&self.text),
+        });
+        lines.get(&Path::of(keys).keys).copied()
     }
 }
 
-fn json(text: &str) -> Result<(Value, BTreeMap<Vec<String>, u64>), Malformed> {
-    let plain = plain_json(text);
-    let value: Value = serde_json::from_str(&plain).map_err(|error| Malformed {
+fn json(plain: &str) -> Result<Value, Malformed> {
+    serde_json::from_str(plain).map_err(|error| Malformed {
         line: Some(error.line() as u64),
         message: format!(
             "is not valid JSON: {}",
             without_position(&error.to_string())
         ),
-    })?;
-    let mut lines = BTreeMap::new();
-    Lines {
+    })
+}
+
+/// The lines of JSON that is known to be valid.
+fn json_lines(text: &str) -> Lines {
+    let plain = plain_json(text);
+    let mut lines = Lines::new();
+    Reader {
         bytes: plain.as_bytes(),
         at: 0,
         line: 1,
     }
-    .value(&mut Vec::new(), &mut lines);
-    Ok((value, lines))
+    .value(&mut Path::default(), &mut lines);
+    lines
 }
 
 fn without_position(message: &str) -> &str {
@@ -179,13 +224,13 @@ fn comment_end(bytes: &[u8], start: usize) -> usize {
 }
 
 /// Finds the line of every key in JSON that is known to be valid, which also bounds the depth.
-struct Lines<'a> {
+struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     line: u64,
 }
 
-impl Lines<'_> {
+impl Reader<'_> {
     fn peek(&mut self) -> Option<u8> {
         while let Some(byte) = self.bytes.get(self.at) {
             if !byte.is_ascii_whitespace() {
@@ -204,7 +249,7 @@ impl Lines<'_> {
         serde_json::from_slice(raw).unwrap_or_default()
     }
 
-    fn value(&mut self, path: &mut Vec<String>, lines: &mut BTreeMap<Vec<String>, u64>) {
+    fn value(&mut self, path: &mut Path, lines: &mut Lines) {
         match self.peek() {
             Some(b'{') => self.members(path, lines, true),
             Some(b'[') => self.members(path, lines, false),
@@ -223,12 +268,7 @@ impl Lines<'_> {
         }
     }
 
-    fn members(
-        &mut self,
-        path: &mut Vec<String>,
-        lines: &mut BTreeMap<Vec<String>, u64>,
-        is_object: bool,
-    ) {
+    fn members(&mut self, path: &mut Path, lines: &mut Lines, is_object: bool) {
         self.at += 1;
         let mut count = 0_usize;
         while let Some(byte) = self.peek() {
@@ -245,8 +285,8 @@ impl Lines<'_> {
                         count.to_string()
                     };
                     count += 1;
-                    path.push(key);
-                    lines.insert(path.clone(), self.line);
+                    path.push(&key);
+                    lines.insert(path.keys.clone(), self.line);
                     if is_object && self.peek() == Some(b':') {
                         self.at += 1;
                     }
@@ -258,7 +298,7 @@ impl Lines<'_> {
     }
 }
 
-fn toml(text: &str) -> Result<(Value, BTreeMap<Vec<String>, u64>), Malformed> {
+fn toml(text: &str) -> Result<Value, Malformed> {
     let table = DeTable::parse(text).map_err(|error| Malformed {
         line: error.span().map(|span| line_at(text, span.start)),
         message: format!(
@@ -266,38 +306,17 @@ fn toml(text: &str) -> Result<(Value, BTreeMap<Vec<String>, u64>), Malformed> {
             error.message().trim().replace('\n', ", ")
         ),
     })?;
-    let mut lines = BTreeMap::new();
-    let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
-    let value = toml_table(table.get_ref(), &starts, &mut Vec::new(), &mut lines);
-    Ok((value, lines))
+    Ok(toml_table(table.get_ref()))
 }
 
-fn toml_table(
-    table: &DeTable<'_>,
-    starts: &[usize],
-    path: &mut Vec<String>,
-    lines: &mut BTreeMap<Vec<String>, u64>,
-) -> Value {
-    let mut object = serde_json::Map::new();
-    for (key, value) in table {
-        path.push(key.get_ref().to_string());
-        let line = starts.partition_point(|start| *start < key.span().start) as u64 + 1;
-        lines.insert(path.clone(), line);
-        object.insert(
-            key.get_ref().to_string(),
-            toml_value(value.get_ref(), starts, path, lines),
-        );
-        path.pop();
-    }
-    Value::Object(object)
+fn toml_table(table: &DeTable<'_>) -> Value {
+    let members = table.iter();
+    let members =
+        members.map(|(key, value)| (key.get_ref().to_string(), toml_value(value.get_ref())));
+    Value::Object(members.collect())
 }
 
-fn toml_value(
-    value: &DeValue<'_>,
-    starts: &[usize],
-    path: &mut Vec<String>,
-    lines: &mut BTreeMap<Vec<String>, u64>,
-) -> Value {
+fn toml_value(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::String(text.to_string()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
@@ -305,22 +324,47 @@ fn toml_value(
         DeValue::Float(number) => Value::String(number.as_str().to_owned()),
         DeValue::Boolean(flag) => Value::Bool(*flag),
         DeValue::Datetime(time) => Value::String(time.to_string()),
-        DeValue::Array(items) => Value::Array(
-            items
-                .iter()
-                .enumerate()
-                .map(|(at, item)| {
-                    path.push(at.to_string());
-                    let line =
-                        starts.partition_point(|start| *start < item.span().start) as u64 + 1;
-                    lines.insert(path.clone(), line);
-                    let value = toml_value(item.get_ref(), starts, path, lines);
-                    path.pop();
-                    value
-                })
-                .collect(),
-        ),
-        DeValue::Table(table) => toml_table(table, starts, path, lines),
+        DeValue::Array(items) => items
+            .iter()
+            .map(|item| toml_value(item.get_ref()))
+            .collect(),
+        DeValue::Table(table) => toml_table(table),
+    }
+}
+
+/// The lines of TOML that is known to be valid.
+fn toml_lines(text: &str) -> Lines {
+    let mut lines = Lines::new();
+    let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    if let Ok(table) = DeTable::parse(text) {
+        toml_table_lines(table.get_ref(), &starts, &mut Path::default(), &mut lines);
+    }
+    lines
+}
+
+fn toml_table_lines(table: &DeTable<'_>, starts: &[usize], path: &mut Path, lines: &mut Lines) {
+    for (key, value) in table {
+        path.push(key.get_ref());
+        let line = starts.partition_point(|start| *start < key.span().start) as u64 + 1;
+        lines.insert(path.keys.clone(), line);
+        toml_value_lines(value.get_ref(), starts, path, lines);
+        path.pop();
+    }
+}
+
+fn toml_value_lines(value: &DeValue<'_>, starts: &[usize], path: &mut Path, lines: &mut Lines) {
+    match value {
+        DeValue::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                path.push(&at.to_string());
+                let line = starts.partition_point(|start| *start < item.span().start) as u64 + 1;
+                lines.insert(path.keys.clone(), line);
+                toml_value_lines(item.get_ref(), starts, path, lines);
+                path.pop();
+            }
+        }
+        DeValue::Table(table) => toml_table_lines(table, starts, path, lines),
+        _ => {}
     }
 }
 
@@ -332,10 +376,10 @@ fn yaml(text: &str) -> Result<Value, Malformed> {
 }
 
 /// The line of every key and list element of YAML that is known to be valid; what is behind an alias has none.
-fn yaml_lines(text: &str) -> BTreeMap<Vec<String>, u64> {
-    let mut lines = BTreeMap::new();
+fn yaml_lines(text: &str) -> Lines {
+    let mut lines = Lines::new();
     let mut open: Vec<Open> = Vec::new();
-    let mut path: Vec<String> = Vec::new();
+    let mut path = Path::default();
     let mut documents = 0;
     for event in Parser::new_from_str(text) {
         let Ok((event, span)) = event else { break };
@@ -382,23 +426,17 @@ enum Open {
 }
 
 /// A node begins: a key is noted, an element of a list too.
-fn start(
-    open: &mut [Open],
-    path: &mut Vec<String>,
-    lines: &mut BTreeMap<Vec<String>, u64>,
-    line: u64,
-    scalar: Option<&str>,
-) {
+fn start(open: &mut [Open], path: &mut Path, lines: &mut Lines, line: u64, scalar: Option<&str>) {
     match open.last() {
-        Some(Open::Key) => path.push(scalar.unwrap_or_default().to_owned()),
-        Some(Open::Item(number)) => path.push(number.to_string()),
+        Some(Open::Key) => path.push(scalar.unwrap_or_default()),
+        Some(Open::Item(number)) => path.push(&number.to_string()),
         Some(Open::Value) | None => return,
     }
-    lines.insert(path.clone(), line);
+    lines.insert(path.keys.clone(), line);
 }
 
 /// A node ends: behind a key comes its value, and behind the value the next key.
-fn finish(open: &mut [Open], path: &mut Vec<String>) {
+fn finish(open: &mut [Open], path: &mut Path) {
     match open.last_mut() {
         Some(next @ Open::Key) => *next = Open::Value,
         Some(next @ Open::Value) => {

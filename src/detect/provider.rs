@@ -352,32 +352,60 @@ type Manifests<'a> = BTreeMap<&'static str, Vec<Dir<'a>>>;
 
 /// Where the manifests of all languages are, and the files that may hold hints.
 fn files(repo: &Repo) -> (Manifests<'_>, hints::Files) {
-    let names = providers::ALL
+    let listed = providers::ALL
         .iter()
         .flat_map(|provider| provider.language().manifests);
-    let (endings, names): (BTreeSet<&str>, BTreeSet<&str>) = {
-        let is_ending = |name: &&&str| name.starts_with('.') && !name[1..].contains('/');
-        (
-            names.clone().filter(is_ending).copied().collect(),
-            names.copied().collect(),
-        )
-    };
+    let is_ending = |name: &&str| name.starts_with('.') && !name[1..].contains('/');
+    let names: BTreeSet<&'static str> = listed.copied().collect();
+    let endings: BTreeSet<&'static str> = names.iter().copied().filter(is_ending).collect();
+    let (known_names, known_endings) = (Marks::of(&names), Marks::of(&endings));
     let mut found: Manifests<'_> = BTreeMap::new();
     let mut hint_files = hints::Files::new();
+    let mut here: Vec<&str> = Vec::new();
     for dir in repo.dirs() {
         hints::note(dir, &mut hint_files);
-        let mut here: BTreeSet<&str> = BTreeSet::new();
         for file in dir.files() {
-            here.extend(names.get(file.as_str()));
-            if let Some(at) = file.rfind('.') {
+            if known_names.has(file) {
+                here.extend(names.get(file.as_str()));
+            }
+            if let Some(at) = file.rfind('.')
+                && known_endings.has(&file[at..])
+            {
                 here.extend(endings.get(&file[at..]));
             }
         }
-        for name in here {
+        here.sort_unstable();
+        here.dedup();
+        for name in here.drain(..) {
             found.entry(name).or_default().push(dir);
         }
     }
     (found, hint_files)
+}
+
+/// Tells most of what is not among some words without comparing them.
+struct Marks([u64; 16]);
+
+impl Marks {
+    fn of(words: &BTreeSet<&'static str>) -> Self {
+        let mut marks = Self([0; 16]);
+        for word in words {
+            let mark = Self::mark(word);
+            marks.0[mark >> 6] |= 1 << (mark & 63);
+        }
+        marks
+    }
+
+    fn has(&self, word: &str) -> bool {
+        let mark = Self::mark(word);
+        self.0[mark >> 6] & (1 << (mark & 63)) != 0
+    }
+
+    fn mark(word: &str) -> usize {
+        let bytes = word.as_bytes();
+        let at = |at: usize| bytes.get(at).copied().map_or(0, usize::from);
+        (at(1) * 31 + at(bytes.len().saturating_sub(2)) * 7 + bytes.len() * 131) & 1023
+    }
 }
 
 /// Why an app cannot be built as it is.

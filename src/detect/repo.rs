@@ -1,14 +1,20 @@
 //! The read-only view of a repository: one walk, then lazy and bounded reads.
 
+mod ignored;
+mod walk;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::num::NonZero;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use ignore::{DirEntry, WalkBuilder, WalkState};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
+
+use walk::{Listing, walk};
 
 /// Bytes of a manifest or source file that are read at most; a larger one is a diagnostic.
 const TEXT_LIMIT: u64 = 2 << 20;
@@ -16,64 +22,8 @@ const TEXT_LIMIT: u64 = 2 << 20;
 /// Bytes of a lock file that are read at most.
 const LOCK_LIMIT: u64 = 16 << 20;
 
-/// Directories that never hold an app's own source, wherever they stand.
-const PRUNED: &[&str] = &[
-    ".bzr",
-    ".cache",
-    ".git",
-    ".gradle",
-    ".hg",
-    ".idea",
-    ".mypy_cache",
-    ".next",
-    ".nox",
-    ".nuxt",
-    ".nx",
-    ".output",
-    ".parcel-cache",
-    ".pnpm-store",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".svelte-kit",
-    ".svn",
-    ".terraform",
-    ".tox",
-    ".turbo",
-    ".venv",
-    ".yarn",
-    "Pods",
-    "__pycache__",
-    "__pypackages__",
-    "bower_components",
-    "node_modules",
-];
-
-/// Directories that are build results only beside one of these files.
-const PRUNED_BESIDE: &[(&str, &[&str])] = &[
-    ("_build", &["mix.exs"]),
-    ("bin", &[".csproj", ".fsproj", ".vbproj"]),
-    (
-        "build",
-        &[
-            "package.json",
-            "build.gradle",
-            "build.gradle.kts",
-            "setup.py",
-        ],
-    ),
-    ("deps", &["mix.exs"]),
-    ("dist", &["package.json", "pyproject.toml", "setup.py"]),
-    ("obj", &[".csproj", ".fsproj", ".vbproj"]),
-    ("out", &["package.json", "build.gradle", "build.gradle.kts"]),
-    (
-        "target",
-        &["Cargo.toml", "pom.xml", "build.sbt", "project.clj"],
-    ),
-    (
-        "vendor",
-        &["go.mod", "composer.json", "Gemfile", "Cargo.toml"],
-    ),
-];
+/// Bytes of texts that are kept, of all files together.
+const ROOM: usize = 32 << 20;
 
 /// The error of [`Repo::open`].
 #[derive(Debug, thiserror::Error)]
@@ -103,13 +53,6 @@ pub(crate) struct Unreadable {
     pub(crate) message: String,
 }
 
-/// The names in one directory, sorted.
-#[derive(Debug, Default)]
-struct Listing {
-    files: Vec<String>,
-    dirs: Vec<String>,
-}
-
 /// A part of the repository that the walk left out although it is not ignored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Skipped {
@@ -123,14 +66,17 @@ pub struct Repo {
     root: PathBuf,
     dirs: BTreeMap<String, Listing>,
     skipped: Vec<Skipped>,
-    texts: Mutex<BTreeMap<String, Result<Arc<str>, Unreadable>>>,
+    has_ignored: bool,
+    handle: OwnedFd,
+    texts: Mutex<Texts>,
     locks: Mutex<BTreeMap<String, Option<Arc<str>>>>,
 }
 
-enum Found {
-    Dir(String),
-    File(String),
-    Skipped(Skipped),
+/// The texts that were read.
+#[derive(Debug, Default)]
+struct Texts {
+    kept: BTreeMap<String, Result<Arc<str>, Unreadable>>,
+    size: usize,
 }
 
 impl Repo {
@@ -141,68 +87,66 @@ impl Repo {
     /// # Errors
     /// When `path` is no directory or cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::open_keeping(path, &BTreeSet::new())
+        Self::open_with(path, None)
     }
 
-    /// The same with the files `kept`, relative to `path`, which git keeps although a `.gitignore` names them.
+    /// The same with at most so many threads; the answer does not depend on them.
     ///
     /// # Errors
     /// When `path` is no directory or cannot be read.
-    pub fn open_keeping(
+    pub fn open_with(
         path: impl AsRef<Path>,
-        kept: &BTreeSet<PathBuf>,
+        threads: Option<NonZero<usize>>,
     ) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        let root = path.canonicalize().map_err(|source| OpenError::Read {
+        let unreadable = |source| OpenError::Read {
             path: path.to_owned(),
             source,
-        })?;
+        };
+        let root = path.canonicalize().map_err(unreadable)?;
         if !root.is_dir() {
             return Err(OpenError::NotADirectory {
                 path: path.to_owned(),
             });
         }
-        std::fs::read_dir(&root).map_err(|source| OpenError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let mut dirs: BTreeMap<String, Listing> = BTreeMap::new();
-        let mut skipped = Vec::new();
-        dirs.insert(String::new(), Listing::default());
-        for found in walk(&root).into_iter().chain(added(&root, kept)) {
-            match found {
-                Found::Dir(path) => {
-                    let (parent, name) = split(&path);
-                    dirs.entry(parent.to_owned())
-                        .or_default()
-                        .dirs
-                        .push(name.to_owned());
-                    dirs.entry(path).or_default();
-                }
-                Found::File(path) => {
-                    let (parent, name) = split(&path);
-                    dirs.entry(parent.to_owned())
-                        .or_default()
-                        .files
-                        .push(name.to_owned());
-                }
-                Found::Skipped(part) => skipped.push(part),
-            }
-        }
-        for listing in dirs.values_mut() {
-            listing.files.sort_unstable();
-            listing.files.dedup();
-            listing.dirs.sort_unstable();
-            listing.dirs.dedup();
-        }
-        skipped.sort_unstable();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = rustix::fs::open(&root, flags, Mode::empty());
+        let handle = handle.map_err(|error| unreadable(error.into()))?;
+        let walked = walk(&root, &handle, threads);
         Ok(Self {
             root,
-            dirs,
-            skipped,
+            dirs: walked.dirs,
+            skipped: walked.skipped,
+            has_ignored: walked.has_ignored,
+            handle,
             texts: Mutex::default(),
             locks: Mutex::default(),
         })
+    }
+
+    /// Whether something was left out because of a `.gitignore`: git may keep it nevertheless.
+    #[must_use]
+    pub fn has_ignored(&self) -> bool {
+        self.has_ignored
+    }
+
+    /// Adds the files `kept`, relative to the root, which git keeps although a `.gitignore` names them.
+    pub fn keep(&mut self, kept: &BTreeSet<PathBuf>) {
+        for (above, file) in walk::kept(&self.root, kept) {
+            for path in above {
+                let (parent, name) = split(path);
+                add(
+                    &mut self.dirs.entry(parent.to_owned()).or_default().dirs,
+                    name,
+                );
+                self.dirs.entry(path.to_owned()).or_default();
+            }
+            let (parent, name) = split(file);
+            add(
+                &mut self.dirs.entry(parent.to_owned()).or_default().files,
+                name,
+            );
+        }
     }
 
     /// The directory at `path`, relative to the root; the empty path is the root itself.
@@ -256,10 +200,10 @@ impl Repo {
         self.dir(parent).is_some_and(|dir| dir.has(name))
     }
 
-    /// The text of the file at `path`, read once: UTF-8 without a byte order mark, 2 MiB at most.
+    /// The text of the file at `path`, read once as long as there is room: UTF-8 without a byte order mark, 2 MiB at most.
     pub(crate) fn text(&self, path: &str) -> Result<Arc<str>, Unreadable> {
-        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(text) = texts.get(path) {
+        let texts = || self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = texts().kept.get(path) {
             return text.clone();
         }
         let text = self.read(path, TEXT_LIMIT).and_then(|(bytes, whole)| {
@@ -269,7 +213,12 @@ impl Repo {
                 Err(unreadable("is larger than 2 MiB"))
             }
         });
-        texts.insert(path.to_owned(), text.clone());
+        let length = text.as_ref().map_or(0, |text| text.len());
+        let mut texts = texts();
+        if texts.size + length <= ROOM {
+            texts.size += length;
+            texts.kept.insert(path.to_owned(), text.clone());
+        }
         text
     }
 
@@ -291,6 +240,34 @@ impl Repo {
             return Err(unreadable("does not exist"));
         }
         let failed = |error: std::io::Error| unreadable(&format!("cannot be read: {error}"));
+        let file = match self.beneath(path) {
+            Ok(file) => file,
+            Err(_) => self.resolved(path)?,
+        };
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(unreadable("is not a regular file"));
+        }
+        let expected = metadata.len().min(limit) + 1;
+        let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
+        file.take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        let whole = bytes.len() as u64 <= limit;
+        bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok((bytes, whole))
+    }
+
+    /// Opens a file in a way that the system itself lets lead nowhere else; not every one can, nor with absolute links.
+    fn beneath(&self, path: &str) -> Result<File, Errno> {
+        // A pipe would block.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let within = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        openat2(&self.handle, path, flags, Mode::empty(), within).map(File::from)
+    }
+
+    fn resolved(&self, path: &str) -> Result<File, Unreadable> {
+        let failed = |error: std::io::Error| unreadable(&format!("cannot be read: {error}"));
         let full = self.root.join(path).canonicalize().map_err(failed)?;
         if !full.starts_with(&self.root) {
             return Err(unreadable("is a link that leads out of the repository"));
@@ -299,13 +276,7 @@ impl Repo {
         if !full.metadata().map_err(failed)?.is_file() {
             return Err(unreadable("is not a regular file"));
         }
-        let mut bytes = Vec::new();
-        File::open(&full)
-            .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
-            .map_err(failed)?;
-        let whole = bytes.len() as u64 <= limit;
-        bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok((bytes, whole))
+        File::open(&full).map_err(failed)
     }
 }
 
@@ -373,6 +344,13 @@ impl<'a> Dir<'a> {
     pub(crate) fn upwards(&self) -> impl Iterator<Item = Self> {
         let repo = self.repo;
         upwards(self.path).filter_map(move |path| repo.dir(path))
+    }
+}
+
+/// Adds a name to sorted ones.
+fn add(names: &mut Vec<String>, name: &str) {
+    if let Err(at) = names.binary_search_by(|known| known.as_str().cmp(name)) {
+        names.insert(at, name.to_owned());
     }
 }
 
@@ -457,225 +435,4 @@ fn decode(bytes: Vec<u8>) -> Result<Arc<str>, Unreadable> {
         }
     })?;
     Ok(Arc::from(text.trim_start_matches('\u{feff}')))
-}
-
-/// Lists everything below `root`, in no order.
-fn walk(root: &Path) -> Vec<Found> {
-    let docker = Arc::new(DockerIgnore::load(root));
-    let (sender, receiver) = mpsc::channel();
-    let filter_root = root.to_owned();
-    let filter_docker = Arc::clone(&docker);
-    WalkBuilder::new(root)
-        .standard_filters(false)
-        .git_ignore(true)
-        .ignore(false)
-        .parents(false)
-        .require_git(false)
-        .hidden(false)
-        .follow_links(false)
-        .filter_entry(move |entry| {
-            let is_directory = entry.file_type().is_some_and(|kind| kind.is_dir());
-            !is_directory
-                || entry.depth() == 0
-                || is_wanted(entry.path(), &filter_root, &filter_docker)
-        })
-        .build_parallel()
-        .run(|| {
-            let sender = sender.clone();
-            let docker = Arc::clone(&docker);
-            Box::new(move |entry| {
-                if let Some(found) = classify(root, &docker, entry) {
-                    let _ = sender.send(found); // the receiver outlives the walk
-                }
-                WalkState::Continue
-            })
-        });
-    drop(sender);
-    receiver.into_iter().collect()
-}
-
-fn classify(
-    root: &Path,
-    docker: &DockerIgnore,
-    entry: Result<DirEntry, ignore::Error>,
-) -> Option<Found> {
-    let entry = match entry {
-        Ok(entry) => entry,
-        Err(error) => return skipped_by(root, &error).map(Found::Skipped),
-    };
-    let relative = entry.path().strip_prefix(root).ok()?;
-    if relative.as_os_str().is_empty() {
-        return None;
-    }
-    let Some(path) = relative.to_str() else {
-        let path = relative.to_string_lossy().into_owned();
-        return Some(Found::Skipped(Skipped {
-            path,
-            reason: "the name is not UTF-8".to_owned(),
-        }));
-    };
-    let kind = entry.file_type()?;
-    if kind.is_dir() {
-        return Some(Found::Dir(path.to_owned()));
-    }
-    if docker.excludes(relative, false) {
-        return None;
-    }
-    if kind.is_file() || (kind.is_symlink() && leads_to_file(root, entry.path())) {
-        return Some(Found::File(path.to_owned()));
-    }
-    None
-}
-
-/// The files of `kept`, which the walk may have passed over, with the directories above them.
-fn added(root: &Path, kept: &BTreeSet<PathBuf>) -> Vec<Found> {
-    let docker = DockerIgnore::load(root);
-    let mut directories: BTreeMap<&Path, bool> = BTreeMap::new();
-    let mut found = Vec::new();
-    for path in kept {
-        let is_plain = |part| matches!(part, Component::Normal(name) if name != ".git");
-        if !path.components().all(is_plain) || docker.excludes(path, false) {
-            continue;
-        }
-        let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
-        above.pop(); // the root
-        let is_looked_into = above.iter().rev().all(|directory| {
-            *directories.entry(*directory).or_insert_with(|| {
-                let full = root.join(directory);
-                let metadata = full.symlink_metadata();
-                metadata.is_ok_and(|metadata| metadata.is_dir()) && is_wanted(&full, root, &docker)
-            })
-        });
-        let (true, Some(name)) = (is_looked_into, path.to_str()) else {
-            continue;
-        };
-        if leads_to_file(root, &root.join(path)) {
-            let above = above.into_iter().rev().filter_map(Path::to_str);
-            found.extend(above.map(|path| Found::Dir(path.to_owned())));
-            found.push(Found::File(name.to_owned()));
-        }
-    }
-    found
-}
-
-fn leads_to_file(root: &Path, path: &Path) -> bool {
-    path.canonicalize()
-        .is_ok_and(|target| target.starts_with(root) && target.is_file())
-}
-
-fn skipped_by(root: &Path, error: &ignore::Error) -> Option<Skipped> {
-    match error {
-        ignore::Error::WithPath { path, err } => Some(Skipped {
-            path: path.strip_prefix(root).ok()?.to_string_lossy().into_owned(),
-            reason: format!(
-                "cannot be read: {}",
-                err.io_error()
-                    .map_or_else(|| err.to_string(), ToString::to_string)
-            ),
-        }),
-        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
-            skipped_by(root, err)
-        }
-        _ => None,
-    }
-}
-
-/// Whether the directory at `path` is looked into.
-fn is_wanted(path: &Path, root: &Path, docker: &DockerIgnore) -> bool {
-    let Some(name) = path.file_name().and_then(OsStr::to_str) else {
-        return false;
-    };
-    if PRUNED.binary_search(&name).is_ok() || name.starts_with("bazel-") {
-        return false;
-    }
-    // A virtual environment can have any name; this file marks it.
-    if path.join("pyvenv.cfg").exists() {
-        return false;
-    }
-    if let Ok(found) = PRUNED_BESIDE.binary_search_by_key(&name, |(name, _)| *name)
-        && is_beside(path, PRUNED_BESIDE[found].1)
-    {
-        // A build result has no manifest of its own; a service that is called `build` has one.
-        return holds_manifest(path);
-    }
-    path.strip_prefix(root)
-        .is_ok_and(|relative| !docker.excludes(relative, true))
-}
-
-fn holds_manifest(path: &Path) -> bool {
-    ["package.json", "pyproject.toml", "go.mod", "Cargo.toml"]
-        .iter()
-        .any(|name| path.join(name).exists())
-        && path
-            .file_name()
-            .is_some_and(|name| name != "vendor" && name != "target")
-}
-
-fn is_beside(path: &Path, names: &[&str]) -> bool {
-    let Some(parent) = path.parent() else {
-        return false;
-    };
-    names.iter().any(|name| {
-        if !name.starts_with('.') {
-            return parent.join(name).exists();
-        }
-        parent.read_dir().is_ok_and(|entries| {
-            entries
-                .flatten()
-                .any(|entry| entry.file_name().to_string_lossy().ends_with(name))
-        })
-    })
-}
-
-/// The `.dockerignore` of the root: its patterns are rooted there, unlike those of a `.gitignore`.
-#[derive(Debug)]
-struct DockerIgnore {
-    patterns: Gitignore,
-    has_exceptions: bool,
-}
-
-impl DockerIgnore {
-    fn load(root: &Path) -> Self {
-        let mut builder = GitignoreBuilder::new(root);
-        let mut has_exceptions = false;
-        let path = root.join(".dockerignore");
-        // Opening a pipe would block.
-        let is_file = path
-            .symlink_metadata()
-            .is_ok_and(|metadata| metadata.is_file());
-        let mut text = Vec::new();
-        if is_file && let Ok(file) = File::open(&path) {
-            let _ = file.take(TEXT_LIMIT).read_to_end(&mut text); // what was read before an error counts
-        }
-        for line in String::from_utf8_lossy(&text).lines() {
-            let line = line.trim().trim_start_matches('\u{feff}');
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let (bang, pattern) = match line.strip_prefix('!') {
-                Some(pattern) => ("!", pattern.trim()),
-                None => ("", line),
-            };
-            has_exceptions |= !bang.is_empty();
-            let pattern = pattern.trim_start_matches("./").trim_matches('/');
-            if pattern.is_empty() || pattern == "." {
-                continue;
-            }
-            let _ = builder.add_line(None, &format!("{bang}/{pattern}")); // a pattern that is none excludes nothing
-        }
-        Self {
-            patterns: builder.build().unwrap_or_else(|_| Gitignore::empty()),
-            has_exceptions,
-        }
-    }
-
-    fn excludes(&self, relative: &Path, is_dir: bool) -> bool {
-        // What lies below an excluded directory may be taken back by an exception.
-        if self.patterns.is_empty() || (is_dir && self.has_exceptions) {
-            return false;
-        }
-        self.patterns
-            .matched_path_or_any_parents(relative, is_dir)
-            .is_ignore()
-    }
 }

@@ -1,6 +1,9 @@
 //! Source text with comments and strings told apart, for the few facts that only code holds.
 
-use super::repo::Repo;
+use std::panic::resume_unwind;
+use std::thread;
+
+use super::repo::{Dir, Repo, is_within};
 
 /// How a language writes comments and strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -307,10 +310,14 @@ pub(crate) struct File {
     pub(crate) source: Source,
 }
 
-/// Files of an app that are read for facts, at most.
-const FILES: usize = 400;
+/// Files of an app that are read for facts, at most: what says how it listens stands near its top.
+const FILES: usize = 100;
 
-/// The app's own sources with one of the extensions, in sorted order: below `path` but not below `others`, no tests.
+/// As many are worth a second thread.
+const WORTH_A_THREAD: usize = 32;
+
+/// The app's own sources with one of the extensions, in sorted order: below `path` but not below `others`, no tests; where
+/// there are many, those nearest to `path`.
 pub(crate) fn own(
     repo: &Repo,
     path: &str,
@@ -318,40 +325,53 @@ pub(crate) fn own(
     extensions: &[&str],
     family: Family,
 ) -> Vec<File> {
-    let mut files = Vec::new();
+    let is_other = |other: &&String| *other != path && is_within(other, path);
+    let others: Vec<&String> = others.iter().filter(is_other).collect();
+    let mut found: Vec<(usize, Dir<'_>, &str)> = Vec::new();
     for dir in repo.below(path) {
-        let below = dir
-            .path()
-            .get(path.len()..)
-            .unwrap_or_default()
-            .trim_start_matches('/');
-        let is_other = others.iter().any(|other| {
-            other != path
-                && super::repo::is_within(dir.path(), other)
-                && super::repo::is_within(other, path)
-        });
+        let below = dir.path().get(path.len()..).unwrap_or_default();
+        let below = below.trim_start_matches('/');
+        let is_other = others.iter().any(|other| is_within(dir.path(), other));
         if is_other || below.split('/').any(is_test_dir) {
             continue;
         }
+        let depth = if below.is_empty() {
+            0
+        } else {
+            below.split('/').count()
+        };
         for name in dir.files() {
             let is_source = name
                 .rsplit_once('.')
                 .is_some_and(|(_, end)| extensions.contains(&end));
-            if !is_source || is_test_file(name) {
-                continue;
-            }
-            if files.len() == FILES {
-                return files;
-            }
-            if let Ok(text) = dir.text(name) {
-                files.push(File {
-                    path: dir.join(name),
-                    source: Source::parse(&text, family),
-                });
+            if is_source && !is_test_file(name) {
+                found.push((depth, dir, name));
             }
         }
     }
-    files
+    if found.len() > FILES {
+        found.sort_by_key(|(depth, ..)| *depth); // stable: sorted by path among those of one depth
+        found.truncate(FILES);
+        found.sort_by_key(|(_, dir, name)| (dir.path(), *name));
+    }
+    let read = |part: &[(usize, Dir<'_>, &str)]| -> Vec<File> {
+        let files = part.iter().filter_map(|(_, dir, name)| {
+            let source = Source::parse(&dir.text(name).ok()?, family);
+            let path = dir.join(name);
+            Some(File { path, source })
+        });
+        files.collect()
+    };
+    if found.len() < WORTH_A_THREAD {
+        return read(&found);
+    }
+    let (first, second) = found.split_at(found.len() / 2);
+    thread::scope(|scope| {
+        let second = scope.spawn(|| read(second));
+        let mut files = read(first);
+        files.extend(second.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        files
+    })
 }
 
 fn is_test_dir(name: &str) -> bool {

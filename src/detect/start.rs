@@ -204,7 +204,7 @@ impl<'a> Lexer<'a> {
         let mut commands = vec![Vec::new()];
         while let Some((at, character)) = self.rest.peek().copied() {
             match character {
-                ' ' | '\t' | '\r' => {
+                ' ' | '\t' | '\r' | '\x0c' => {
                     self.rest.next();
                 }
                 '#' => break,

@@ -1,12 +1,13 @@
 //! Workspaces: which directories a manifest names as its members.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::document::{Document, Syntax};
 use super::provider::Scan;
-use super::repo::{Repo, is_within, resolve, upwards};
+use super::repo::{Repo, is_within, resolve, split, upwards};
 
 /// A directory whose manifest names members.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,33 +22,92 @@ pub(crate) struct Workspace {
 ///
 /// `*` does not cross `/`; `**` and `{a,b}` work. Patterns that lead out of the repository match nothing.
 pub(crate) fn expand(repo: &Repo, base: &str, patterns: &[&str], marker: &str) -> Vec<String> {
-    let rules: Vec<(bool, GlobMatcher)> = patterns
+    let rules: Vec<Rule> = patterns
         .iter()
-        .filter_map(|pattern| {
-            let (take, pattern) = match pattern.strip_prefix('!') {
-                Some(pattern) => (false, pattern),
-                None => (true, *pattern),
-            };
-            let pattern = pattern.trim_end_matches('/');
-            let pattern = if pattern.is_empty() { "." } else { pattern };
-            let full = resolve(&globset::escape(base), pattern)?;
-            let glob = GlobBuilder::new(&full)
-                .literal_separator(true)
-                .build()
-                .ok()?;
-            Some((take, glob.compile_matcher()))
-        })
+        .filter_map(|pattern| Rule::parse(base, pattern))
         .collect();
-    repo.dirs()
-        .filter(|dir| dir.has(marker))
-        .filter(|dir| {
-            rules
-                .iter()
-                .rfind(|(_, glob)| glob.is_match(dir.path()))
-                .is_some_and(|(take, _)| *take)
-        })
-        .map(|dir| dir.path().to_owned())
-        .collect()
+    // Only what the patterns can reach is looked at: a repository may have many workspaces.
+    let mut found = BTreeSet::new();
+    for rule in rules.iter().filter(|rule| rule.takes) {
+        let below = rule.pattern.start();
+        let reached = repo.below(below).filter(|dir| dir.has(marker));
+        for dir in reached {
+            let decides = rules.iter().rfind(|rule| rule.pattern.matches(dir.path()));
+            if decides.is_some_and(|rule| rule.takes) {
+                found.insert(dir.path().to_owned());
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// One pattern of a workspace.
+struct Rule {
+    takes: bool,
+    pattern: Pattern,
+}
+
+enum Pattern {
+    /// The directory itself.
+    Literal(String),
+    /// The directories directly in one.
+    Children(String),
+    /// What else there is, and the directory that all of it lies in.
+    Glob(GlobMatcher, String),
+}
+
+impl Rule {
+    fn parse(base: &str, pattern: &str) -> Option<Self> {
+        let (takes, pattern) = match pattern.strip_prefix('!') {
+            Some(pattern) => (false, pattern),
+            None => (true, pattern),
+        };
+        let pattern = pattern.trim_end_matches('/');
+        let is_plain = |path: &str| !path.contains(['*', '?', '[', ']', '{', '}', '\\', '!']);
+        let (dir, last) = split(pattern);
+        let pattern = if is_plain(pattern) {
+            Pattern::Literal(resolve(base, pattern)?)
+        } else if last == "*" && is_plain(dir) {
+            Pattern::Children(resolve(base, dir)?)
+        } else {
+            let full = resolve(&globset::escape(base), pattern)?;
+            let glob = GlobBuilder::new(&full).literal_separator(true).build();
+            let start = plain_start(pattern, is_plain).and_then(|start| resolve(base, start));
+            let start = start.unwrap_or_default();
+            Pattern::Glob(glob.ok()?.compile_matcher(), start)
+        };
+        Some(Self { takes, pattern })
+    }
+}
+
+/// The parts of a pattern before the first that is one; with `..` behind that, nothing is known.
+fn plain_start(pattern: &str, is_plain: impl Fn(&str) -> bool) -> Option<&str> {
+    let mut end = 0;
+    for part in pattern.split_inclusive('/') {
+        if !is_plain(part) {
+            break;
+        }
+        end += part.len();
+    }
+    let (start, rest) = pattern.split_at(end);
+    (!rest.split('/').any(|part| part == "..")).then_some(start)
+}
+
+impl Pattern {
+    /// The directory at or below which all that it matches lies.
+    fn start(&self) -> &str {
+        match self {
+            Self::Literal(path) | Self::Children(path) | Self::Glob(_, path) => path,
+        }
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match self {
+            Self::Literal(literal) => path == literal,
+            Self::Children(dir) => !path.is_empty() && split(path).0 == dir,
+            Self::Glob(glob, _) => glob.is_match(path),
+        }
+    }
 }
 
 /// The workspace of npm, Yarn or pnpm whose manifest is in `dir`.

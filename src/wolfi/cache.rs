@@ -1,5 +1,6 @@
 //! The index as it lies in the cache: unpacked, with its tables, so that nothing has to be parsed again.
 
+use flate2::Crc;
 use serde::{Deserialize, Serialize};
 
 use crate::oci::Digest;
@@ -7,9 +8,7 @@ use crate::oci::Digest;
 use super::index::Index;
 
 /// Names the layout below; a file of another one is fetched anew.
-const MAGIC: &[u8] = b"peelbox index 1\n";
-/// The sum stands at the end in hex digits.
-const SUM: usize = 64;
+const MAGIC: &[u8] = b"peelbox index 2\n";
 
 /// What is known about the file that the index came in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,35 +21,38 @@ pub(super) struct Origin {
     pub(super) modified: Option<String>,
 }
 
-/// Magic, length and JSON of the origin, length of the text, text, tables, SHA-256 of all before.
-/// Numbers are little-endian.
+/// Magic, length and JSON of the origin, length of the tables, tables, text, CRC-32 of all before.
+/// Numbers are little-endian. The sum is for what a crash or a disk does to the file; who can write it is the user.
 pub(super) fn encode(origin: &Origin, index: &Index) -> Vec<u8> {
     let origin = serde_json::to_vec(origin).unwrap_or_default(); // texts and numbers only: cannot fail
     let text = index.text().as_bytes();
-    let mut bytes = Vec::with_capacity(text.len() + text.len() / 8 + 4096);
+    let tables: Vec<u8> = index.tables().flat_map(u32::to_le_bytes).collect();
+    let mut bytes = Vec::with_capacity(text.len() + tables.len() + origin.len() + 64);
     bytes.extend_from_slice(MAGIC);
-    for part in [origin.as_slice(), text] {
+    for part in [origin, tables] {
         bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(part);
+        bytes.extend_from_slice(&part);
     }
-    for number in index.tables() {
-        bytes.extend_from_slice(&number.to_le_bytes());
-    }
-    let sum = Digest::of(&bytes).hex();
-    bytes.extend_from_slice(sum.as_bytes());
+    bytes.extend_from_slice(text);
+    let sum = sum(&bytes);
+    bytes.extend_from_slice(&sum);
     bytes
+}
+
+fn sum(bytes: &[u8]) -> [u8; 4] {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum().to_le_bytes()
 }
 
 /// What [`encode`] wrote; `None` for anything else.
 pub(super) fn decode(mut bytes: Vec<u8>) -> Option<(Origin, Index)> {
-    let body = bytes.len().checked_sub(SUM)?;
-    if Digest::of(&bytes[..body]).hex().as_bytes() != &bytes[body..] {
+    let (body, end) = bytes.split_last_chunk::<4>()?;
+    if sum(body) != *end {
         return None;
     }
-    bytes.truncate(body);
-    let rest = bytes.strip_prefix(MAGIC)?;
-    let (origin, rest) = part(rest)?;
-    let (text, tables) = part(rest)?;
+    let (origin, rest) = part(body.strip_prefix(MAGIC)?)?;
+    let (tables, text) = part(rest)?;
     let origin: Origin = serde_json::from_slice(origin).ok()?;
     let (tables, odd) = tables.as_chunks::<4>();
     if !odd.is_empty() {
@@ -60,7 +62,11 @@ pub(super) fn decode(mut bytes: Vec<u8>) -> Option<(Origin, Index)> {
         .iter()
         .map(|bytes| u32::from_le_bytes(*bytes))
         .collect();
-    let text = String::from_utf8(text.to_vec()).ok()?;
+    // The text stays where it is: it is most of the file.
+    let (start, end) = (body.len() - text.len(), body.len());
+    bytes.truncate(end);
+    bytes.drain(..start);
+    let text = String::from_utf8(bytes).ok()?;
     let index = Index::from_tables(text, &origin.url, origin.digest, &tables)?;
     Some((origin, index))
 }

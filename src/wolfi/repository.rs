@@ -208,6 +208,25 @@ impl Repository {
         Ok(url.to_string())
     }
 
+    /// The index for `architecture` from the cache, if that has one which is fresh enough; `cache` is as for
+    /// [`Repository::index`].
+    #[must_use]
+    pub fn cached(
+        &self,
+        architecture: &str,
+        cache: &Path,
+        now: SystemTime,
+        freshness: Freshness,
+    ) -> Option<Fetched> {
+        if self.url.scheme() == "file" {
+            return None;
+        }
+        let url = self.file_url(architecture, INDEX).ok()?;
+        let (origin, index) = load(&cache.join(self.cache_name(architecture)), &url)?;
+        let now = seconds(now);
+        is_fresh(&origin, now, freshness).then(|| fetched(index, &origin, now, None))
+    }
+
     /// The index for `architecture` in apk's words, its signature checked; from the cache if it is fresh enough.
     ///
     /// `cache` is a directory of the user; without one, and for a repository in the file system, every call reads the

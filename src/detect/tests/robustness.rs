@@ -1,6 +1,11 @@
 use std::collections::BTreeSet;
-use std::os::unix::fs::symlink;
+use std::ffi::OsStr;
+use std::num::NonZero;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags};
 
 use super::{found, index, write};
 use crate::detect::{Repo, detect};
@@ -420,7 +425,9 @@ fn what_git_keeps_is_detected_although_a_gitignore_names_it() {
     let kept = files[2..7].iter().map(|(path, _)| PathBuf::from(path));
     let beside = ["link/package.json", "../x/package.json", "gone"].map(PathBuf::from);
     let kept: BTreeSet<PathBuf> = kept.chain(beside).collect();
-    let repo = Repo::open_keeping(root.path(), &kept).unwrap();
+    let mut repo = Repo::open(root.path()).unwrap();
+    assert!(repo.has_ignored());
+    repo.keep(&kept);
     let found = detect(&repo, &index());
     assert_eq!(found.names(), ["generated-web"]);
     let dirs: Vec<&str> = repo.dirs().map(|dir| dir.path()).collect();
@@ -447,4 +454,161 @@ fn the_glob_of_a_path_escapes_what_buildkit_reads_as_a_pattern() {
     );
     let text = crate::spec::to_yaml(std::slice::from_ref(spec));
     crate::spec::load(Path::new("a.yaml"), text.as_bytes()).unwrap();
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    let root = tempfile::tempdir().unwrap();
+    for number in 0..120 {
+        let app = format!("group-{}/app-{number}", number % 7);
+        let manifest = r#"{"name": "x", "scripts": {"start": "node i.js"}}"#;
+        let (manifest_path, entry) = (
+            format!("{app}/package.json"),
+            format!("{app}/src/deep/i.js"),
+        );
+        write(
+            root.path(),
+            &[
+                (&manifest_path, manifest),
+                (&format!("{app}/i.js"), ""),
+                (&entry, ""),
+            ],
+        );
+    }
+    write(
+        root.path(),
+        &[(".gitignore", "/group-3/\n*.log\n"), ("group-1/a.log", "")],
+    );
+    let explained = |threads: usize| {
+        let repo = Repo::open_with(root.path(), NonZero::new(threads)).unwrap();
+        detect(&repo, &index()).explain_json()
+    };
+    let expected = explained(1);
+    assert_eq!(expected.matches("\"project_name\"").count(), 103);
+    for threads in [2, 3, 8] {
+        for _ in 0..3 {
+            assert!(explained(threads) == expected, "{threads} threads");
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_is_too_deep_is_told_and_the_others_are_looked_at() {
+    let root = tempfile::tempdir().unwrap();
+    let app = r#"{"name": "x", "scripts": {"start": "node i.js"}}"#;
+    let deep = "d/".repeat(400);
+    let (manifest, entry) = (format!("{deep}package.json"), format!("{deep}i.js"));
+    write(root.path(), &[(&manifest, app), (&entry, "")]);
+    // Longer than a path may be, so it is made step by step.
+    let name = "n".repeat(200);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    let mut at = rustix::fs::open(root.path(), flags, Mode::empty()).unwrap();
+    for _ in 0..30 {
+        rustix::fs::mkdirat(&at, &*name, Mode::RWXU).unwrap();
+        at = rustix::fs::openat(&at, &*name, flags, Mode::empty()).unwrap();
+    }
+    let found = detect(&Repo::open(root.path()).unwrap(), &index());
+    assert_eq!(found.apps.len(), 1);
+    assert_eq!(found.apps[0].spec.metadata.path, deep.trim_end_matches('/'));
+    let messages = found.messages();
+    let told = messages
+        .iter()
+        .filter(|message| message.ends_with("is left out: its path is too long"));
+    assert_eq!(told.count(), 1, "{messages:?}");
+}
+
+#[test]
+fn pipes_and_names_that_are_no_text_stop_nothing() {
+    let found = opened(|root| {
+        write(
+            root,
+            &[
+                ("a/package.json", r#"{"scripts": {"start": "node i.js"}}"#),
+                ("a/i.js", ""),
+                ("b/x", ""),
+            ],
+        );
+        for pipe in [
+            ".gitignore",
+            ".dockerignore",
+            "b/package.json",
+            "b/go.mod",
+            "a/package-lock.json",
+        ] {
+            let made = rustix::fs::mknodat(CWD, root.join(pipe), FileType::Fifo, Mode::RWXU, 0);
+            made.unwrap();
+        }
+        std::fs::write(root.join(OsStr::from_bytes(b"b/\xff.json")), "").unwrap();
+    });
+    assert_eq!(found.names(), ["a"]);
+    let odd: Vec<String> = found
+        .messages()
+        .into_iter()
+        .filter(|text| text.contains("UTF-8"))
+        .collect();
+    assert_eq!(odd, ["b/\u{fffd}.json: is left out: the name is not UTF-8"]);
+}
+
+#[test]
+fn a_checkout_that_cannot_be_written_to_is_read_and_left_as_it_is() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), FILES);
+    let allow = |mode| {
+        for dir in ["", "a", "apps", "apps/x", "src"] {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(root.path().join(dir), permissions).unwrap();
+        }
+    };
+    let listed = |repo: &Repo| -> Vec<String> {
+        let dirs = repo.dirs();
+        dirs.flat_map(|dir| {
+            dir.files()
+                .iter()
+                .map(|name| dir.join(name))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+    };
+    allow(0o555);
+    let repo = Repo::open(root.path()).unwrap();
+    let found = detect(&repo, &index());
+    let after = Repo::open(root.path()).map(|repo| listed(&repo));
+    allow(0o755);
+    assert_eq!(found.apps.len(), 5);
+    assert_eq!(after.unwrap(), listed(&repo));
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), FILES);
+    let closed = root.path().join("services/x");
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+    // Who may read everything can read that too.
+    let is_closed = closed.read_dir().is_err();
+    let found = detect(&Repo::open(root.path()).unwrap(), &index());
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let told = found
+        .messages()
+        .into_iter()
+        .find(|message| message.starts_with("services/x: is left out"));
+    assert_eq!(told.is_some(), is_closed);
+    assert_eq!(found.apps.len(), if is_closed { 4 } else { 5 });
+}
+
+#[test]
+fn a_nearer_gitignore_takes_back_what_one_above_it_ignores() {
+    let app = r#"{"scripts": {"start": "node i.js"}}"#;
+    let found = found(&[
+        (".gitignore", "gen/\n*.tmp\n/only-here/\n"),
+        ("x/.gitignore", "!gen/\nout-*/\n"),
+        ("x/gen/package.json", app),
+        ("x/gen/i.js", ""),
+        ("x/out-1/package.json", app),
+        ("y/gen/package.json", app),
+        ("y/only-here/package.json", app),
+        ("y/only-here/i.js", ""),
+        ("only-here/package.json", app),
+    ]);
+    assert_eq!(found.names(), ["x-gen", "y-only-here"]);
 }
