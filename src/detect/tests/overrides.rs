@@ -230,18 +230,20 @@ fn an_entry_answers_a_question_of_python() {
     for (entry, message) in [
         (
             "three",
-            "a/peelbox.yaml:1:0: `three` is no module or file of the project",
+            "a/peelbox.yaml:1: `three` is no module or file of the project",
         ),
         (
             "one.main:no",
-            "a/peelbox.yaml:1:0: `a/one/main.py` has no application `no`",
+            "a/peelbox.yaml:1: `a/one/main.py` has no application `no`",
         ),
     ] {
         let text = format!("entry: {entry}\n");
         let mut files = files.to_vec();
         files.push(("a/peelbox.yaml", &text));
         let found = found(&files);
-        assert_eq!(errors(&found)[0], message);
+        let app = &found.refused[0];
+        let told = format!("{}:{}: {}", app.file, app.line.unwrap(), app.reason);
+        assert_eq!(told, message);
     }
 }
 

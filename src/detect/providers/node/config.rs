@@ -17,15 +17,15 @@ pub(super) enum Value {
     Nothing,
     Bool(bool),
     Text(String),
-    Array(Vec<Value>),
+    Array(Vec<Self>),
     /// Keys with their values and lines, in the order of the source.
-    Object(Vec<(String, Value, u64)>),
+    Object(Vec<(String, Self, u64)>),
     /// A call: what is called, as its module says or as it is named, and its arguments.
-    Call(String, Vec<Value>),
+    Call(String, Vec<Self>),
     /// A function, with what it returns.
-    Function(Box<Value>),
+    Function(Box<Self>),
     /// One of several.
-    Either(Vec<Value>),
+    Either(Vec<Self>),
     /// Only running it would tell.
     Unknown,
 }

@@ -69,7 +69,7 @@ pub(super) fn find(
 ) -> Result<Start, String> {
     let files = source::own(scan.repo, &project.dir, others, &["py"], Family::Python);
     if let Some(entry) = scan.entry(&project.dir) {
-        return Ok(named::start(scan, project, &files, &entry));
+        return Ok(named::start(project, &files, &entry));
     }
     if let Some(start) = procfile::start(scan, project, &files) {
         return Ok(start);

@@ -38,10 +38,10 @@ impl Interpreter {
 
 /// Python's constraints, with the wildcards of Poetry and Pipenv that name no operator.
 fn read(source: &Source) -> Result<Want, String> {
-    if let Some(prefix) = source.text.trim().strip_suffix(".*") {
-        if let Ok(numbers) = version::exact(prefix) {
-            return Ok(Want::Prefix(numbers));
-        }
+    if let Some(prefix) = source.text.trim().strip_suffix(".*")
+        && let Ok(numbers) = version::exact(prefix)
+    {
+        return Ok(Want::Prefix(numbers));
     }
     version::python(source)
 }

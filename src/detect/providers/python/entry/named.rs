@@ -1,20 +1,14 @@
 //! The entry that users name themselves.
 
 use crate::detect::explain::Evidence;
-use crate::detect::provider::{Problem, Scan};
+use crate::detect::provider::Problem;
 use crate::detect::source::{self, Fact, File};
 use crate::spec::Kind;
 
 use super::{Project, Start, application, below, facts, module, python, server};
 
 /// The application, module or file that users name.
-pub(super) fn start(
-    scan: &mut Scan<'_>,
-    project: &Project,
-    files: &[File],
-    entry: &Fact<String>,
-) -> Start {
-    let _ = scan; // as other rules have it
+pub(super) fn start(project: &Project, files: &[File], entry: &Fact<String>) -> Start {
     let (place, object) = match entry.value.split_once(':') {
         Some((place, object)) => (place, Some(object.trim_end_matches("()"))),
         None => (entry.value.as_str(), None),
