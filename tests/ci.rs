@@ -508,7 +508,7 @@ fn sources_that_cannot_be_sent_are_wrong_input_and_end_the_run() {
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
     fs::write(folder.path().join("repository").join(name), "").unwrap();
     let run = run(&folder, &[]).ended(2);
-    let told = "the name `caf\u{fffd}` is not UTF-8, which BuildKit cannot take";
+    let told = "the name `caf\u{fffd}` is not UTF-8, and cannot be sent";
     assert!(run.stderr.contains(told), "{}", run.stderr);
     assert!(run.stderr.contains(".dockerignore"), "{}", run.stderr);
     assert_eq!(run.app("first")["error"]["message"], told);

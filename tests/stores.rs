@@ -660,7 +660,7 @@ printf 'ran-%s\\n' $((6*7))"
     let image = fs::read_to_string(agent.folder.path().join("key")).unwrap();
     let run = site.run(&["--ssh", "default=/etc/hostname"], &[]).ended(2);
     assert!(
-        run.stderr.contains("is no socket of an agent"),
+        run.stderr.contains("keys are not read from files"),
         "{}",
         run.stderr
     );
