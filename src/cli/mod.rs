@@ -34,6 +34,7 @@ mod steps;
 mod tags;
 mod target;
 mod tls;
+mod truststore;
 mod usage;
 
 use std::borrow::Cow;

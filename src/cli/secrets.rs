@@ -10,8 +10,10 @@ use crate::progress::escape;
 use super::args;
 use super::environment::Environment;
 use super::failure::{Exit, Failure, Problem, all, unreadable};
+use super::truststore;
 
 const CERTIFICATES: &str = "peelbox-ca-certificates";
+const TRUST_STORE: &str = "peelbox-ca-certificates-for-java";
 const SECRET_LIMIT: usize = 500 << 10;
 
 /// What the session gives to build steps.
@@ -36,9 +38,15 @@ impl Hidden {
         Self {
             // They are no secret, but shall leave no trace either.
             certificates: certificates.map(|bytes| {
+                let store = truststore::of_pem(&bytes);
+                let store = store.filter(|store| store.len() <= SECRET_LIMIT);
                 secrets.insert(CERTIFICATES.to_owned(), bytes);
                 Certificates {
                     secret: CERTIFICATES.to_owned(),
+                    trust_store: store.map(|store| {
+                        secrets.insert(TRUST_STORE.to_owned(), store);
+                        TRUST_STORE.to_owned()
+                    }),
                 }
             }),
             secrets,
@@ -50,9 +58,14 @@ impl Hidden {
     /// What no text may tell.
     pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
         // Certificates are given as a secret, which they are not.
-        let certificates = self.certificates.as_ref().map(|given| &given.secret);
+        let is_certificates = |id: &String| {
+            let given = self.certificates.iter();
+            given
+                .flat_map(|given| given.trust_store.iter().chain([&given.secret]))
+                .any(|certificates| certificates == id)
+        };
         let all = self.secrets.iter();
-        all.filter(move |(id, _)| Some(*id) != certificates)
+        all.filter(move |(id, _)| !is_certificates(id))
             .map(|(_, value)| value.as_slice())
     }
 

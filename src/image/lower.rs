@@ -45,6 +45,8 @@ pub struct Context {
 pub struct Certificates {
     /// The id of the secret that holds them, PEM.
     pub secret: String,
+    /// The id of the secret that holds them as a key store of Java's own format, if they can be one.
+    pub trust_store: Option<String>,
 }
 
 /// What the steps of a build need beside the plan.
@@ -76,6 +78,9 @@ const TRUST: &str = "PEELBOX_CACHE_SCOPE";
 // Of several agents, the one of this id is the one that programs find by themselves.
 const AGENT: &str = "default";
 const CERTIFICATES: &str = "/run/peelbox/ca-certificates.crt";
+const TRUST_STORE: &str = "/run/peelbox/ca-certificates.jks";
+// The variable from which every Java program takes options, whoever starts it.
+const JAVA_OPTIONS: &str = "JAVA_TOOL_OPTIONS";
 // What curl, OpenSSL, Python, Node, git, cargo and the Go and Rust TLS stacks read.
 const CERTIFICATE_VARIABLES: [&str; 7] = [
     "CARGO_HTTP_CAINFO",
@@ -330,6 +335,15 @@ fn prepared(plan: &Plan<'_>, steps: &Steps<'_>, mut exec: Exec) -> Step {
         exec = exec.mount(Mount::secret(CERTIFICATES, &certificates.secret));
         for variable in CERTIFICATE_VARIABLES {
             exec = exec.env(variable, CERTIFICATES);
+        }
+        if let Some(store) = &certificates.trust_store {
+            let trust = format!(
+                "-Djavax.net.ssl.trustStore={TRUST_STORE} -Djavax.net.ssl.trustStoreType=JKS"
+            );
+            let own = plan.build_env.get(JAVA_OPTIONS);
+            let options = own.map_or_else(|| trust.clone(), |own| format!("{own} {trust}"));
+            exec = exec.mount(Mount::secret(TRUST_STORE, store));
+            exec = exec.env(JAVA_OPTIONS, options);
         }
     }
     exec = exec.network(steps.network);
