@@ -3,6 +3,8 @@
 //! `tests/fixtures/detect/NAME` is a repository, `NAME.yaml` beside it what `detect --format yaml` prints for it, and `NAME.txt`
 //! what `--explain` prints. `PEELBOX_BLESS=1 cargo test --test detect` writes the last two, and the table in the README.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 #[path = "../benches/forest/mod.rs"]
 mod forest;
 

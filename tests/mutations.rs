@@ -3,6 +3,8 @@
 //! Every file of every fixture is changed in many ways, the same in every run, and its repository is detected again.
 //! `PEELBOX_MUTATIONS=SECONDS` says for how long.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};

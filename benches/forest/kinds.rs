@@ -3,6 +3,9 @@
 //! In paths and texts `@name@` is the name of what grows there, `@Name@` the same as a type would be called and `@name_@` as a
 //! variable would.
 
+/// Files: their paths and texts.
+type Files = &'static [(&'static str, &'static str)];
+
 /// A kind of app or library.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
@@ -13,7 +16,7 @@ pub(crate) struct Kind {
     /// What its workspace is called, for one that has its root there.
     pub(crate) home: Option<&'static str>,
     /// The files that make it what it is.
-    pub(crate) files: &'static [(&'static str, &'static str)],
+    pub(crate) files: Files,
     /// One of the many sources beside them.
     pub(crate) source: Source,
 }
@@ -29,7 +32,7 @@ const fn kind(
     language: &'static str,
     build_system: &'static str,
     source: Source,
-    files: &'static [(&'static str, &'static str)],
+    files: Files,
 ) -> Kind {
     Kind {
         language,
@@ -45,7 +48,7 @@ const fn member(
     language: &'static str,
     build_system: &'static str,
     source: Source,
-    files: &'static [(&'static str, &'static str)],
+    files: Files,
 ) -> Kind {
     Kind {
         language,
@@ -664,7 +667,7 @@ pub(crate) const LIBRARIES: &[Kind] = &[
 ];
 
 /// What only looks like an app: its files, below a directory of its own.
-pub(crate) const TRAPS: &[&[(&str, &str)]] = &[
+pub(crate) const TRAPS: &[Files] = &[
     &[
         (
             "fixtures/web/package.json",
@@ -783,7 +786,7 @@ pub(crate) const TRAPS: &[&[(&str, &str)]] = &[
 ];
 
 /// The roots of the workspaces: `home`, the directory of apps and of libraries in it, and what is at its root.
-pub(crate) const HOMES: &[(&str, &str, &str, &[(&str, &str)])] = &[
+pub(crate) const HOMES: &[(&str, &str, &str, Files)] = &[
     (
         "front",
         "apps",

@@ -51,20 +51,27 @@ impl Provider for Haskell {
                     None => continue,
                 },
             };
-            let (manifest, executables) = found;
+            let Package { file, executables } = found;
             if executables.is_empty() {
                 let reason = "it has no executable: it is a library";
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
             }
             for (line, name) in executables {
-                app(scan, dir, &manifest, line, &name);
+                app(scan, dir, &file, line, &name);
             }
         }
     }
 }
 
+/// What a manifest says of its package.
+struct Package {
+    file: String,
+    /// Their names, each with its line.
+    executables: Vec<(Option<u64>, String)>,
+}
+
 /// The executables of a `package.yaml` as hpack reads it.
-fn hpack(scan: &mut Scan<'_>, dir: Dir<'_>) -> Option<(String, Vec<(Option<u64>, String)>)> {
+fn hpack(scan: &mut Scan<'_>, dir: Dir<'_>) -> Option<Package> {
     let document = scan.document(&dir.join("package.yaml"), Syntax::Yaml)?;
     let is_haskell = ["ghc-options", "executables", "library", "executable"]
         .iter()
@@ -76,11 +83,14 @@ fn hpack(scan: &mut Scan<'_>, dir: Dir<'_>) -> Option<(String, Vec<(Option<u64>,
     let names = names
         .into_iter()
         .map(|name| (document.line(&["executables", name]), name.to_owned()));
-    Some((document.file.clone(), names.collect()))
+    Some(Package {
+        file: document.file.clone(),
+        executables: names.collect(),
+    })
 }
 
 /// The stanzas `executable NAME` of a cabal file.
-fn cabal(dir: Dir<'_>) -> Option<(String, Vec<(Option<u64>, String)>)> {
+fn cabal(dir: Dir<'_>) -> Option<Package> {
     let name = dir.files().iter().find(|name| name.ends_with(".cabal"))?;
     let text = dir.text(name).ok()?;
     let found = text.lines().zip(1..).filter_map(|(line, number)| {
@@ -89,7 +99,10 @@ fn cabal(dir: Dir<'_>) -> Option<(String, Vec<(Option<u64>, String)>)> {
         (word.eq_ignore_ascii_case("executable") && !name.is_empty())
             .then(|| (Some(number), name.to_owned()))
     });
-    Some((dir.join(name), found.collect()))
+    Some(Package {
+        file: dir.join(name),
+        executables: found.collect(),
+    })
 }
 
 fn app(scan: &mut Scan<'_>, dir: Dir<'_>, manifest: &str, line: Option<u64>, name: &str) {

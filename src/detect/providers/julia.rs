@@ -1,10 +1,11 @@
 //! Julia: projects with a script that starts them.
 
-use crate::detect::document::Syntax;
+use crate::detect::document::{Document, Syntax};
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
 use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Provider, Scan};
+use crate::detect::repo::Dir;
 use crate::detect::source::Family;
 use crate::spec::Copy;
 
@@ -56,8 +57,7 @@ impl Provider for Julia {
             if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
                 continue;
             }
-            let manifest = dir.join(name);
-            let Some(document) = scan.document(&manifest, Syntax::Toml) else {
+            let Some(document) = scan.document(&dir.join(name), Syntax::Toml) else {
                 continue;
             };
             if document.get(&["deps"]).is_none() && document.get(&["uuid"]).is_none() {
@@ -71,44 +71,49 @@ impl Provider for Julia {
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
                 continue;
             };
-            let facts = packaged::facts(scan, dir.path(), &["jl"], Family::Python, &CALLS);
-            let mut draft = Draft::new(dir.path(), facts.kind(), "julia", "pkg");
-            draft.fallback = document.str(&["name"]).map(str::to_owned);
-            draft
-                .evidence
-                .push(Evidence::new("entry", *script, "julia.script").at(&dir.join(script), None));
-            facts.tell(
-                &mut draft,
-                &CALLS,
-                &format!("`{script}` starts the project"),
-            );
-            let problem = packaged::toolchain(scan, &mut draft, &manifest, "Julia", &["julia"]);
-            packaged::packages(scan, &mut draft, &["julia"]);
-            let build = &mut draft.spec.build;
-            build.commands = vec![
-                "julia --project=. -e 'using Pkg; Pkg.instantiate(); Pkg.precompile()'".to_owned(),
-            ];
-            build
-                .env
-                .insert("JULIA_DEPOT_PATH".to_owned(), "/app/.julia".to_owned());
-            let runtime = &mut draft.spec.runtime;
-            runtime
-                .env
-                .insert("JULIA_DEPOT_PATH".to_owned(), "/app/.julia".to_owned());
-            runtime.copy = [(".", "/app"), ("/app/.julia", "/app/.julia")]
-                .map(|(from, to)| Copy {
-                    from: from.to_owned(),
-                    to: to.to_owned(),
-                })
-                .to_vec();
-            runtime.command = [
-                "/usr/bin/julia",
-                "--project=/app",
-                &format!("/app/{script}"),
-            ]
-            .map(str::to_owned)
-            .to_vec();
-            packaged::finish(scan, draft, problem);
+            app(scan, dir, &document, script);
         }
     }
+}
+
+/// The app that `script` starts.
+fn app(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Document, script: &str) {
+    let manifest = &document.file;
+    let facts = packaged::facts(scan, dir.path(), &["jl"], Family::Python, &CALLS);
+    let mut draft = Draft::new(dir.path(), facts.kind(), "julia", "pkg");
+    draft.fallback = document.str(&["name"]).map(str::to_owned);
+    draft
+        .evidence
+        .push(Evidence::new("entry", script, "julia.script").at(&dir.join(script), None));
+    facts.tell(
+        &mut draft,
+        &CALLS,
+        &format!("`{script}` starts the project"),
+    );
+    let problem = packaged::toolchain(scan, &mut draft, manifest, "Julia", &["julia"]);
+    packaged::packages(scan, &mut draft, &["julia"]);
+    let build = &mut draft.spec.build;
+    build.commands =
+        vec!["julia --project=. -e 'using Pkg; Pkg.instantiate(); Pkg.precompile()'".to_owned()];
+    build
+        .env
+        .insert("JULIA_DEPOT_PATH".to_owned(), "/app/.julia".to_owned());
+    let runtime = &mut draft.spec.runtime;
+    runtime
+        .env
+        .insert("JULIA_DEPOT_PATH".to_owned(), "/app/.julia".to_owned());
+    runtime.copy = [(".", "/app"), ("/app/.julia", "/app/.julia")]
+        .map(|(from, to)| Copy {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        })
+        .to_vec();
+    runtime.command = [
+        "/usr/bin/julia",
+        "--project=/app",
+        &format!("/app/{script}"),
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    packaged::finish(scan, draft, problem);
 }

@@ -166,7 +166,10 @@ fn detect_package(scan: &mut Scan<'_>, project: &Project<'_>) {
     for output in &outputs {
         match image::app(scan, project, output) {
             Ok(draft) => scan.drafts.push(draft),
-            Err((draft, problem)) => scan.refuse(draft, problem),
+            Err(refused) => {
+                let (draft, problem) = *refused;
+                scan.refuse(draft, problem);
+            }
         }
     }
 }
@@ -205,22 +208,7 @@ fn outputs(
             None => reason,
         },
         Err(problem) if named.is_some() => return Err(problem),
-        Err(problem) => {
-            // What a bundler leaves needs no start script.
-            let bundled = framework::bundled(scan, project)?;
-            if bundled.is_empty() || bundled.iter().any(Output::is_server) {
-                return Err(problem);
-            }
-            scan.warn(
-                &problem.file,
-                problem.line,
-                format!(
-                    "{}; the files of the build are served instead",
-                    problem.message
-                ),
-            );
-            return Ok(Ok(bundled));
-        }
+        Err(problem) => return bundled_instead(scan, project, problem).map(Ok),
     };
     let bundled = framework::bundled(scan, project)?;
     if !bundled.is_empty() {
@@ -238,6 +226,24 @@ fn outputs(
         return Ok(Err("it is an app for mobile devices".to_owned()));
     }
     Ok(Err(library(project).unwrap_or(reason)))
+}
+
+/// The files of a bundler, which need no start script, where the one there is cannot be used.
+fn bundled_instead(
+    scan: &mut Scan<'_>,
+    project: &Project<'_>,
+    problem: Problem,
+) -> Result<Vec<Output>, Problem> {
+    let bundled = framework::bundled(scan, project)?;
+    if bundled.is_empty() || bundled.iter().any(Output::is_server) {
+        return Err(problem);
+    }
+    let message = format!(
+        "{}; the files of the build are served instead",
+        problem.message
+    );
+    scan.warn(&problem.file, problem.line, message);
+    Ok(bundled)
 }
 
 /// The bundler whose output a file server would serve.

@@ -87,27 +87,7 @@ fn app(scan: &mut Scan<'_>, dir: Dir<'_>) {
             return;
         }
     };
-    let mut draft = Draft::new(dir.path(), Kind::Worker, "shell", "shell");
-    let first = text.lines().next().unwrap_or_default();
-    let shebang = first.strip_prefix("#!").map(str::trim);
-    let words: Vec<&str> = shebang.unwrap_or("/bin/sh").split_whitespace().collect();
-    let program = match words.first() {
-        Some(env) if env.ends_with("/env") => words.get(1).copied().unwrap_or_default(),
-        Some(path) => path.rsplit('/').next().unwrap_or_default(),
-        None => "sh",
-    };
-    let found = match shebang {
-        Some(_) => Evidence::new("toolchain", program, "shell.shebang").at(&file, Some(1)),
-        None => Evidence::new("toolchain", program, "shell.default"),
-    };
-    draft.evidence.push(found);
-    draft
-        .evidence
-        .push(Evidence::new("entry", SCRIPT, "shell.script").at(&file, None));
-    draft.spec.metadata.reasoning = Some(format!(
-        "`{SCRIPT}` is all that there is: no other build claims the directory"
-    ));
-    draft.spec.metadata.confidence = Some(50);
+    let (mut draft, program) = read(dir, &file, &text);
     let Some((_, package, path)) = SHELLS.iter().find(|(name, _, _)| *name == program) else {
         let message =
             format!("its first line asks for `{program}`, which is no shell that can be added");
@@ -142,6 +122,32 @@ fn app(scan: &mut Scan<'_>, dir: Dir<'_>) {
         scan.warn(&file, Some(1), message);
     }
     packaged::finish(scan, draft, problem);
+}
+
+/// The draft of a script, and the program that its first line asks for.
+fn read<'t>(dir: Dir<'_>, file: &str, text: &'t str) -> (Draft, &'t str) {
+    let mut draft = Draft::new(dir.path(), Kind::Worker, "shell", "shell");
+    let first = text.lines().next().unwrap_or_default();
+    let shebang = first.strip_prefix("#!").map(str::trim);
+    let words: Vec<&str> = shebang.unwrap_or("/bin/sh").split_whitespace().collect();
+    let program = match words.first() {
+        Some(env) if env.ends_with("/env") => words.get(1).copied().unwrap_or_default(),
+        Some(path) => path.rsplit('/').next().unwrap_or_default(),
+        None => "sh",
+    };
+    let found = match shebang {
+        Some(_) => Evidence::new("toolchain", program, "shell.shebang").at(file, Some(1)),
+        None => Evidence::new("toolchain", program, "shell.default"),
+    };
+    draft.evidence.push(found);
+    draft
+        .evidence
+        .push(Evidence::new("entry", SCRIPT, "shell.script").at(file, None));
+    draft.spec.metadata.reasoning = Some(format!(
+        "`{SCRIPT}` is all that there is: no other build claims the directory"
+    ));
+    draft.spec.metadata.confidence = Some(50);
+    (draft, program)
 }
 
 /// Programs at the start of lines that are packages of that very name, with their lines.

@@ -872,7 +872,9 @@ fn every_manager_installs_builds_and_prunes_in_its_own_words() {
 
 #[test]
 fn the_manager_is_named_by_the_surest_source() {
-    let cases: &[(&str, &[(&str, &str)], &str)] = &[
+    // Keys of the manifest, files beside it, the manager.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+    let cases: &[Case<'_>] = &[
         // A Yarn in the repository, over everything else.
         (
             r#""packageManager": "pnpm@10.0.0""#,

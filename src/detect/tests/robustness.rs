@@ -583,7 +583,7 @@ fn a_directory_that_cannot_be_read_is_told() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), FILES);
     let closed = root.path().join("services/x");
-    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Who may read everything can read that too.
     let is_closed = closed.read_dir().is_err();
     let found = detect(&Repo::open(root.path()).unwrap(), &index());

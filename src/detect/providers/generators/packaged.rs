@@ -21,42 +21,17 @@ pub(super) const HUGO: &[&str] = &[
 
 /// A Hugo site.
 pub(super) fn hugo(scan: &mut Scan<'_>, dir: Dir<'_>) -> Site {
-    let own = HUGO.iter().rev().find(|name| dir.has(name));
-    let Some(name) = own else { return Site::Other };
-    // `config/_default` belongs to the site two directories above it.
-    let path = match dir.path().strip_suffix("config/_default") {
-        Some(path) => path.trim_end_matches('/').to_owned(),
-        None => dir.path().to_owned(),
-    };
-    let Some(site) = scan.repo.dir(&path) else {
+    let Some((site, document)) = hugo_site(scan, dir) else {
         return Site::Other;
     };
-    let manifest = dir.join(name);
-    let syntax = match name.rsplit('.').next() {
-        Some("toml") => Syntax::Toml,
-        Some("json") => Syntax::Json,
-        _ => Syntax::Yaml,
-    };
-    if name.starts_with("config.") && !site.has_dir("content") {
-        return Site::Other;
-    }
-    let Some(document) = scan.document(&manifest, syntax) else {
-        return Site::Other;
-    };
-    let key = document
-        .keys(&[])
-        .into_iter()
-        .find(|key| key.eq_ignore_ascii_case("baseURL"))
-        .map(str::to_owned);
-    if key.is_none() && name.starts_with("config.") {
-        return Site::Other;
-    }
     if site.has("theme.toml") {
         return Site::Not("`theme.toml` says that it is a theme for other sites".to_owned());
     }
-    let mut draft = draft(scan, &path, "hugo", &manifest, "a Hugo site");
+    let path = site.path();
+    let manifest = document.file.clone();
+    let mut draft = draft(scan, path, "hugo", &manifest, "a Hugo site");
     let mut problem = theme(scan, site, &document, "hugo");
-    let sass = scss(scan, &path);
+    let sass = scss(scan, path);
     let tool = if sass.is_some() {
         "hugo-extended"
     } else {
@@ -73,14 +48,13 @@ pub(super) fn hugo(scan: &mut Scan<'_>, dir: Dir<'_>) -> Site {
     }
     problem = problem.or(found);
     if site.has("package.json") {
-        match super::super::node::assets(scan, &path, &format!("the Hugo site `{}`", shown(&path)))
-        {
+        match super::super::node::assets(scan, path, &format!("the Hugo site `{}`", shown(path))) {
             Ok(Some(assets)) => draft.with_assets(assets),
             Ok(None) => {}
             Err(other) => problem = problem.or(Some(other)),
         }
     }
-    if let Some(key) = &key {
+    if let Some(key) = hugo_base_url(&document) {
         base_url(&mut draft, &document, key);
     }
     draft
@@ -89,6 +63,39 @@ pub(super) fn hugo(scan: &mut Scan<'_>, dir: Dir<'_>) -> Site {
         .commands
         .push(format!("hugo --minify --destination {SITE}"));
     answer(scan, draft, &manifest, problem)
+}
+
+/// The site that the configuration of Hugo in `dir` belongs to, with the configuration.
+fn hugo_site<'a>(scan: &mut Scan<'a>, dir: Dir<'_>) -> Option<(Dir<'a>, Rc<Document>)> {
+    let name = HUGO.iter().rev().find(|name| dir.has(name))?;
+    // `config/_default` belongs to the site two directories above it.
+    let path = match dir.path().strip_suffix("config/_default") {
+        Some(path) => path.trim_end_matches('/'),
+        None => dir.path(),
+    };
+    let site = scan.repo.dir(path)?;
+    let syntax = match name.rsplit('.').next() {
+        Some("toml") => Syntax::Toml,
+        Some("json") => Syntax::Json,
+        _ => Syntax::Yaml,
+    };
+    let is_shared = name.starts_with("config.");
+    if is_shared && !site.has_dir("content") {
+        return None;
+    }
+    let document = scan.document(&dir.join(name), syntax)?;
+    if is_shared && hugo_base_url(&document).is_none() {
+        return None;
+    }
+    Some((site, document))
+}
+
+/// The key of Hugo's configuration that holds the address, in whatever case it is written.
+fn hugo_base_url(document: &Document) -> Option<&str> {
+    document
+        .keys(&[])
+        .into_iter()
+        .find(|key| key.eq_ignore_ascii_case("baseURL"))
 }
 
 /// A Zola site.

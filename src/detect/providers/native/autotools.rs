@@ -46,21 +46,7 @@ pub(super) fn read(scan: &mut Scan<'_>, dir: Dir<'_>) -> Found {
         programs.extend(installed(below, &text, &mut left_out));
     }
     let needs = needs(&text, &manifest);
-    let mut tools = Vec::new();
-    let mut commands = Vec::new();
-    if !dir.has("configure") {
-        tools.extend(["autoconf", "automake"]);
-        commands.push("autoreconf --install".to_owned());
-    }
-    for (name, tool) in TOOLS {
-        let is_used = text.lines().any(|line| line.trim_start().starts_with(name));
-        if is_used && !tools.contains(tool) && (*tool != "libtool" || !dir.has("configure")) {
-            tools.push(*tool);
-        }
-    }
-    commands.push("./configure --prefix=/app".to_owned());
-    commands.push("make".to_owned());
-    commands.push(format!("make install DESTDIR={OUT}"));
+    let (tools, commands) = steps(dir, &text);
     let mut problem = None;
     if programs.is_empty() {
         if !left_out.is_empty() || !reached.is_empty() {
@@ -89,6 +75,26 @@ pub(super) fn read(scan: &mut Scan<'_>, dir: Dir<'_>) -> Found {
         problem,
         warnings: Vec::new(),
     }))
+}
+
+/// The packages with the tools that `configure.ac` asks for, and the commands that build.
+fn steps(dir: Dir<'_>, text: &str) -> (Vec<&'static str>, Vec<String>) {
+    let mut tools = Vec::new();
+    let mut commands = Vec::new();
+    if !dir.has("configure") {
+        tools.extend(["autoconf", "automake"]);
+        commands.push("autoreconf --install".to_owned());
+    }
+    for (name, tool) in TOOLS {
+        let is_used = text.lines().any(|line| line.trim_start().starts_with(name));
+        if is_used && !tools.contains(tool) && (*tool != "libtool" || !dir.has("configure")) {
+            tools.push(*tool);
+        }
+    }
+    commands.push("./configure --prefix=/app".to_owned());
+    commands.push("make".to_owned());
+    commands.push(format!("make install DESTDIR={OUT}"));
+    (tools, commands)
 }
 
 /// The programs of one `Makefile.am`.

@@ -166,40 +166,12 @@ impl Build {
     }
 
     fn executable(&mut self, source: &Source, call: &Call, dir: &str, file: &str) {
-        let inside = source.code.get(call.at + "executable(".len()..call.end);
-        let first = inside.unwrap_or_default().trim_start();
         let strings = strings(source, call);
-        let (at, name) = if first.starts_with("meson.project_name()") {
-            (call.at, self.project.clone())
-        } else if first.starts_with('\'') {
-            match strings.first() {
-                Some(found) => found.clone(),
-                None => return,
-            }
-        } else {
-            let what = "named by a variable that only Meson knows";
-            let word = first.split([',', ')']).next().unwrap_or_default();
-            self.left_out
-                .insert(word.trim().to_owned(), what.to_owned());
+        let Some((at, name)) = self.named(source, call, &strings) else {
             return;
         };
-        let assigned = source.code[..call.at].trim_end();
-        let variable = assigned
-            .strip_suffix('=')
-            .map(str::trim_end)
-            .unwrap_or_default();
-        let variable = variable
-            .rsplit(|c: char| c != '_' && !c.is_alphanumeric())
-            .next()
-            .unwrap_or_default();
-        let is_tested = !variable.is_empty()
-            && calls(source, "test").iter().any(|test| {
-                let inside = source.code.get(test.at..test.end).unwrap_or_default();
-                inside
-                    .split(|c: char| c != '_' && !c.is_alphanumeric())
-                    .any(|w| w == variable)
-            });
-        if let Some(what) = is_for_developers(&name).or(is_tested.then_some("a test")) {
+        if let Some(what) = is_for_developers(&name).or(is_tested(source, call).then_some("a test"))
+        {
             self.left_out.insert(name, what.to_owned());
             return;
         }
@@ -237,6 +209,28 @@ impl Build {
             from,
             to,
         });
+    }
+
+    /// The name of an executable and where it stands, if it can be known without Meson.
+    fn named(
+        &mut self,
+        source: &Source,
+        call: &Call,
+        strings: &[(usize, String)],
+    ) -> Option<(usize, String)> {
+        let inside = source.code.get(call.at + "executable(".len()..call.end);
+        let first = inside.unwrap_or_default().trim_start();
+        if first.starts_with("meson.project_name()") {
+            return Some((call.at, self.project.clone()));
+        }
+        if first.starts_with('\'') {
+            return strings.first().cloned();
+        }
+        let what = "named by a variable that only Meson knows";
+        let word = first.split([',', ')']).next().unwrap_or_default();
+        self.left_out
+            .insert(word.trim().to_owned(), what.to_owned());
+        None
     }
 
     fn installs(&mut self, source: &Source, call: &Call) {
@@ -290,4 +284,24 @@ impl Build {
             warnings,
         }
     }
+}
+
+/// Whether the variable that an executable is assigned to is named by a `test`.
+fn is_tested(source: &Source, call: &Call) -> bool {
+    let assigned = source.code[..call.at].trim_end();
+    let variable = assigned
+        .strip_suffix('=')
+        .map(str::trim_end)
+        .unwrap_or_default();
+    let variable = variable
+        .rsplit(|c: char| c != '_' && !c.is_alphanumeric())
+        .next()
+        .unwrap_or_default();
+    !variable.is_empty()
+        && calls(source, "test").iter().any(|test| {
+            let inside = source.code.get(test.at..test.end).unwrap_or_default();
+            inside
+                .split(|c: char| c != '_' && !c.is_alphanumeric())
+                .any(|w| w == variable)
+        })
 }

@@ -53,12 +53,12 @@ pub(super) fn app(
     scan: &mut Scan<'_>,
     project: &Project<'_>,
     output: &Output,
-) -> Result<Draft, (Draft, Problem)> {
+) -> Result<Draft, Box<(Draft, Problem)>> {
     let mut draft = known(scan, project);
     draft.target.clone_from(&output.target);
     match fill(scan, project, output, &mut draft) {
         Ok(()) => Ok(draft),
-        Err(problem) => Err((draft, problem)),
+        Err(problem) => Err(Box::new((draft, problem))),
     }
 }
 

@@ -139,21 +139,38 @@ pub(super) fn without_runner<'w, 'a>(words: &'w [&'a str]) -> &'w [&'a str] {
 
 /// Whether a command only builds, which the build has done already.
 pub(super) fn builds(words: &[&str]) -> bool {
-    match words {
+    matches!(
+        words,
         [
-            "next" | "vite" | "astro" | "nuxt" | "remix" | "nest" | "ng" | "react-router"
-            | "gatsby" | "vue-cli-service" | "react-scripts" | "docusaurus" | "vitepress",
+            "next"
+                | "vite"
+                | "astro"
+                | "nuxt"
+                | "remix"
+                | "nest"
+                | "ng"
+                | "react-router"
+                | "gatsby"
+                | "vue-cli-service"
+                | "react-scripts"
+                | "docusaurus"
+                | "vitepress",
             "build",
             ..,
-        ]
-        | [
-            "tsc" | "tsup" | "esbuild" | "swc" | "webpack" | "rollup" | "rimraf" | "tsc-alias"
-            | "husky" | "patch-package",
+        ] | [
+            "tsc"
+                | "tsup"
+                | "esbuild"
+                | "swc"
+                | "webpack"
+                | "rollup"
+                | "rimraf"
+                | "tsc-alias"
+                | "husky"
+                | "patch-package",
             ..,
-        ]
-        | ["prisma", "generate", ..] => true,
-        _ => false,
-    }
+        ] | ["prisma", "generate", ..]
+    )
 }
 
 /// Whether a command changes a database: it is no part of the start.

@@ -172,11 +172,11 @@ fn vitepress(scan: &Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, P
     Ok(Some(output.by_script(project)))
 }
 
+/// A file and the line in it that decide a setting.
+type Place = (String, Option<u64>);
+
 /// What Vite writes, seen from the app's directory, with the configuration that says so.
-fn vite_dir(
-    scan: &Scan<'_>,
-    project: &Project<'_>,
-) -> Result<(String, Option<(String, Option<u64>)>), Problem> {
+fn vite_dir(scan: &Scan<'_>, project: &Project<'_>) -> Result<(String, Option<Place>), Problem> {
     if let Some(dir) = flag(project, &["--outDir"]) {
         return Ok((dir, None));
     }
