@@ -76,8 +76,9 @@ fn a_start_script_that_needs_a_shell_is_quoted() {
     );
     let user = user.file("web/server.js", "require('express')().listen(3000)");
     assert_snapshot!(user.run(&["ci"]), @r#"
-    error: web/package.json:1: the start script cannot become a command: a pipe needs a shell: `| tee log`
+    error: web/package.json:1: app `web` cannot be built: the start script cannot become a command: a pipe needs a shell: `| tee log`
     hint: add a script `start:prod` that is one command
+    hint: `--app` builds others alone; `hide: true` in peelbox.yaml leaves an app out
     exit: 2
     "#);
 }
