@@ -64,7 +64,6 @@ apps! {
     python_pdm_bottle: Answers(8000, "/", r#"{"framework": "bottle", "manager": "pdm"}"#);
     python_pip_flask: Answers(8000, "/", r#"{"framework":"flask","manager":"pip"}"#);
     python_pipenv_starlette: Answers(8000, "/", r#"{"framework":"starlette","manager":"pipenv"}"#);
-    python_poetry_django: Answers(8000, "/", r#"{"framework": "django", "manager": "poetry"}"#);
     python_uv_fastapi: Answers(8000, "/", r#"{"framework":"fastapi","manager":"uv"}"#);
     ruby_socket: Answers(8080, "/", "words of ruby");
     rust_workspace: Answers(8080, "/", "words of rust");
