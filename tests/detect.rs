@@ -7,14 +7,16 @@
 
 #[path = "../benches/forest/mod.rs"]
 mod forest;
+#[path = "support/index.rs"]
+mod index;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use index::index;
 use peelbox::detect::{Detection, Language, Repo, detect, languages};
 use peelbox::spec;
-use peelbox::wolfi::Index;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -27,21 +29,6 @@ fn fixtures() -> Vec<PathBuf> {
     fixtures.sort();
     assert!(!fixtures.is_empty());
     fixtures
-}
-
-/// An index of packages with the names that Wolfi has.
-fn index() -> Index {
-    let packages = fs::read_to_string(root().join("tests/fixtures/packages.txt")).unwrap();
-    let mut text = String::new();
-    for line in packages.lines().filter(|line| !line.starts_with('#')) {
-        let mut words = line.splitn(3, ' ');
-        let (name, version) = (words.next().unwrap(), words.next().unwrap());
-        let provides = words.next().unwrap_or_default();
-        // Every record needs an identity; none of them is ever fetched.
-        text.push_str("C:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
-        text.push_str(&format!("P:{name}\nV:{version}\np:{provides}\n\n"));
-    }
-    Index::parse(text.as_bytes(), "the fixtures")
 }
 
 fn found(fixture: &Path) -> Detection {

@@ -5,14 +5,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+#[path = "support/index.rs"]
+mod index;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use index::index;
 use peelbox::detect::{Repo, detect};
-use peelbox::wolfi::Index;
 
 /// For how long it is tried unless told otherwise.
 const USUALLY: u64 = 20;
@@ -173,19 +176,6 @@ impl Dice {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn index() -> Index {
-    let packages = fs::read_to_string(root().join("tests/fixtures/packages.txt")).unwrap();
-    let mut text = String::new();
-    for line in packages.lines().filter(|line| !line.starts_with('#')) {
-        let mut words = line.splitn(3, ' ');
-        let (name, version) = (words.next().unwrap(), words.next().unwrap());
-        let provides = words.next().unwrap_or_default();
-        text.push_str("C:Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
-        text.push_str(&format!("P:{name}\nV:{version}\np:{provides}\n\n"));
-    }
-    Index::parse(text.as_bytes(), "the fixtures")
 }
 
 /// A file of a fixture, in the fixture's copy.

@@ -305,18 +305,6 @@ impl<'a> Scan<'a> {
         });
     }
 
-    /// Records that a directory is an app that cannot be built as it is: an error with its place, and a rejection.
-    pub(crate) fn abstain(&mut self, path: &str, looked_like: &str, problem: Problem) {
-        let Problem {
-            file,
-            line,
-            message,
-            help,
-        } = problem;
-        self.reject(path, looked_like, message.clone());
-        self.tell(Severity::Error, &file, line, message, help);
-    }
-
     /// Adds an app that is recognised and cannot be built: everything that is known of it, and why.
     pub(crate) fn refuse(&mut self, mut draft: Draft, problem: Problem) {
         draft.refusal = Some(problem);

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use super::version::numbers;
+
 /// A range: a version is in it that is in one of its intervals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Range {
@@ -82,6 +84,27 @@ impl Interval {
             to: Some((to, false)),
             ..Self::default()
         }
+    }
+
+    /// Reads an operator and a version behind it, as `>= 3.2`; `~>` is the pessimistic one of RubyGems and of Hex.
+    ///
+    /// # Errors
+    /// The operator is none, or what is behind it is more or less than numbers with dots between.
+    pub(crate) fn compared(text: &str, ecosystem: &str) -> Result<Self, String> {
+        let at = text
+            .find(|c: char| !"<>=!~".contains(c))
+            .unwrap_or(text.len());
+        let (operator, version) = text.split_at(at);
+        let version = version.trim();
+        let found = numbers(version);
+        if found.is_empty() || version.split('.').count() != found.len() {
+            return Err(format!("it is no requirement of {ecosystem}"));
+        }
+        match operator {
+            "~>" => Some(Self::pessimistic(found)),
+            _ => Self::comparing(operator, found),
+        }
+        .ok_or_else(|| format!("`{operator}` is no operator"))
     }
 
     /// The versions for which `version operator numbers` is true, with the operators that all ecosystems share.

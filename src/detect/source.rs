@@ -431,6 +431,22 @@ pub(crate) struct Fact<T> {
     pub(crate) line: u64,
 }
 
+/// The first of `calls` that a file holds, files in their order: the call without its bracket.
+pub(crate) fn call<'a>(
+    files: impl IntoIterator<Item = &'a File>,
+    calls: &[&str],
+) -> Option<Fact<String>> {
+    files.into_iter().find_map(|file| {
+        let mut found = calls.iter();
+        let (call, at) = found.find_map(|call| Some((*call, file.source.find(call)?)))?;
+        Some(Fact {
+            value: call.trim_end_matches('(').to_owned(),
+            file: file.path.clone(),
+            line: file.source.line(at),
+        })
+    })
+}
+
 /// The route that answers whether the app is well, where its sources register one.
 pub(crate) fn health(files: &[File]) -> Option<Fact<String>> {
     for route in HEALTH {

@@ -119,7 +119,10 @@ impl Provider for StaticSite {
             sites.push(path.to_owned());
             match site(scan, dir) {
                 Ok(draft) => scan.drafts.push(draft),
-                Err(problem) => scan.abstain(path, "a static site", problem),
+                Err(problem) => {
+                    let draft = Draft::new(path, Kind::Static, "static", "none");
+                    scan.refuse(draft, problem);
+                }
             }
         }
     }
@@ -188,7 +191,10 @@ fn staticfiles(scan: &mut Scan<'_>) -> Vec<String> {
                 }
                 scan.drafts.push(draft);
             }
-            Err(problem) => scan.abstain(path, "a static site", problem),
+            Err(problem) => {
+                let draft = Draft::new(path, Kind::Static, "static", "none");
+                scan.refuse(draft, problem);
+            }
         }
     }
     sites

@@ -196,16 +196,7 @@ fn listener(files: &[File]) -> Option<Fact<String>> {
         "startWebServer",
         "WebHost",
     ];
-    files.iter().find_map(|file| {
-        let (call, at) = calls
-            .iter()
-            .find_map(|call| file.source.find(call).map(|at| (*call, at)))?;
-        Some(Fact {
-            value: call.trim_end_matches('(').to_owned(),
-            file: file.path.clone(),
-            line: file.source.line(at),
-        })
-    })
+    source::call(files, &calls)
 }
 
 /// The port of a web app: one that the code or the settings fix, else the one that it is given.

@@ -1,7 +1,7 @@
 //! Hex's and Mix's requirements: <https://hexdocs.pm/elixir/Version.html#module-requirements>.
 
 use crate::detect::range::{Interval, Range};
-use crate::detect::version::{Source, Want, exact, numbers};
+use crate::detect::version::{Source, Want, exact};
 
 /// What a source asks for: a requirement of a manifest, a plain version elsewhere.
 pub(in super::super) fn read(source: &Source) -> Result<Want, String> {
@@ -31,27 +31,21 @@ pub(in super::super) fn parse(text: &str) -> Result<Range, String> {
 }
 
 fn single(text: &str) -> Result<Interval, String> {
-    let at = text
-        .find(|c: char| !"<>=!~".contains(c))
-        .unwrap_or(text.len());
-    let (operator, version) = text.split_at(at);
-    let version = version.trim();
-    let version = version.split(['-', '+']).next().unwrap_or(version);
-    let found = numbers(version);
-    if found.is_empty() || version.split('.').count() != found.len() {
+    // What stands behind the numbers tells prereleases and builds, of which none is packaged.
+    let text = text.split(['-', '+']).next().unwrap_or(text).trim_end();
+    if text.starts_with("<>") || (text.starts_with('=') && !text.starts_with("==")) {
         return Err("it is no requirement of Mix".to_owned());
     }
-    match operator {
-        "~>" => Ok(Interval::pessimistic(found)),
-        "!" => Interval::comparing("!=", found).ok_or_else(String::new),
-        "=" | "<>" => Err(format!("`{operator}` is no operator")),
-        _ => Interval::comparing(operator, found)
-            .ok_or_else(|| format!("`{operator}` is no operator")),
+    match text.strip_prefix('!').filter(|rest| !rest.starts_with('=')) {
+        Some(version) => Interval::compared(&format!("!={version}"), "Mix"),
+        None => Interval::compared(text, "Mix"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::detect::version::numbers;
+
     use super::*;
 
     #[test]

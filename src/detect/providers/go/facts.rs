@@ -85,18 +85,7 @@ pub(super) fn facts(scan: &Scan<'_>, module: &Module, packages: &[&Package]) -> 
             .min_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)))
             .cloned()
     };
-    let call = |names: &[&str]| -> Option<Fact<String>> {
-        files.iter().find_map(|file| {
-            let (name, at) = names
-                .iter()
-                .find_map(|name| Some((*name, file.source.find(name)?)))?;
-            Some(Fact {
-                value: name.trim_end_matches('(').to_owned(),
-                file: file.path.clone(),
-                line: file.source.line(at),
-            })
-        })
-    };
+    let call = |names: &[&str]| source::call(files.iter().copied(), names);
     let health = files
         .iter()
         .find_map(|file| source::health(std::slice::from_ref(*file)));

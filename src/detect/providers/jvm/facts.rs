@@ -80,16 +80,7 @@ impl Sources {
 
     /// Where the program starts to listen: the call.
     pub(in crate::detect::providers) fn listens(&self) -> Option<Fact<String>> {
-        self.files.iter().find_map(|file| {
-            let (call, at) = LISTEN
-                .iter()
-                .find_map(|call| file.source.find(call).map(|at| (*call, at)))?;
-            Some(Fact {
-                value: call.trim_end_matches('(').to_owned(),
-                file: file.path.clone(),
-                line: file.source.line(at),
-            })
-        })
+        source::call(&self.files, LISTEN)
     }
 
     /// The port in a call that listens, or beside a read of `PORT`.

@@ -30,28 +30,10 @@ pub(super) fn read(source: &Source) -> Result<Want, String> {
 pub(super) fn parse(text: &str) -> Result<Range, String> {
     text.split(',').try_fold(Range::any(), |range, part| {
         let one = Range {
-            any_of: vec![single(part.trim())?],
+            any_of: vec![Interval::compared(part.trim(), "RubyGems")?],
         };
         Ok(range.and(&one))
     })
-}
-
-fn single(text: &str) -> Result<Interval, String> {
-    let at = text
-        .find(|c: char| !"<>=!~".contains(c))
-        .unwrap_or(text.len());
-    let (operator, version) = text.split_at(at);
-    let version = version.trim();
-    let found = numbers(version);
-    let is_release = version.split('.').count() == found.len();
-    if found.is_empty() || !is_release {
-        return Err("it is no requirement of RubyGems".to_owned());
-    }
-    match operator {
-        "~>" => Ok(Interval::pessimistic(found)),
-        _ => Interval::comparing(operator, found)
-            .ok_or_else(|| format!("`{operator}` is no operator")),
-    }
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
     let framework = FRAMEWORKS.iter().find(|(name, _)| has(name)).copied();
     let (port, is_local) = port(&files);
     Facts {
-        listens: call(&files, LISTEN),
+        listens: source::call(&files, LISTEN),
         port,
         is_local,
         reads_port: files
@@ -84,25 +84,12 @@ pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
         framework,
         arguments: ARGUMENTS.iter().find(|name| has(name)).copied(),
         data: data(scan, member, &files),
-        query: call(
+        query: source::call(
             &files,
             &["query!(", "query_as!(", "query_scalar!(", "query_file!("],
         )
         .filter(|_| has("sqlx")),
     }
-}
-
-fn call(files: &[File], names: &[&str]) -> Option<Fact<String>> {
-    files.iter().find_map(|file| {
-        let (name, at) = names
-            .iter()
-            .find_map(|name| Some((*name, file.source.find(name)?)))?;
-        Some(Fact {
-            value: name.trim_end_matches('(').to_owned(),
-            file: file.path.clone(),
-            line: file.source.line(at),
-        })
-    })
 }
 
 /// What of the crate's directory the program opens by a relative path, and does not build in.

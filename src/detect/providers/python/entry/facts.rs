@@ -36,18 +36,7 @@ const ARGUMENTS: &[&str] = &[
 
 /// What a program is, with the call that says so.
 pub(super) fn kind(files: &[File]) -> (Kind, Option<Fact<String>>) {
-    let call = |names: &[&str]| {
-        files.iter().find_map(|file| {
-            let (name, at) = names
-                .iter()
-                .find_map(|name| Some((*name, file.source.find(name)?)))?;
-            Some(Fact {
-                value: name.trim_end_matches('(').to_owned(),
-                file: file.path.clone(),
-                line: file.source.line(at),
-            })
-        })
-    };
+    let call = |names: &[&str]| source::call(files, names);
     if let Some(fact) = call(LISTEN).or_else(|| files.iter().find_map(run_call)) {
         (Kind::Web, Some(fact))
     } else if let Some(fact) = call(ARGUMENTS) {
