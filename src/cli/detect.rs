@@ -84,7 +84,7 @@ fn read(
 ) -> Result<(PathBuf, Vec<Pattern>, Origin), Failure> {
     let repository = settings::repository(&arguments.path);
     let patterns = inputs::patterns(&arguments.app);
-    let packages = Origin::read(environment);
+    let packages = Origin::read_lazily(environment);
     let wrong = [
         repository.as_ref().err(),
         patterns.as_ref().err(),

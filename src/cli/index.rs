@@ -1,6 +1,6 @@
 //! The package index of a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -89,21 +89,42 @@ pub(super) struct Origin {
     /// Made when it is needed: it reads all certificates that the machine trusts, which takes longer than most commands. Those
     /// that the user names can be wrong, which is told at once.
     http: Option<reqwest::Client>,
+    /// Those certificates.
+    named: Option<PathBuf>,
     cache: Option<PathBuf>,
 }
 
 impl Origin {
+    /// The same for what asks only where the cache has no answer: of the certificates, only that the file is there is checked.
+    pub(super) fn read_lazily(environment: &Environment) -> Result<Self, Failure> {
+        let named = environment.certificates();
+        let known = named.as_ref().map(|path| {
+            std::fs::File::open(path).map_err(|error| unreadable("SSL_CERT_FILE", path, &error))
+        });
+        Self::from(environment, named, known.transpose().map(|_| None))
+    }
+
     /// The repository that the environment names, or Wolfi's.
     pub(super) fn read(environment: &Environment) -> Result<Self, Failure> {
-        let repository = repository(environment);
         let named = environment.certificates();
-        let http = named.map(|_| client().map_err(|error| certificates(environment, &error)));
-        let http = http.transpose();
+        let http = named
+            .as_ref()
+            .map(|path| client().map_err(|error| certificates(path, &error)));
+        Self::from(environment, named.clone(), http.transpose())
+    }
+
+    fn from(
+        environment: &Environment,
+        named: Option<PathBuf>,
+        http: Result<Option<reqwest::Client>, Failure>,
+    ) -> Result<Self, Failure> {
+        let repository = repository(environment);
         let wrong = [repository.as_ref().err(), http.as_ref().err()];
         refuse(wrong.into_iter().flatten().cloned())?;
         Ok(Self {
             repository: repository?,
             http: http?,
+            named,
             cache: environment.cache(),
         })
     }
@@ -127,7 +148,10 @@ pub(super) async fn open(
         Some(cached) => cached,
         None => {
             let made = http.map_or_else(client, Ok);
-            let client = made.map_err(|error| unusable_client(&error))?;
+            let client = made.map_err(|error| match &origin.named {
+                Some(path) => certificates(path, &error),
+                None => unusable_client(&error),
+            })?;
             let fetched =
                 repository.index(&client, architecture, directory.as_deref(), now, freshness);
             let fetched = fetched.await.map_err(|error| unusable(&error))?;
@@ -166,15 +190,11 @@ fn unusable_client(error: &reqwest::Error) -> Failure {
 }
 
 // The only input of the client that can be wrong.
-fn certificates(environment: &Environment, error: &reqwest::Error) -> Failure {
-    let read = environment.certificates().map(|path| {
-        std::fs::read(&path).map_err(|error| unreadable("SSL_CERT_FILE", &path, &error))
-    });
-    match read {
-        Some(Err(failure)) => failure,
-        Some(Ok(_)) => Failure::input(format!("SSL_CERT_FILE: {}", causes(error)))
+fn certificates(named: &Path, error: &reqwest::Error) -> Failure {
+    match std::fs::read(named) {
+        Err(error) => unreadable("SSL_CERT_FILE", named, &error),
+        Ok(_) => Failure::input(format!("SSL_CERT_FILE: {}", causes(error)))
             .hint("it is a file of certificates in PEM form"),
-        None => unusable_client(error),
     }
 }
 

@@ -282,8 +282,9 @@ pub(super) fn plan<'a>(
 ) -> Result<Vec<Plan<'a>>, Failure> {
     let mut plans = Vec::new();
     let mut problems = Vec::new();
+    let mut solved = image::Solved::default();
     for spec in specs {
-        match image::plan(spec, index, platform, scope) {
+        match image::plan_beside(&mut solved, spec, index, platform, scope) {
             Ok(plan) => plans.push(plan),
             Err(found) => problems.extend(found.iter().map(advise)),
         }

@@ -80,7 +80,12 @@ fn texts(arguments: &[OsString]) -> Vec<String> {
 
 fn run(command: Command, environment: &Environment) -> Result<ExitCode, Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default(); // installed already is as good
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // Detection seldom has anything to wait for: threads would take longer to start than that.
+    let mut builder = match command {
+        Command::Detect(_) => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder
         .worker_threads(2)
         .enable_all()
         .build()

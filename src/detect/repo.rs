@@ -11,8 +11,10 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
-use rustix::io::Errno;
+
+use rustix::io::{Errno, retry_on_intr};
 
 use walk::{Listing, walk};
 
@@ -248,12 +250,9 @@ impl Repo {
         if !metadata.is_file() {
             return Err(unreadable("is not a regular file"));
         }
-        let expected = metadata.len().min(limit) + 1;
-        let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
-        file.take(limit + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
+        let bytes = filled(file, metadata.len(), limit + 1).map_err(failed)?;
         let whole = bytes.len() as u64 <= limit;
+        let mut bytes = bytes;
         bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok((bytes, whole))
     }
@@ -416,6 +415,18 @@ pub(crate) fn is_within(path: &str, dir: &str) -> bool {
 /// The directory and the last part of a path.
 pub(crate) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// The first `limit` bytes of a file that is said to be of `size`: where one read brings just these, there is no more.
+fn filled(file: File, size: u64, limit: u64) -> std::io::Result<Vec<u8>> {
+    let size = usize::try_from(size.min(limit)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(size + 1);
+    let length = retry_on_intr(|| rustix::io::read(&file, spare_capacity(&mut bytes)))?;
+    if length != size || size as u64 == limit {
+        let rest = limit - length as u64;
+        file.take(rest).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn unreadable(message: &str) -> Unreadable {

@@ -133,8 +133,13 @@ impl Source {
         let grammar = family.grammar();
         let mut code = bytes.to_vec();
         let mut strings = Vec::new();
+        let marks = marks(family, &grammar);
         let mut at = 0;
         while at < bytes.len() {
+            let Some(plain) = bytes[at..].iter().position(|b| marks[usize::from(*b)]) else {
+                break;
+            };
+            at += plain;
             let rest = &bytes[at..];
             // PHP's attributes start like a comment.
             let is_attribute = family == Family::Php && rest.starts_with(b"#[");
@@ -158,7 +163,9 @@ impl Source {
             .map(|(at, _)| at)
             .collect();
         Self {
-            code: String::from_utf8_lossy(&code).into_owned(),
+            // Most of the time all of it was valid, and is taken as it is.
+            code: String::from_utf8(code)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
             strings,
             newlines,
         }
@@ -220,6 +227,19 @@ impl Source {
 /// A text that is a port an app would listen on.
 pub(crate) fn port(text: &str) -> Option<u16> {
     text.parse::<u16>().ok().filter(|port| *port >= 80)
+}
+
+/// The bytes that a comment or a string may start with.
+fn marks(family: Family, grammar: &Grammar) -> [bool; 256] {
+    let mut marks = [false; 256];
+    let open = grammar.block.iter().map(|(open, _)| *open);
+    let quotes = grammar.quotes.iter().map(|quote| quote.mark);
+    for mark in grammar.line.iter().copied().chain(open).chain(quotes) {
+        marks[usize::from(mark.as_bytes()[0])] = true;
+    }
+    // Its characters are no strings.
+    marks[usize::from(b'\'')] |= family == Family::Rust;
+    marks
 }
 
 fn blank(bytes: &mut [u8]) {
@@ -325,6 +345,18 @@ pub(crate) fn own(
     extensions: &[&str],
     family: Family,
 ) -> Vec<File> {
+    own_of(repo, path, others, extensions, family, &|_| true)
+}
+
+/// Those of the app's own sources that `is_wanted` by their paths; of them none is read that lies too deep among all.
+pub(crate) fn own_of(
+    repo: &Repo,
+    path: &str,
+    others: &[String],
+    extensions: &[&str],
+    family: Family,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Vec<File> {
     let is_other = |other: &&String| *other != path && is_within(other, path);
     let others: Vec<&String> = others.iter().filter(is_other).collect();
     let mut found: Vec<(usize, Dir<'_>, &str)> = Vec::new();
@@ -354,6 +386,7 @@ pub(crate) fn own(
         found.truncate(FILES);
         found.sort_by_key(|(_, dir, name)| (dir.path(), *name));
     }
+    found.retain(|(_, dir, name)| is_wanted(&dir.join(name)));
     let read = |part: &[(usize, Dir<'_>, &str)]| -> Vec<File> {
         let files = part.iter().filter_map(|(_, dir, name)| {
             let source = Source::parse(&dir.text(name).ok()?, family);

@@ -19,5 +19,7 @@ pub use libraries::{Needs, NeedsError, Pages, Shebang, section, shebang};
 pub use lower::{
     Certificates, Context, PinnedPackage, RootFiles, Steps, lower_build, lower_image, lower_root,
 };
-pub use plan::{CacheMount, CopyPath, Plan, Problem, ProblemKind, Scope, plan};
+pub use plan::{
+    CacheMount, CopyPath, Plan, Problem, ProblemKind, Scope, Solved, plan, plan_beside,
+};
 pub use script::script;

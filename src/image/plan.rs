@@ -160,6 +160,25 @@ pub fn plan<'a>(
     platform: &Platform,
     scope: &Scope,
 ) -> Result<Plan<'a>, Vec<Problem>> {
+    plan_beside(&mut Solved::default(), spec, index, platform, scope)
+}
+
+/// The packages that requests came to, by the words of the request: many apps ask for the same ones.
+#[derive(Debug, Default)]
+pub struct Solved<'a>(BTreeMap<Vec<String>, Closure<'a>>);
+
+/// The same as [`plan`] for one of several apps, which have `solved` and `index` in common.
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn plan_beside<'a>(
+    solved: &mut Solved<'a>,
+    spec: &Spec,
+    index: &'a Index,
+    platform: &Platform,
+    scope: &Scope,
+) -> Result<Plan<'a>, Vec<Problem>> {
     let name = spec.slug();
     let mut problems = Problems {
         app: name.clone(),
@@ -167,9 +186,10 @@ pub fn plan<'a>(
     };
     let site = spec.metadata.kind == Some(Kind::Static) && spec.runtime.command.is_empty();
     let build_world = problems.world(index, "build.packages", &spec.build.packages);
-    let build_packages = problems.resolve(index, "build.packages", "the build", &build_world);
+    let build_packages =
+        problems.resolve(solved, index, "build.packages", "the build", &build_world);
     let world = problems.world(index, "runtime.packages", &runtime(spec));
-    let runtime_packages = problems.resolve(index, "runtime.packages", "the image", &world);
+    let runtime_packages = problems.resolve(solved, index, "runtime.packages", "the image", &world);
     let paths = Paths::read(spec, &name, &scope.name, &mut problems);
     if spec.runtime.command.is_empty() && !site {
         problems.add("runtime.command", ProblemKind::NoCommand);
@@ -360,13 +380,21 @@ impl Problems {
 
     fn resolve<'a>(
         &mut self,
+        solved: &mut Solved<'a>,
         index: &'a Index,
         field: &'static str,
         stage: &'static str,
         world: &[Atom],
     ) -> Option<Closure<'a>> {
+        let words: Vec<String> = world.iter().map(ToString::to_string).collect();
+        if let Some(closure) = solved.0.get(&words) {
+            return Some(closure.clone());
+        }
         match resolve(index, world) {
-            Ok(closure) => Some(closure),
+            Ok(closure) => {
+                solved.0.insert(words, closure.clone());
+                Some(closure)
+            }
             Err(source) => {
                 self.add(field, ProblemKind::Unsatisfiable { stage, source });
                 None

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
 
+use super::apk::Package;
 use super::peelbox::Peelbox;
 use super::repository::Files;
 
@@ -18,6 +19,7 @@ runtime: { copy: [{ from: web, to: web }], command: [/app/web] }
 #[test]
 fn an_output_directory_that_cannot_be_made_is_named() {
     let served = Files::new([]).serve();
+    let packages = Files::new([Package::new("nginx", "1.29.3-r0")]).serve();
     let user = Peelbox::new().with(&served).spec(SPEC).file("taken", "");
     assert_snapshot!(user.run(&["ci", "--output-dir", "taken"]), @r#"
     error: cannot make the directory `taken`: File exists (os error 17)
@@ -34,10 +36,12 @@ fn an_output_directory_that_cannot_be_made_is_named() {
     hint: `--output-dir` names another one
     exit: 3
     "#);
-    let user = user.file("site/index.html", "<h1>hi</h1>");
+    let user = Peelbox::new()
+        .with(&packages)
+        .file("site/index.html", "<h1>hi</h1>");
     assert_snapshot!(user.run(&["detect", "--output", "no/such/dir/spec.yaml"]), @r#"
-    error: site/index.html: the index has no package that provides `nginx`
-    exit: 2
+    error: cannot write `no/such/dir/spec.yaml`: No such file or directory (os error 2)
+    exit: 3
     "#);
 }
 

@@ -41,7 +41,8 @@ fn named(name: &str) -> Option<&str> {
                 None => rest.is_empty().then_some(""),
             };
         }
-        if let Some(prefix) = name.strip_suffix(&format!(".{word}")) {
+        let before = name.strip_suffix(word);
+        if let Some(prefix) = before.and_then(|before| before.strip_suffix('.')) {
             return Some(prefix);
         }
     }

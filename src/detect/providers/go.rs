@@ -80,8 +80,6 @@ struct Package {
     imports: BTreeSet<Import>,
     /// Paths that are built into the program.
     embeds: BTreeSet<String>,
-    /// Directories of programs that make sources of it.
-    generators: Vec<String>,
     /// The lines `#cgo`.
     cgo_flags: Vec<String>,
 }
@@ -143,7 +141,7 @@ fn loose_programs(scan: &mut Scan<'_>, modules: &mut BTreeMap<String, Module>) {
             replaced: Vec::new(),
         };
         let mut alone = BTreeMap::from([(path.to_owned(), module)]);
-        let packages = package::packages(scan, &alone, path);
+        let packages = package::packages(scan, &alone, path).read;
         match packages.get(path).filter(|package| package.is_main) {
             Some(package) => app(scan, &alone, &packages, path, path, package),
             None => scan.reject(path, LOOKS_LIKE, "`main.go` has no `func main`"),
@@ -194,11 +192,10 @@ fn work(scan: &Scan<'_>, path: &str) -> Option<(String, Vec<String>)> {
 }
 
 fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: &str) {
-    let packages = package::packages(scan, modules, path);
-    let generators: BTreeSet<&String> = packages
-        .values()
-        .flat_map(|package| &package.generators)
-        .collect();
+    let package::Packages {
+        read: packages,
+        generators,
+    } = package::packages(scan, modules, path);
     let mut found = false;
     let entry = scan.entry(path);
     let mut named = false;

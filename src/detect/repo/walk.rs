@@ -109,7 +109,6 @@ pub(super) struct Walked {
 
 /// Lists everything below `root`, an absolute path without links that `handle` stands for, with `threads` threads at most.
 pub(super) fn walk(root: &Path, handle: &OwnedFd, threads: Option<NonZero<usize>>) -> Walked {
-    let threads = threads.or_else(|| thread::available_parallelism().ok());
     let shared = Shared {
         root,
         handle,
@@ -123,16 +122,12 @@ pub(super) fn walk(root: &Path, handle: &OwnedFd, threads: Option<NonZero<usize>
         }),
         changed: Condvar::new(),
     };
-    let threads = threads.map_or(1, NonZero::get).min(MOST_THREADS);
     let mut workers = vec![Worker::new(&shared)];
-    // Most repositories are small: a thread takes longer to start than they take to list.
-    let enough = if threads > 1 {
-        WORTH_A_THREAD
-    } else {
-        usize::MAX
-    };
-    workers[0].work(enough);
+    // Most repositories are small: a thread takes longer to start, and to ask how many there may be, than they take to list.
+    workers[0].work(WORTH_A_THREAD);
     if shared.lock().unfinished > 0 {
+        let threads = threads.or_else(|| thread::available_parallelism().ok());
+        let threads = threads.map_or(1, NonZero::get).min(MOST_THREADS);
         let more = thread::scope(|scope| {
             let run = |_| {
                 scope.spawn(|| {

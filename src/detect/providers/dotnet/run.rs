@@ -104,25 +104,24 @@ impl App<'_> {
     /// The project's own sources: what it names, or all that lies in its directory and in no other project's.
     fn sources(&self, scan: &Scan<'_>) -> Vec<File> {
         let project = self.project;
-        let mut files = source::own(
+        let names_all = project.language == "fsharp"
+            || project
+                .property("EnableDefaultCompileItems")
+                .is_some_and(|found| found.value.eq_ignore_ascii_case("false"));
+        let named = project.items("Compile").into_iter();
+        let named: Vec<String> = named.map(|item| item.value.replace('\\', "/")).collect();
+        let is_wanted = |path: &str| {
+            let mut named = named.iter();
+            !names_all || named.any(|item| item.contains('*') || join(&project.dir, item) == path)
+        };
+        source::own_of(
             scan.repo,
             &project.dir,
             &self.others,
             &["cs", "fs", "vb"],
             Family::DotNet,
-        );
-        let names_all = project.language == "fsharp"
-            || project
-                .property("EnableDefaultCompileItems")
-                .is_some_and(|found| found.value.eq_ignore_ascii_case("false"));
-        if names_all {
-            let named = project.items("Compile");
-            files.retain(|file| {
-                let mut named = named.iter().map(|item| item.value.replace('\\', "/"));
-                named.any(|item| item.contains('*') || join(&project.dir, &item) == file.path)
-            });
-        }
-        files
+            &is_wanted,
+        )
     }
 
     /// What needs the runtime of ASP.NET: the project itself, or one that it refers to.

@@ -1,58 +1,111 @@
 //! The packages of a module, and what their files say before they are compiled.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::detect::provider::Scan;
-use crate::detect::repo::{is_within, join, resolve};
+use crate::detect::repo::{Dir, is_within, join, resolve};
 use crate::detect::source::{Fact, Family, File, Source};
 
 use super::constraint::is_built;
 use super::{Module, Package};
 
-/// The packages of a module by directory, without those of modules nested in it.
+/// What of a module matters.
+pub(super) struct Packages {
+    /// The main packages, and those of the module that they import, by directory.
+    pub(super) read: BTreeMap<String, Package>,
+    /// The directories of programs that make sources of the module.
+    pub(super) generators: BTreeSet<String>,
+}
+
+/// The packages of a module, without those of modules nested in it: the first file of a directory tells whether it is a program.
 pub(super) fn packages(
     scan: &Scan<'_>,
     modules: &BTreeMap<String, Module>,
     path: &str,
-) -> BTreeMap<String, Package> {
-    let mut packages = BTreeMap::new();
+) -> Packages {
+    let others = modules.keys();
+    let nested: Vec<&String> = others
+        .filter(|other| *other != path && is_within(other, path))
+        .collect();
+    let mut dirs = BTreeMap::new();
     for dir in scan.repo.below(path) {
-        let nested = modules
-            .keys()
-            .any(|other| other != path && is_within(other, path) && is_within(dir.path(), other));
-        let hidden = dir
-            .path()
-            .split('/')
-            .any(|part| part.starts_with(['_', '.']) || part == "testdata");
-        if nested || hidden {
+        let is_nested = nested.iter().any(|other| is_within(dir.path(), other));
+        let mut parts = dir.path().split('/');
+        if is_nested || parts.any(|part| part.starts_with(['_', '.']) || part == "testdata") {
             continue;
         }
-        let mut package = Package::default();
-        for name in dir.files() {
-            if !name.ends_with(".go") || name.ends_with("_test.go") || name.starts_with(['_', '.'])
-            {
-                continue;
-            }
-            let Ok(text) = dir.text(name) else { continue };
-            if is_built(name, &text) {
-                add(&mut package, dir.path(), &dir.join(name), &text);
-            }
-        }
-        if !package.files.is_empty() {
-            packages.insert(dir.path().to_owned(), package);
+        let names: Vec<&str> = dir
+            .files()
+            .iter()
+            .map(String::as_str)
+            .filter(|name| is_source(name))
+            .collect();
+        if !names.is_empty() {
+            dirs.insert(dir.path(), (dir, names));
         }
     }
-    packages
+    let programs = dirs.values().filter(|(dir, names)| {
+        let first = names.iter().find_map(|name| built(*dir, name));
+        first.is_some_and(|text| is_of_main(&Source::parse(&text, Family::Go)))
+    });
+    let mut queue: Vec<String> = programs.map(|(dir, _)| dir.path().to_owned()).collect();
+    let has_others = queue.iter().any(|dir| dir != path);
+    let mut read = BTreeMap::new();
+    while let Some(found) = queue.pop() {
+        let Some((dir, names)) = dirs.get(found.as_str()) else {
+            continue;
+        };
+        if read.contains_key(&found) {
+            continue;
+        }
+        let package = package(*dir, names);
+        if let Some(module) = modules.get(path) {
+            let imports = package.imports.iter();
+            queue.extend(imports.filter_map(|import| within(module, &import.value)));
+        }
+        read.insert(found, package);
+    }
+    // The program at the module's own directory is the one that the others help to make.
+    let mut generators = BTreeSet::new();
+    for (dir, names) in dirs.values().filter(|_| has_others) {
+        for text in names.iter().filter_map(|name| built(*dir, name)) {
+            let lines = text.lines().map(str::trim_start);
+            let commands = lines.filter_map(|line| line.strip_prefix("//go:generate "));
+            generators.extend(commands.filter_map(|command| generator(dir.path(), command)));
+        }
+    }
+    Packages { read, generators }
+}
+
+fn is_source(name: &str) -> bool {
+    name.ends_with(".go") && !name.ends_with("_test.go") && !name.starts_with(['_', '.'])
+}
+
+/// The text of a file that is built for Linux.
+fn built(dir: Dir<'_>, name: &str) -> Option<Arc<str>> {
+    dir.text(name).ok().filter(|text| is_built(name, text))
+}
+
+fn package(dir: Dir<'_>, names: &[&str]) -> Package {
+    let mut package = Package::default();
+    for name in names {
+        if let Some(text) = built(dir, name) {
+            add(&mut package, dir.path(), &dir.join(name), &text);
+        }
+    }
+    package
+}
+
+fn is_of_main(source: &Source) -> bool {
+    let mut lines = source.code.lines();
+    lines.any(|line| line.trim() == "package main")
 }
 
 /// Adds what one file says.
 fn add(package: &mut Package, dir: &str, path: &str, text: &str) {
     let source = Source::parse(text, Family::Go);
-    let is_main = source
-        .code
-        .lines()
-        .any(|line| line.trim() == "package main");
-    package.is_main |= is_main && source.find("func main()").is_some();
+    package.is_main |= is_of_main(&source) && source.find("func main()").is_some();
     package
         .imports
         .extend(imports(&source).map(|(at, text)| Fact {
@@ -66,8 +119,6 @@ fn add(package: &mut Package, dir: &str, path: &str, text: &str) {
             package
                 .embeds
                 .extend(patterns.filter_map(|p| embed(dir, p)));
-        } else if let Some(command) = line.strip_prefix("//go:generate ") {
-            package.generators.extend(generator(dir, command));
         } else if let Some(flags) = line.trim_start_matches("// ").strip_prefix("#cgo ") {
             package.cgo_flags.push(flags.to_owned());
         }
@@ -129,14 +180,19 @@ pub(super) fn closure<'p>(
         };
         found.push(package);
         for import in &package.imports {
-            let Some(rest) = import.value.strip_prefix(&module.name) else {
-                continue;
-            };
-            let dir = join(&module.dir, rest.trim_start_matches('/'));
-            if (rest.is_empty() || rest.starts_with('/')) && seen.insert(dir.clone()) {
+            if let Some(dir) = within(module, &import.value)
+                && seen.insert(dir.clone())
+            {
                 queue.push(dir);
             }
         }
     }
     found
+}
+
+/// The directory of an imported package, if it is one of the module's own.
+fn within(module: &Module, import: &str) -> Option<String> {
+    let rest = import.strip_prefix(&module.name)?;
+    let is_own = rest.is_empty() || rest.starts_with('/');
+    is_own.then(|| join(&module.dir, rest.trim_start_matches('/')))
 }

@@ -1,8 +1,10 @@
 //! What the sources of one program in Rust say.
 
+use std::collections::BTreeSet;
+
 use crate::detect::provider::Scan;
 use crate::detect::repo::{is_within, join, split};
-use crate::detect::source::{self, Fact, Family, File};
+use crate::detect::source::{self, Fact, Family, File, Source};
 
 use super::Crate;
 use super::target::Bin;
@@ -35,6 +37,9 @@ const LISTEN: &[&str] = &[
 /// Crates that read arguments.
 const ARGUMENTS: &[&str] = &["argh", "bpaf", "clap", "lexopt", "pico-args", "structopt"];
 
+/// Modules that are followed at most.
+const MODULES: usize = 400;
+
 pub(super) struct Facts {
     /// The call that listens.
     pub(super) listens: Option<Fact<String>>,
@@ -54,22 +59,26 @@ pub(super) struct Facts {
 }
 
 pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
-    let mut files = source::own(scan.repo, &member.dir, &[], &["rs"], Family::Rust);
     let entry = join(&member.dir, &bin.entry);
-    let bin_dir = join(&member.dir, "src/bin");
+    let src = join(&member.dir, "src");
+    let bin_dir = join(&src, "bin");
     // The other targets of the crate are other programs.
     let own_dir = if split(&entry).1 == "main.rs" && is_within(&entry, &bin_dir) {
         split(&entry).0
     } else {
         &entry
     };
-    files.retain(|file| {
-        (is_within(&file.path, &join(&member.dir, "src")) || file.path == entry)
-            && (file.path == entry
-                || is_within(&file.path, own_dir)
-                || !is_within(&file.path, &bin_dir))
-            && (file.path == entry || !member.entries.contains(&file.path))
-    });
+    let declared = modules(scan, &[entry.clone(), join(&src, "lib.rs")]);
+    let is_its = |path: &str| {
+        if declared.as_ref().is_some_and(|files| !files.contains(path)) {
+            return false;
+        }
+        path == entry
+            || (is_within(path, &src)
+                && (is_within(path, own_dir) || !is_within(path, &bin_dir))
+                && !member.entries.contains(path))
+    };
+    let files = source::own_of(scan.repo, &member.dir, &[], &["rs"], Family::Rust, &is_its);
     let has = |name: &str| member.dependencies.contains(name);
     let framework = FRAMEWORKS.iter().find(|(name, _)| has(name)).copied();
     let (port, is_local) = port(&files);
@@ -90,6 +99,40 @@ pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
         )
         .filter(|_| has("sqlx")),
     }
+}
+
+/// The files that the modules of `roots` declare, these included; nothing where only the compiler can tell.
+fn modules(scan: &Scan<'_>, roots: &[String]) -> Option<BTreeSet<String>> {
+    const UNCERTAIN: &[&str] = &["include!", "automod::", "path =", "mod r#"];
+    let mut found = BTreeSet::new();
+    let mut queue: Vec<String> = roots.to_vec();
+    while let Some(file) = queue.pop() {
+        if !scan.repo.has(&file) || !found.insert(file.clone()) {
+            continue;
+        }
+        let source = Source::parse(&scan.repo.text(&file).ok()?, Family::Rust);
+        if found.len() > MODULES || UNCERTAIN.iter().any(|word| source.code.contains(word)) {
+            return None;
+        }
+        let (dir, name) = split(&file);
+        let stem = name.strip_suffix(".rs").unwrap_or(name);
+        let base = if stem == "mod" || roots.contains(&file) {
+            dir.to_owned()
+        } else {
+            join(dir, stem)
+        };
+        for at in source.all("mod ") {
+            let rest = source.code[at + "mod ".len()..].trim_start();
+            let is_part = |c: char| c == '_' || c.is_alphanumeric();
+            let end = rest.find(|c: char| !is_part(c)).unwrap_or(rest.len());
+            if rest[end..].trim_start().starts_with(';') {
+                let below = join(&base, &rest[..end]);
+                let files = [format!("{below}.rs"), join(&below, "mod.rs")];
+                queue.push(files.into_iter().find(|file| scan.repo.has(file))?);
+            }
+        }
+    }
+    Some(found)
 }
 
 /// What of the crate's directory the program opens by a relative path, and does not build in.
