@@ -20,14 +20,13 @@ impl<'a> Catalog<'a> {
     /// The package that a request for `name`, real or provided, would install.
     pub(crate) fn package(&self, name: &str) -> Option<String> {
         self.index
-            .check(name)
-            .ok()
+            .preferred(name)
             .map(|package| package.name.clone())
     }
 
     /// The version of the package that a request for `name` would install, without its build number.
     pub(crate) fn version(&self, name: &str) -> Option<String> {
-        let package = self.index.check(name).ok()?;
+        let package = self.index.preferred(name)?;
         Some(package.version.upstream().to_owned())
     }
 

@@ -46,6 +46,8 @@ pub enum OpenError {
     },
 }
 
+const MISSING: &str = "does not exist";
+
 /// Why a file's text is not available.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
@@ -204,6 +206,17 @@ impl Repo {
 
     /// The text of the file at `path`, read once as long as there is room: UTF-8 without a byte order mark, 2 MiB at most.
     pub(crate) fn text(&self, path: &str) -> Result<Arc<str>, Unreadable> {
+        let (parent, name) = split(path);
+        match self.dir(parent) {
+            Some(dir) => self.text_in(dir, name, path),
+            None => Err(unreadable(MISSING)),
+        }
+    }
+
+    fn text_in(&self, dir: Dir<'_>, name: &str, path: &str) -> Result<Arc<str>, Unreadable> {
+        if !dir.has(name) {
+            return Err(unreadable(MISSING));
+        }
         let texts = || self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(text) = texts().kept.get(path) {
             return text.clone();
@@ -230,7 +243,8 @@ impl Repo {
         if let Some(text) = locks.get(path) {
             return text.clone();
         }
-        let text = self.read(path, LOCK_LIMIT).ok().map(|(bytes, _)| {
+        let read = self.has(path).then(|| self.read(path, LOCK_LIMIT).ok());
+        let text = read.flatten().map(|(bytes, _)| {
             Arc::from(String::from_utf8_lossy(&bytes).trim_start_matches('\u{feff}'))
         });
         locks.insert(path.to_owned(), text.clone());
@@ -238,9 +252,6 @@ impl Repo {
     }
 
     fn read(&self, path: &str, limit: u64) -> Result<(Vec<u8>, bool), Unreadable> {
-        if !self.has(path) {
-            return Err(unreadable("does not exist"));
-        }
         let failed = |error: std::io::Error| unreadable(&format!("cannot be read: {error}"));
         let file = match self.beneath(path) {
             Ok(file) => file,
@@ -331,7 +342,10 @@ impl<'a> Dir<'a> {
 
     /// The text of a file in this directory.
     pub(crate) fn text(&self, name: &str) -> Result<Arc<str>, Unreadable> {
-        self.repo.text(&self.join(name))
+        if name.contains('/') {
+            return self.repo.text(&self.join(name));
+        }
+        self.repo.text_in(*self, name, &self.join(name))
     }
 
     /// The directory at a path relative to this one.
@@ -363,7 +377,13 @@ pub(crate) fn join(dir: &str, name: &str) -> String {
     match (dir, name) {
         ("" | ".", name) => name.to_owned(),
         (dir, "" | ".") => dir.to_owned(),
-        (dir, name) => format!("{dir}/{name}"),
+        (dir, name) => {
+            let mut path = String::with_capacity(dir.len() + 1 + name.len());
+            path.push_str(dir);
+            path.push('/');
+            path.push_str(name);
+            path
+        }
     }
 }
 

@@ -330,8 +330,17 @@ pub(crate) struct File {
     pub(crate) source: Source,
 }
 
-/// Files of an app that are read for facts, at most: what says how it listens stands near its top.
-const FILES: usize = 100;
+/// Files of an app that are read for facts, at most: what says how it listens has a telling name, or stands near its top.
+const FILES: usize = 32;
+
+/// Files that are read at most where each of them may decide.
+const MORE_FILES: usize = 100;
+
+/// What is a part of the names of files that say how an app starts and listens.
+const TELLING: &[&str] = &[
+    "api", "app", "asgi", "boot", "config", "endpoint", "health", "http", "index", "listen",
+    "main", "program", "release", "route", "server", "setting", "start", "web", "wsgi",
+];
 
 /// As many are worth a second thread.
 const WORTH_A_THREAD: usize = 32;
@@ -345,10 +354,23 @@ pub(crate) fn own(
     extensions: &[&str],
     family: Family,
 ) -> Vec<File> {
-    own_of(repo, path, others, extensions, family, &|_| true)
+    let found = listed(repo, path, others, extensions);
+    read(likeliest(found), family)
 }
 
-/// Those of the app's own sources that `is_wanted` by their paths; of them none is read that lies too deep among all.
+/// [`own`], for what any of the files may decide: more of them, those that lie deepest left out where there are too many.
+pub(crate) fn own_more(
+    repo: &Repo,
+    path: &str,
+    others: &[String],
+    extensions: &[&str],
+    family: Family,
+) -> Vec<File> {
+    let found = listed(repo, path, others, extensions);
+    read(first(found, MORE_FILES, |_, depth| depth), family)
+}
+
+/// Those of the app's own sources that `is_wanted` by their paths.
 pub(crate) fn own_of(
     repo: &Repo,
     path: &str,
@@ -357,9 +379,28 @@ pub(crate) fn own_of(
     family: Family,
     is_wanted: &dyn Fn(&str) -> bool,
 ) -> Vec<File> {
+    let mut found = listed(repo, path, others, extensions);
+    found.retain(|place| is_wanted(&place.dir.join(place.name)));
+    read(likeliest(found), family)
+}
+
+/// A source and how many directories it lies below the app's.
+struct Place<'a> {
+    depth: usize,
+    dir: Dir<'a>,
+    name: &'a str,
+}
+
+/// The app's own sources by their paths, sorted.
+fn listed<'a>(
+    repo: &'a Repo,
+    path: &'a str,
+    others: &[String],
+    extensions: &[&str],
+) -> Vec<Place<'a>> {
     let is_other = |other: &&String| *other != path && is_within(other, path);
     let others: Vec<&String> = others.iter().filter(is_other).collect();
-    let mut found: Vec<(usize, Dir<'_>, &str)> = Vec::new();
+    let mut found = Vec::new();
     for dir in repo.below(path) {
         let below = dir.path().get(path.len()..).unwrap_or_default();
         let below = below.trim_start_matches('/');
@@ -377,28 +418,49 @@ pub(crate) fn own_of(
                 .rsplit_once('.')
                 .is_some_and(|(_, end)| extensions.contains(&end));
             if is_source && !is_test_file(name) {
-                found.push((depth, dir, name));
+                found.push(Place { depth, dir, name });
             }
         }
     }
-    if found.len() > FILES {
-        found.sort_by_key(|(depth, ..)| *depth); // stable: sorted by path among those of one depth
-        found.truncate(FILES);
-        found.sort_by_key(|(_, dir, name)| (dir.path(), *name));
+    found
+}
+
+fn likeliest(places: Vec<Place<'_>>) -> Vec<Place<'_>> {
+    first(places, FILES, |name, depth| {
+        let name = name.to_ascii_lowercase();
+        let is_telling = TELLING.iter().any(|word| name.contains(word));
+        (!is_telling, depth)
+    })
+}
+
+/// The first `most` in the order of what `rank` makes of name and depth, sorted by path again.
+fn first<'a, R: Ord>(
+    mut places: Vec<Place<'a>>,
+    most: usize,
+    rank: impl Fn(&str, usize) -> R,
+) -> Vec<Place<'a>> {
+    if places.len() > most {
+        // Stable: sorted by path among those of one rank.
+        places.sort_by_cached_key(|place| rank(place.name, place.depth));
+        places.truncate(most);
+        places.sort_by_key(|place| (place.dir.path(), place.name));
     }
-    found.retain(|(_, dir, name)| is_wanted(&dir.join(name)));
-    let read = |part: &[(usize, Dir<'_>, &str)]| -> Vec<File> {
-        let files = part.iter().filter_map(|(_, dir, name)| {
-            let source = Source::parse(&dir.text(name).ok()?, family);
-            let path = dir.join(name);
+    places
+}
+
+fn read(places: Vec<Place<'_>>, family: Family) -> Vec<File> {
+    let read = |part: &[Place<'_>]| -> Vec<File> {
+        let files = part.iter().filter_map(|place| {
+            let source = Source::parse(&place.dir.text(place.name).ok()?, family);
+            let path = place.dir.join(place.name);
             Some(File { path, source })
         });
         files.collect()
     };
-    if found.len() < WORTH_A_THREAD {
-        return read(&found);
+    if places.len() < WORTH_A_THREAD {
+        return read(&places);
     }
-    let (first, second) = found.split_at(found.len() / 2);
+    let (first, second) = places.split_at(places.len() / 2);
     thread::scope(|scope| {
         let second = scope.spawn(|| read(second));
         let mut files = read(first);
@@ -428,11 +490,10 @@ fn is_test_dir(name: &str) -> bool {
 
 /// Whether a file's name says that it is a test.
 pub(crate) fn is_test_file(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or_default();
-    name.contains(".test.")
-        || name.contains(".spec.")
-        || name.contains(".stories.")
-        || name.contains(".config.")
+    let (stem, rest) = name.split_once('.').unwrap_or((name, ""));
+    let is_other = |part: &str| matches!(part, "test" | "spec" | "stories" | "config");
+    let between = rest.rsplit_once('.').map(|(between, _)| between);
+    between.is_some_and(|between| between.split('.').any(is_other))
         || name.ends_with(".d.ts")
         || stem.ends_with("_test")
         || stem.starts_with("test_")

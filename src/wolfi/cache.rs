@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::oci::Digest;
 
-use super::index::Index;
+use super::index::{Index, Parts};
 
 /// Names the layout below; a file of another one is fetched anew.
-const MAGIC: &[u8] = b"peelbox index 2\n";
+const MAGIC: &[u8] = b"peelbox index 3\n";
 
 /// What is known about the file that the index came in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,19 +21,19 @@ pub(super) struct Origin {
     pub(super) modified: Option<String>,
 }
 
-/// Magic, length and JSON of the origin, length of the tables, tables, text, CRC-32 of all before.
-/// Numbers are little-endian. The sum is for what a crash or a disk does to the file; who can write it is the user.
+/// Text, tables, JSON of the origin, lengths of the two, magic, CRC-32 of all before. Numbers are little-endian. The text comes first, so that it
+/// can stay where the file was read to. The sum is for what a crash or a disk does to the file; who can write it is the user.
 pub(super) fn encode(origin: &Origin, index: &Index) -> Vec<u8> {
     let origin = serde_json::to_vec(origin).unwrap_or_default(); // texts and numbers only: cannot fail
-    let text = index.text().as_bytes();
-    let tables: Vec<u8> = index.tables().flat_map(u32::to_le_bytes).collect();
-    let mut bytes = Vec::with_capacity(text.len() + tables.len() + origin.len() + 64);
-    bytes.extend_from_slice(MAGIC);
-    for part in [origin, tables] {
-        bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&part);
+    let mut bytes = index.text().as_bytes().to_vec();
+    let text = bytes.len();
+    bytes.extend(index.tables().flat_map(u32::to_le_bytes));
+    let tables = bytes.len() - text;
+    bytes.extend_from_slice(&origin);
+    for length in [tables, origin.len()] {
+        bytes.extend_from_slice(&(length as u64).to_le_bytes());
     }
-    bytes.extend_from_slice(text);
+    bytes.extend_from_slice(MAGIC);
     let sum = sum(&bytes);
     bytes.extend_from_slice(&sum);
     bytes
@@ -51,30 +51,27 @@ pub(super) fn decode(mut bytes: Vec<u8>) -> Option<(Origin, Index)> {
     if sum(body) != *end {
         return None;
     }
-    let (origin, rest) = part(body.strip_prefix(MAGIC)?)?;
-    let (tables, text) = part(rest)?;
+    let body = body.strip_suffix(MAGIC)?;
+    let (body, origin_length) = length(body)?;
+    let (body, tables_length) = length(body)?;
+    let (body, origin) = body.split_at(body.len().checked_sub(origin_length)?);
     let origin: Origin = serde_json::from_slice(origin).ok()?;
-    let (tables, odd) = tables.as_chunks::<4>();
+    let text = body.len().checked_sub(tables_length)?;
+    let (numbers, odd) = body[text..].as_chunks::<4>();
     if !odd.is_empty() {
         return None;
     }
-    let tables: Vec<u32> = tables
-        .iter()
-        .map(|bytes| u32::from_le_bytes(*bytes))
-        .collect();
-    // The text stays where it is: it is most of the file.
-    let (start, end) = (body.len() - text.len(), body.len());
-    bytes.truncate(end);
-    bytes.drain(..start);
+    let tables = Parts::read(numbers.iter().map(|bytes| u32::from_le_bytes(*bytes)))?;
+    bytes.truncate(text);
     let text = String::from_utf8(bytes).ok()?;
-    let index = Index::from_tables(text, &origin.url, origin.digest, &tables)?;
+    let index = Index::from_parts(text, &origin.url, origin.digest, tables)?;
     Some((origin, index))
 }
 
-fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<8>()?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
-    rest.split_at_checked(length)
+/// The length that stands at the end, and what comes before it.
+fn length(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let (before, length) = bytes.split_last_chunk::<8>()?;
+    Some((before, usize::try_from(u64::from_le_bytes(*length)).ok()?))
 }
 
 #[cfg(test)]

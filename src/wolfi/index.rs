@@ -17,6 +17,7 @@ use tables::{Name, Record, Tables, read_records};
 
 pub use record::Package;
 pub(super) use record::is_file_safe;
+pub(super) use tables::Parts;
 
 /// The packages of one repository for one architecture: every version of every name, and what they provide.
 ///
@@ -107,51 +108,31 @@ impl Index {
     }
 
     /// The index whose text and tables lie in a cache; `None` if they do not belong together.
-    pub(super) fn from_tables(
+    pub(super) fn from_parts(
         text: String,
         source: &str,
         digest: Digest,
-        tables: &[u32],
+        parts: Parts,
     ) -> Option<Self> {
-        let (head, mut rest) = tables.split_first_chunk::<6>()?;
-        let [skipped, time_high, time_low, records, names, providers] = *head;
-        let newest_build = u64::from(time_high) << 32 | u64::from(time_low);
-        let mut take = |count: u32, width: usize| {
-            let length = (count as usize).checked_mul(width)?;
-            let (taken, left) = rest.split_at_checked(length)?;
-            rest = left;
-            Some(taken)
-        };
-        let records = take(records, 2)?.as_chunks::<2>().0.iter();
-        let records: Vec<Record> = records
-            .map(|[start, end]| Record {
-                start: *start,
-                end: *end,
-            })
-            .collect();
-        let names: Vec<Name> = take(names, 6)?
-            .as_chunks::<6>()
-            .0
-            .iter()
-            .map(Name::from_numbers)
-            .collect();
-        let providers = take(providers, 1)?.to_vec();
+        let records = parts.tables.records.len();
         let index = Self {
-            packages: records.iter().map(|_| OnceLock::new()).collect(),
+            packages: std::iter::repeat_with(OnceLock::new)
+                .take(records)
+                .collect(),
             source: source.to_owned(),
             digest,
-            skipped: skipped as usize,
-            newest_build: newest_build as i64,
+            skipped: parts.skipped,
+            newest_build: parts.newest_build,
             calendar: Calendar::embedded(),
-            records,
-            names,
-            providers,
+            records: parts.tables.records,
+            names: parts.tables.names,
+            providers: parts.tables.providers,
             text,
         };
-        (rest.is_empty() && index.is_sound()).then_some(index)
+        index.is_sound().then_some(index)
     }
 
-    /// The tables as [`Index::from_tables`] takes them.
+    /// The numbers that [`Parts::read`] takes.
     pub(super) fn tables(&self) -> impl Iterator<Item = u32> {
         let time = self.newest_build as u64;
         let head = [
@@ -283,7 +264,14 @@ impl Index {
     }
 
     /// The package that a request for `atom` alone would install first, chosen as apk does among all versions and
-    /// providers.
+    /// providers; nothing also where `atom` is none.
+    #[must_use]
+    pub fn preferred(&self, atom: &str) -> Option<&Package> {
+        let atom: Atom = atom.parse().ok()?;
+        super::resolve::preferred(self, self.name_id(&atom.name)?, &atom)
+    }
+
+    /// [`Index::preferred`], or why there is no such package; looking for names like it takes its time.
     ///
     /// # Errors
     ///

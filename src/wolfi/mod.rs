@@ -12,6 +12,7 @@ mod pins;
 mod repository;
 mod resolve;
 mod signed;
+mod slots;
 mod solver;
 mod stream;
 mod suggest;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::atom::Atom;
 use super::index::{Index, NameId, Package, PackageId};
+use super::slots::Slots;
 use super::version::Version;
 
 /// A package under one of the names that it can be asked for as.
@@ -23,8 +24,8 @@ pub(super) struct Provider<'a> {
 /// The state of the choice, and its outcome once [`Solver::run`] has returned.
 pub(super) struct Solver<'a> {
     index: &'a Index,
-    names: Vec<Name<'a>>,
-    packages: Vec<Candidate<'a>>,
+    names: Slots<Name<'a>>,
+    packages: Slots<Candidate<'a>>,
     /// Names that are demanded and that the index does not have, numbered behind those that it has.
     unknown: BTreeMap<String, NameId>,
     dirty: VecDeque<NameId>,
@@ -70,14 +71,10 @@ struct Candidate<'a> {
 
 impl<'a> Solver<'a> {
     pub(super) fn new(index: &'a Index) -> Self {
-        let mut names = Vec::new();
-        names.resize_with(index.name_count(), Name::default);
-        let mut packages = Vec::new();
-        packages.resize_with(index.len(), Candidate::default);
         Self {
             index,
-            names,
-            packages,
+            names: Slots::new(index.name_count()),
+            packages: Slots::new(index.len()),
             unknown: BTreeMap::new(),
             dirty: VecDeque::new(),
             open: Vec::new(),
@@ -94,7 +91,7 @@ impl<'a> Solver<'a> {
         for (name, _) in &world {
             self.discover(*name);
         }
-        for name in &mut self.names {
+        for name in &mut self.names.used {
             name.dependents.sort_unstable();
             name.dependents.dedup();
         }
@@ -116,15 +113,15 @@ impl<'a> Solver<'a> {
     /// What was chosen under `name`.
     pub(super) fn chosen(&self, name: &str) -> Option<Provider<'a>> {
         let id = self.index.name_id(name)?;
-        self.names[id.0 as usize].chosen
+        self.names[id.0].chosen
     }
 
     fn name(&mut self, id: NameId) -> &mut Name<'a> {
-        &mut self.names[id.0 as usize]
+        &mut self.names[id.0]
     }
 
     fn candidate(&mut self, id: PackageId) -> &mut Candidate<'a> {
-        &mut self.packages[id.0 as usize]
+        &mut self.packages[id.0]
     }
 
     fn id(&mut self, name: &str) -> NameId {
@@ -134,8 +131,7 @@ impl<'a> Solver<'a> {
         if let Some(id) = self.unknown.get(name) {
             return *id;
         }
-        let id = NameId(self.names.len() as u32);
-        self.names.push(Name::default());
+        let id = NameId(self.names.add());
         self.unknown.insert(name.to_owned(), id);
         id
     }
@@ -143,7 +139,7 @@ impl<'a> Solver<'a> {
     // Visits everything that can be reached, dependencies first. A stack of its own, for a chain of packages may be
     // as long as the index.
     fn discover(&mut self, first: NameId) {
-        if self.names[first.0 as usize].is_seen {
+        if self.names[first.0].is_seen {
             return;
         }
         let mut visits = vec![self.visit(first)];
@@ -194,7 +190,7 @@ impl<'a> Solver<'a> {
     // provide too.
     fn advance(&mut self, visit: &mut Visit) -> Option<Visit> {
         loop {
-            let providers = &self.names[visit.name.0 as usize].providers;
+            let providers = &self.names[visit.name.0].providers;
             let Some(provider) = providers.get(visit.provider).copied() else {
                 if visit.in_provides {
                     return None;
@@ -206,7 +202,7 @@ impl<'a> Solver<'a> {
                 visit.provider += 1;
                 continue;
             }
-            let candidate = &self.packages[provider.id.0 as usize];
+            let candidate = &self.packages[provider.id.0];
             let next = if visit.in_provides {
                 candidate.provides.get(visit.item).map(|(name, _)| *name)
             } else {
@@ -216,7 +212,7 @@ impl<'a> Solver<'a> {
                 None => (visit.provider, visit.item) = (visit.provider + 1, 0),
                 Some(name) => {
                     visit.item += 1;
-                    if !self.names[name.0 as usize].is_seen {
+                    if !self.names[name.0].is_seen {
                         return Some(self.visit(name));
                     }
                 }
@@ -226,7 +222,7 @@ impl<'a> Solver<'a> {
 
     // Sets up a package at its first visit.
     fn enter(&mut self, provider: Provider<'a>) -> bool {
-        if self.packages[provider.id.0 as usize].is_seen {
+        if self.packages[provider.id.0].is_seen {
             return false;
         }
         let package = provider.package;
@@ -245,7 +241,7 @@ impl<'a> Solver<'a> {
             }
         }
         for (name, _) in &depends {
-            let dependents = &mut self.names[name.0 as usize].dependents;
+            let dependents = &mut self.names[name.0].dependents;
             dependents.push(own_name);
             dependents.extend(provides.iter().map(|(provided, _)| *provided));
         }
@@ -309,8 +305,8 @@ impl<'a> Solver<'a> {
                 self.mark_dirty(id);
             }
         }
-        for position in 0..self.names[id.0 as usize].providers.len() {
-            let provider = self.names[id.0 as usize].providers[position];
+        for position in 0..self.names[id.0].providers.len() {
+            let provider = self.names[id.0].providers[position];
             if is_met(atom, Some(provider)) {
                 continue;
             }
@@ -323,16 +319,16 @@ impl<'a> Solver<'a> {
     }
 
     fn can_be_met(&self, id: NameId, atom: &Atom) -> bool {
-        let name = &self.names[id.0 as usize];
+        let name = &self.names[id.0];
         if name.is_decided {
             return is_met(atom, name.chosen);
         }
         if name.demands == 0 && is_met(atom, None) {
             return true;
         }
-        name.providers.iter().any(|provider| {
-            !self.packages[provider.id.0 as usize].is_out && is_met(atom, Some(*provider))
-        })
+        name.providers
+            .iter()
+            .any(|provider| !self.packages[provider.id.0].is_out && is_met(atom, Some(*provider)))
     }
 
     // Draws the consequences of what is known for one undecided name.
@@ -341,8 +337,8 @@ impl<'a> Solver<'a> {
         self.name(id).can_be_chosen = false;
         let mut options: u32 = 0;
         let mut first = None;
-        for position in 0..self.names[id.0 as usize].providers.len() {
-            let provider = self.names[id.0 as usize].providers[position];
+        for position in 0..self.names[id.0].providers.len() {
+            let provider = self.names[id.0].providers[position];
             self.candidate(provider.id).is_merged = false;
             if needs_check {
                 self.check_depends(provider.id);
@@ -361,16 +357,16 @@ impl<'a> Solver<'a> {
         if let Some(first) = first {
             self.propagate(id, first, options);
         }
-        let dependents = &self.names[id.0 as usize].dependents;
+        let dependents = &self.names[id.0].dependents;
         let are_decided = dependents.iter().all(|dependent| {
-            let name = &self.names[dependent.0 as usize];
+            let name = &self.names[dependent.0];
             !name.is_seen || name.is_decided
         });
         self.name(id).dependents_are_decided = are_decided;
     }
 
     fn check_depends(&mut self, id: PackageId) {
-        let candidate = &self.packages[id.0 as usize];
+        let candidate = &self.packages[id.0];
         if candidate.is_out {
             return;
         }
@@ -385,16 +381,16 @@ impl<'a> Solver<'a> {
 
     // Counts the names that all candidates so far demand and provide.
     fn merge(&mut self, provider: Provider<'a>, option: u32) {
-        let candidate = &self.packages[provider.id.0 as usize];
+        let candidate = &self.packages[provider.id.0];
         for (name, atom) in &candidate.depends {
-            let name = &mut self.names[name.0 as usize];
+            let name = &mut self.names[name.0];
             if !atom.conflict && name.sharing_depends == option {
                 name.sharing_depends = option + 1;
             }
         }
         let own = candidate.own_name.map(|name| (name, provider.version));
         for (name, version) in own.iter().chain(&candidate.provides) {
-            let name = &mut self.names[name.0 as usize];
+            let name = &mut self.names[name.0];
             if name.sharing_provides == option {
                 name.sharing_provides = option + 1;
                 name.is_shared_unversioned |= version.is_none();
@@ -403,12 +399,12 @@ impl<'a> Solver<'a> {
     }
 
     fn propagate(&mut self, id: NameId, first: PackageId, options: u32) {
-        for position in 0..self.names[id.0 as usize].providers.len() {
-            let provider = self.names[id.0 as usize].providers[position].id;
+        for position in 0..self.names[id.0].providers.len() {
+            let provider = self.names[id.0].providers[position].id;
             let candidate = self.candidate(provider);
             candidate.is_used = candidate.is_merged;
         }
-        let depends = self.packages[first.0 as usize].depends.clone();
+        let depends = self.packages[first.0].depends.clone();
         for (name, atom) in depends {
             let is_shared = std::mem::take(&mut self.name(name).sharing_depends) == options;
             if is_shared && options == 1 {
@@ -420,7 +416,7 @@ impl<'a> Solver<'a> {
                 self.mark_dirty(name);
             }
         }
-        let names: Vec<NameId> = self.packages[first.0 as usize].names().collect();
+        let names: Vec<NameId> = self.packages[first.0].names().collect();
         for name in &names {
             let is_shared = std::mem::take(&mut self.name(*name).sharing_provides) == options;
             if is_shared {
@@ -439,9 +435,9 @@ impl<'a> Solver<'a> {
             return;
         }
         let skip_unversioned = self.name(name).is_shared_unversioned;
-        for position in 0..self.names[name.0 as usize].providers.len() {
-            let provider = self.names[name.0 as usize].providers[position];
-            let candidate = &self.packages[provider.id.0 as usize];
+        for position in 0..self.names[name.0].providers.len() {
+            let provider = self.names[name.0].providers[position];
+            let candidate = &self.packages[provider.id.0];
             let stays = candidate.is_out
                 || candidate.own_name == Some(id)
                 || skip_unversioned && provider.version.is_none()
@@ -455,21 +451,21 @@ impl<'a> Solver<'a> {
     }
 
     fn is_selectable(&self, provider: &Provider<'_>) -> bool {
-        let own = self.packages[provider.id.0 as usize].own_name;
-        is_selectable(provider) || own.is_some_and(|own| self.names[own.0 as usize].demands > 0)
+        let own = self.packages[provider.id.0].own_name;
+        is_selectable(provider) || own.is_some_and(|own| self.names[own.0].demands > 0)
     }
 
     // Names without a choice first, then those that can be chosen, dependents before dependencies.
     fn next_open(&mut self) -> Option<NameId> {
         let names = &self.names;
-        self.open.retain(|id| !names[id.0 as usize].is_decided);
+        self.open.retain(|id| !names[id.0].is_decided);
         let forced = self.open.iter().rev().find(|id| {
-            let name = &names[id.0 as usize];
+            let name = &names[id.0];
             name.dependents_are_decided && name.can_be_chosen && !name.has_choice
         });
         forced.copied().or_else(|| {
             self.open.iter().copied().max_by_key(|id| {
-                let name = &names[id.0 as usize];
+                let name = &names[id.0];
                 (name.can_be_chosen, name.depth)
             })
         })
@@ -477,7 +473,7 @@ impl<'a> Solver<'a> {
 
     fn decide(&mut self, id: NameId) {
         let mut best: Option<Provider<'_>> = None;
-        for provider in &self.names[id.0 as usize].providers {
+        for provider in &self.names[id.0].providers {
             if self.is_selectable(provider)
                 && best.is_none_or(|best| self.compare(provider, &best).is_gt())
             {
@@ -488,14 +484,14 @@ impl<'a> Solver<'a> {
             self.assign(id, None);
             return;
         };
-        let candidate = &self.packages[best.id.0 as usize];
+        let candidate = &self.packages[best.id.0];
         let (own_name, provides) = (candidate.own_name, candidate.provides.clone());
         let own_version = Some(&best.package.version);
         let own = own_name.map(|name| (name, own_version));
         for (name, version) in own.into_iter().chain(provides) {
             self.assign(name, Some(Provider { version, ..best }));
         }
-        let depends = self.packages[best.id.0 as usize].depends.clone();
+        let depends = self.packages[best.id.0].depends.clone();
         for (name, atom) in depends {
             self.demand(name, atom);
         }
@@ -510,8 +506,8 @@ impl<'a> Solver<'a> {
         name.is_dirty = false;
         name.chosen = chosen;
         self.dirty.retain(|dirty| *dirty != id);
-        for position in 0..self.names[id.0 as usize].providers.len() {
-            let other = self.names[id.0 as usize].providers[position];
+        for position in 0..self.names[id.0].providers.len() {
+            let other = self.names[id.0].providers[position];
             let stays = chosen.is_some_and(|chosen| {
                 other.id == chosen.id || other.version.is_none() && chosen.version.is_none()
             });
@@ -523,8 +519,8 @@ impl<'a> Solver<'a> {
     }
 
     fn compare(&self, left: &Provider<'_>, right: &Provider<'_>) -> Ordering {
-        let ours = &self.packages[left.id.0 as usize];
-        let theirs = &self.packages[right.id.0 as usize];
+        let ours = &self.packages[left.id.0];
+        let theirs = &self.packages[right.id.0];
         (!ours.is_out)
             .cmp(&!theirs.is_out)
             .then(ours.is_used.cmp(&theirs.is_used))

@@ -177,7 +177,7 @@ pub fn choose(
     let default = pattern
         .default
         .as_ref()
-        .and_then(|name| index.check(name).ok())
+        .and_then(|name| index.preferred(name))
         .map(|package| package.name.as_str());
     let best = streams
         .iter()

@@ -10,7 +10,7 @@ const LIMIT: usize = 5;
 /// part of the other up to a separator (`nodejs-99`, `nodejs`), and up to two wrong letters (`ngnix`, `nginx`).
 pub(super) fn near(index: &Index, name: &str) -> Vec<String> {
     let wanted = name.to_lowercase();
-    let squeezed = squeeze(&wanted);
+    let squeezed: String = squeeze(&wanted).collect();
     let stem =
         wanted.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '_'));
     let mut found: Vec<(usize, usize, &str)> = index
@@ -29,10 +29,10 @@ pub(super) fn near(index: &Index, name: &str) -> Vec<String> {
         .collect()
 }
 
-// Half steps, so that a part of a name ranks between one wrong letter and two.
+// Half steps, so that a part of a name ranks between one wrong letter and two. There are ten thousand candidates and more: what cannot be near is
+// told by its length and its first letters.
 fn distance(wanted: &str, squeezed: &str, stem: &str, candidate: &str) -> Option<usize> {
-    let lower = candidate.to_lowercase();
-    if lower == wanted || squeeze(&lower) == squeezed {
+    if squeeze(candidate).eq(squeezed.chars()) {
         return Some(0);
     }
     let allowed = match wanted.len() {
@@ -40,52 +40,25 @@ fn distance(wanted: &str, squeezed: &str, stem: &str, candidate: &str) -> Option
         3..=5 => 1,
         _ => 2,
     };
-    let edits = edits(wanted.as_bytes(), lower.as_bytes(), allowed);
-    let by_letters = edits.map(|edits| edits * 2);
-    let by_stem = (stem.len() >= 2 && is_stem_of(stem, &lower)).then_some(3);
+    let by_letters = (wanted.len().abs_diff(candidate.len()) <= allowed)
+        .then(|| strsim::osa_distance(wanted, &candidate.to_lowercase()))
+        .filter(|edits| *edits <= allowed)
+        .map(|edits| edits * 2);
+    let by_stem = (stem.len() >= 2 && is_stem_of(stem, candidate)).then_some(3);
     by_letters.into_iter().chain(by_stem).min()
 }
 
 fn is_stem_of(stem: &str, candidate: &str) -> bool {
-    candidate.strip_prefix(stem).is_some_and(|rest| {
-        rest.is_empty()
-            || rest
-                .strip_prefix('-')
-                .is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
-    })
+    let (Some(first), Some(rest)) = (candidate.get(..stem.len()), candidate.get(stem.len()..))
+    else {
+        return false;
+    };
+    let is_number = |rest: &str| rest.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    first.eq_ignore_ascii_case(stem)
+        && (rest.is_empty() || rest.strip_prefix('-').is_some_and(is_number))
 }
 
-fn squeeze(name: &str) -> String {
-    name.chars().filter(|c| c.is_ascii_alphanumeric()).collect()
-}
-
-// Insertions, removals, replacements and swaps of neighbours that turn one into the other, if at most `limit`.
-fn edits(left: &[u8], right: &[u8], limit: usize) -> Option<usize> {
-    if left.len().abs_diff(right.len()) > limit {
-        return None;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=right.len()).collect();
-    for row in 1..=left.len() {
-        let mut current = vec![row];
-        for column in 1..=right.len() {
-            let same = left[row - 1] == right[column - 1];
-            let mut best = (last[column - 1] + usize::from(!same))
-                .min(last[column] + 1)
-                .min(current[column - 1] + 1);
-            let swapped = row > 1
-                && column > 1
-                && left[row - 1] == right[column - 2]
-                && left[row - 2] == right[column - 1];
-            if swapped {
-                best = best.min(before[column - 2] + 1);
-            }
-            current.push(best);
-        }
-        if current.iter().all(|edits| *edits > limit) {
-            return None;
-        }
-        before = std::mem::replace(&mut last, current);
-    }
-    last.last().copied().filter(|edits| *edits <= limit)
+fn squeeze(name: &str) -> impl Iterator<Item = char> {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|letter| letter.to_ascii_lowercase())
 }

@@ -26,6 +26,10 @@ const PRODUCTION: &[&str] = &["prod", "production", "release"];
 
 /// Whether a file is a Dockerfile for production, by its name.
 pub(super) fn is_file(name: &str) -> bool {
+    // Hardly any file is one, and all are asked.
+    if !name.starts_with(['C', 'D']) && !name.ends_with("file") {
+        return false;
+    }
     let Some(suffix) = named(name) else {
         return false;
     };

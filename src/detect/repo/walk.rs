@@ -273,14 +273,23 @@ impl<'a> Worker<'a> {
         } else {
             job.ignores
         };
+        let results: Vec<bool> = entries
+            .iter()
+            .map(|(name, kind)| {
+                *kind == Entry::Directory && self.is_result(&job.path, name, &entries)
+            })
+            .collect();
         let mut listing = Listing::default();
-        for (name, kind) in &entries {
-            let path = join(&job.path, name);
-            let is_dir = *kind == Entry::Directory;
-            if is_dir && self.is_result(&path, name, &entries) {
-                continue;
-            }
-            if self.shared.docker.excludes(&path, is_dir) {
+        let mut path = join(&job.path, "");
+        if !path.is_empty() {
+            path.push('/');
+        }
+        let dir = path.len();
+        for ((name, kind), is_result) in entries.into_iter().zip(results) {
+            path.truncate(dir);
+            path.push_str(&name);
+            let is_dir = kind == Entry::Directory;
+            if is_result || self.shared.docker.excludes(&path, is_dir) {
                 continue;
             }
             if ignores.excludes(&path, is_dir) {
@@ -289,30 +298,30 @@ impl<'a> Worker<'a> {
             }
             match kind {
                 Entry::Directory if path.len() <= LONGEST => found.push(Job {
-                    path,
+                    path: path.clone(),
                     ignores: ignores.clone(),
                 }),
                 Entry::Directory => self.skipped.push(Skipped {
-                    path,
+                    path: path.clone(),
                     reason: "its path is too long".to_owned(),
                 }),
                 Entry::Link if !leads_to_file(self.shared.root, &path) => {}
-                Entry::Link | Entry::File => listing.files.push(name.clone()),
+                Entry::Link | Entry::File => listing.files.push(name),
             }
         }
         listing.files.sort_unstable();
         self.listed.push((job.path, listing));
     }
 
-    /// Whether the directory at `path`, `name` among `entries`, is not looked into.
-    fn is_result(&self, path: &str, name: &str, entries: &[(String, Entry)]) -> bool {
+    /// Whether the directory `name` among the `entries` of `dir` is not looked into.
+    fn is_result(&self, dir: &str, name: &str, entries: &[(String, Entry)]) -> bool {
         let stands_beside = |manifest: &str| {
             let mut names = entries.iter().map(|(entry, _)| entry.as_str());
             names.any(|entry| is_manifest(entry, manifest))
         };
         is_pruned(name)
             || (is_beside(name, &stands_beside)
-                && !holds_manifest(&self.shared.root.join(path), name))
+                && !holds_manifest(&self.shared.root.join(join(dir, name)), name))
     }
 
     fn read(&mut self, path: &str) -> io::Result<Vec<(String, Entry)>> {

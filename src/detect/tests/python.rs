@@ -593,6 +593,19 @@ fn a_server_that_only_developers_install_is_no_server() {
 }
 
 #[test]
+fn of_many_sources_those_with_telling_names_are_read_however_deep_they_lie() {
+    let many: Vec<String> = (0..99).map(|n| format!("shop/unit_{n:02}.py")).collect();
+    let server = "HTTPServer(('0.0.0.0', 9000), Handler).serve_forever()\n";
+    let mut files = vec![
+        ("requirements.txt", ""),
+        ("main.py", "from shop import web\n"),
+        ("shop/inner/net/http_server.py", server),
+    ];
+    files.extend(many.iter().map(|file| (file.as_str(), "x = 1\n")));
+    assert_eq!(found(&files).apps[0].spec.runtime.ports, [9000]);
+}
+
+#[test]
 fn the_port_of_a_server_of_the_standard_library_is_found() {
     for (text, port, line) in [
         (

@@ -21,7 +21,7 @@ pub(super) struct Name {
 }
 
 impl Name {
-    pub(super) fn from_numbers(numbers: &[u32; 6]) -> Self {
+    pub(super) fn from_numbers(numbers: [u32; 6]) -> Self {
         let [
             start,
             length,
@@ -29,7 +29,7 @@ impl Name {
             records,
             first_provider,
             providers,
-        ] = *numbers;
+        ] = numbers;
         Self {
             start,
             length,
@@ -112,6 +112,48 @@ pub(super) struct Tables {
     pub(super) records: Vec<Record>,
     pub(super) names: Vec<Name>,
     pub(super) providers: Vec<u32>,
+}
+
+/// What [`Index::tables`](super::Index::tables) gives, read again.
+pub(in crate::wolfi) struct Parts {
+    pub(super) skipped: usize,
+    pub(super) newest_build: i64,
+    pub(super) tables: Tables,
+}
+
+impl Parts {
+    /// Nothing where there are fewer or more numbers than the first ones say.
+    pub(in crate::wolfi) fn read(mut numbers: impl ExactSizeIterator<Item = u32>) -> Option<Self> {
+        let skipped = numbers.next()? as usize;
+        let time = u64::from(numbers.next()?) << 32 | u64::from(numbers.next()?);
+        let mut count = || Some(numbers.next()? as usize);
+        let (records, names, providers) = (count()?, count()?, count()?);
+        let length = records
+            .checked_mul(2)?
+            .checked_add(names.checked_mul(6)?)?
+            .checked_add(providers)?;
+        if numbers.len() != length {
+            return None;
+        }
+        let mut next = || numbers.next().unwrap_or_default();
+        let records = (0..records).map(|_| Record {
+            start: next(),
+            end: next(),
+        });
+        let records = records.collect();
+        let names = (0..names).map(|_| Name::from_numbers(std::array::from_fn(|_| next())));
+        let names = names.collect();
+        let tables = Tables {
+            records,
+            names,
+            providers: numbers.collect(),
+        };
+        Some(Self {
+            skipped,
+            newest_build: time as i64,
+            tables,
+        })
+    }
 }
 
 impl Tables {

@@ -191,7 +191,7 @@ fn imported(scan: &mut Scan<'_>, project: &Project<'_>) -> Vec<String> {
     while at < found.len() {
         let others: Vec<String> = project.packages.keys().cloned().collect();
         let endings = ["ts", "tsx", "js", "jsx", "mts", "mjs"];
-        let files = source::own(scan.repo, &found[at], &others, &endings, Family::Script);
+        let files = source::own_more(scan.repo, &found[at], &others, &endings, Family::Script);
         let strings = files.iter().flat_map(|file| &file.source.strings);
         for (_, text) in strings {
             let target = aliases.iter().find(|(alias, _)| {

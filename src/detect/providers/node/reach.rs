@@ -46,7 +46,7 @@ pub(super) fn sources(scan: &Scan<'_>, project: &Project<'_>, entries: &[String]
     }
     if !is_whole {
         let others: Vec<String> = project.packages.keys().cloned().collect();
-        let own = source::own(
+        let own = source::own_more(
             scan.repo,
             &project.package.dir,
             &others,

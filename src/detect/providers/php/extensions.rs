@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::detect::document::Document;
 use crate::detect::explain::Evidence;
-use crate::detect::source::{Family, own};
+use crate::detect::source::{self, Family};
 
 use super::{Project, Scan};
 
@@ -181,7 +181,7 @@ impl Extensions {
 
     /// What the app's own code calls.
     fn used(&mut self, scan: &Scan<'_>, project: &Project) {
-        let files = own(
+        let files = source::own_more(
             scan.repo,
             &project.dir,
             &project.others,
@@ -206,7 +206,7 @@ impl Extensions {
         }
     }
 
-    fn data_source(&mut self, file: &crate::detect::source::File) {
+    fn data_source(&mut self, file: &source::File) {
         for (at, text) in &file.source.strings {
             let scheme = text.split_once(':').map(|(scheme, _)| scheme);
             let known = DATABASES

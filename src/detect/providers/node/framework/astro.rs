@@ -61,7 +61,7 @@ pub(super) fn output(
 fn has_dynamic_page(scan: &Scan<'_>, project: &Project<'_>) -> bool {
     let pages = join(&project.package.dir, "src/pages");
     let endings = ["astro", "ts", "js", "mjs", "md", "mdx"];
-    let files = source::own(scan.repo, &pages, &[], &endings, Family::Script);
+    let files = source::own_more(scan.repo, &pages, &[], &endings, Family::Script);
     files.iter().any(|file| {
         let code = &file.source.code;
         file.source.all("prerender").any(|at| {
