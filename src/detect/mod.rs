@@ -19,6 +19,10 @@ mod workspace;
 mod xml;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use serde::Serialize;
 
@@ -32,7 +36,7 @@ pub use repo::{OpenError, Repo};
 
 use catalog::Catalog;
 use overrides::{Asked, Overrides};
-use provider::{Draft, Scan, lookalike};
+use provider::{Draft, Findings, Ground, Provider, Scan, lookalike};
 
 /// What was found in a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -101,11 +105,20 @@ pub fn detect(repo: &Repo, index: &Index) -> Detection {
 
 /// What the repository says by itself, and the directories whose entry point a language has asked for.
 fn look(repo: &Repo, catalog: &Catalog<'_>, asked: &Asked) -> (Detection, BTreeSet<String>) {
-    let mut scan = Scan::new(repo, catalog, asked);
-    for provider in providers::ALL {
+    let ground = Ground::new(repo, catalog, asked);
+    let mut scan = Scan::new(&ground);
+    let (last, alone): (Vec<_>, Vec<_>) = providers::ALL
+        .iter()
+        .copied()
+        .partition(|provider| provider.looks_at_others());
+    let (found, mut taken) = each(&ground, &alone);
+    for found in found.into_values() {
+        scan.add(found);
+    }
+    for provider in last {
         provider.detect(&mut scan);
     }
-    hints::apply(&mut scan);
+    hints::apply(&mut scan, ground.gathered());
     for skipped in repo.skipped() {
         scan.warn(
             &skipped.path,
@@ -113,7 +126,7 @@ fn look(repo: &Repo, catalog: &Catalog<'_>, asked: &Asked) -> (Detection, BTreeS
             format!("is left out: {}", skipped.reason),
         );
     }
-    let taken = scan.taken();
+    taken.append(&mut scan.taken());
     let Scan {
         drafts,
         rejected,
@@ -129,6 +142,49 @@ fn look(repo: &Repo, catalog: &Catalog<'_>, asked: &Asked) -> (Detection, BTreeS
     };
     (detection, taken)
 }
+
+/// What each language found by its number, and the directories whose entry point one has asked for.
+fn each(
+    ground: &Ground<'_>,
+    providers: &[&dyn Provider],
+) -> (BTreeMap<usize, Findings>, BTreeSet<String>) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut scan = Scan::new(ground);
+        let mut found = BTreeMap::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(provider) = providers.get(number) else {
+                return (found, scan.taken());
+            };
+            provider.detect(&mut scan);
+            found.insert(number, scan.take());
+        }
+    };
+    // Most repositories are small: a thread takes longer to start than they take.
+    let threads = match ground.places() {
+        0..WORTH_A_THREAD => 1,
+        _ => thread::available_parallelism().map_or(1, NonZero::get),
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.min(MOST_THREADS))
+            .map(|_| scope.spawn(work))
+            .collect();
+        let (mut found, mut taken) = work();
+        for other in others {
+            let (mut more, mut asked) = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+            found.append(&mut more);
+            taken.append(&mut asked);
+        }
+        (found, taken)
+    })
+}
+
+/// As many places to look at are worth a second thread.
+const WORTH_A_THREAD: usize = 16;
+
+/// More threads than the longest languages can use.
+const MOST_THREADS: usize = 4;
 
 /// Directories that only group others: they are no part of a name.
 const GROUPS: &[&str] = &[

@@ -1,7 +1,9 @@
 //! What a language's rules see of a repository, and what they leave behind.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use crate::spec::{Health, Kind, Metadata, Spec};
 
@@ -22,6 +24,11 @@ use super::xml::Element;
 pub(crate) trait Provider: Sync {
     /// What the rules are for.
     fn language(&self) -> &'static Language;
+
+    /// Whether they depend on what others found or claimed; such a language comes behind all that do not.
+    fn looks_at_others(&self) -> bool {
+        false
+    }
 
     /// Adds every app of the language, and every directory that only looks like one.
     fn detect(&self, scan: &mut Scan<'_>);
@@ -112,8 +119,49 @@ impl Draft {
     }
 }
 
+/// What is the same for all languages.
+pub(crate) struct Ground<'a> {
+    repo: &'a Repo,
+    catalog: &'a Catalog<'a>,
+    asked: &'a Asked,
+    /// The directories that hold each of the manifests.
+    manifests: Manifests<'a>,
+    /// The files that may hold hints.
+    hint_files: hints::Files,
+    gathered: OnceLock<Gathered>,
+}
+
+impl<'a> Ground<'a> {
+    pub(crate) fn new(repo: &'a Repo, catalog: &'a Catalog<'a>, asked: &'a Asked) -> Self {
+        let (manifests, hint_files) = files(repo);
+        Self {
+            repo,
+            catalog,
+            asked,
+            manifests,
+            hint_files,
+            gathered: OnceLock::new(),
+        }
+    }
+
+    /// How many places there are that a language may look at.
+    pub(crate) fn places(&self) -> usize {
+        self.manifests.values().map(Vec::len).sum()
+    }
+
+    /// All hints.
+    pub(crate) fn gathered(&self) -> &Gathered {
+        self.gathered.get_or_init(|| {
+            let dirs = self.manifests.values().flatten();
+            let dirs = dirs.map(|dir| dir.path().to_owned()).collect();
+            hints::gather(self.repo, &self.hint_files, dirs)
+        })
+    }
+}
+
 /// A repository while its apps are looked for.
 pub(crate) struct Scan<'a> {
+    ground: &'a Ground<'a>,
     pub(crate) repo: &'a Repo,
     pub(crate) catalog: &'a Catalog<'a>,
     pub(crate) drafts: Vec<Draft>,
@@ -121,15 +169,8 @@ pub(crate) struct Scan<'a> {
     pub(crate) diagnostics: BTreeSet<Diagnostic>,
     /// The directories whose files are built as a part of another app, by path: what that app is.
     pub(crate) claims: BTreeMap<String, String>,
-    /// The directories that hold each of the manifests.
-    manifests: Manifests<'a>,
     documents: BTreeMap<String, Option<Rc<Document>>>,
     elements: BTreeMap<String, Option<Rc<Element>>>,
-    /// The files that may hold hints.
-    hint_files: hints::Files,
-    gathered: Option<Gathered>,
-    /// The directories that users name.
-    asked: BTreeSet<String>,
     /// What users name as the entry point, by directory, and whether a language asked.
     entries: BTreeMap<String, (Fact<String>, bool)>,
     hints: BTreeMap<String, Rc<Hints>>,
@@ -140,21 +181,18 @@ pub(crate) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub(crate) fn new(repo: &'a Repo, catalog: &'a Catalog<'a>, asked: &Asked) -> Self {
-        let (manifests, hint_files) = files(repo);
+    pub(crate) fn new(ground: &'a Ground<'a>) -> Self {
+        let asked = ground.asked;
         Self {
-            repo,
-            catalog,
+            ground,
+            repo: ground.repo,
+            catalog: ground.catalog,
             drafts: Vec::new(),
             rejected: BTreeSet::new(),
             diagnostics: BTreeSet::new(),
             claims: BTreeMap::new(),
-            manifests,
             documents: BTreeMap::new(),
             elements: BTreeMap::new(),
-            hint_files,
-            gathered: None,
-            asked: asked.dirs.clone(),
             entries: asked
                 .entries
                 .iter()
@@ -182,7 +220,9 @@ impl<'a> Scan<'a> {
 
     /// The directories that hold one of the manifests, each once, sorted by path. A language lists its manifests.
     pub(crate) fn dirs_with(&self, manifests: &[&str]) -> Vec<Dir<'a>> {
-        let found = manifests.iter().filter_map(|name| self.manifests.get(name));
+        let found = manifests
+            .iter()
+            .filter_map(|name| self.ground.manifests.get(name));
         let found = found.flatten().map(|dir| (dir.path(), *dir));
         let found: BTreeMap<&str, Dir<'a>> = found.collect();
         found.into_values().collect()
@@ -217,7 +257,7 @@ impl<'a> Scan<'a> {
         if let Some(hints) = self.hints.get(dir) {
             return Rc::clone(hints);
         }
-        let gathered = self.gather();
+        let gathered = self.ground.gathered();
         let hints = Rc::new(gathered.hints.get(dir).cloned().unwrap_or_default());
         self.hints.insert(dir.to_owned(), Rc::clone(&hints));
         hints
@@ -234,7 +274,7 @@ impl<'a> Scan<'a> {
 
     /// Whether `peelbox.yaml` names the directory: then its name is no reason to pass over it.
     pub(crate) fn is_asked_for(&self, dir: &str) -> bool {
-        self.asked.contains(dir)
+        self.ground.asked.dirs.contains(dir)
     }
 
     /// The directories whose entry point a language has asked for.
@@ -246,17 +286,24 @@ impl<'a> Scan<'a> {
             .collect()
     }
 
-    fn gather(&mut self) -> &mut Gathered {
-        let manifests = self.manifests.values().flatten();
-        self.gathered.get_or_insert_with(|| {
-            let dirs = manifests.map(|dir| dir.path().to_owned()).collect();
-            hints::gather(self.repo, &self.hint_files, dirs)
-        })
+    /// What was found since this was asked last.
+    pub(crate) fn take(&mut self) -> Findings {
+        Findings {
+            drafts: mem::take(&mut self.drafts),
+            rejected: mem::take(&mut self.rejected),
+            diagnostics: mem::take(&mut self.diagnostics),
+            claims: mem::take(&mut self.claims),
+        }
     }
 
-    /// All hints, once every language has looked.
-    pub(crate) fn gathered(&mut self) -> Gathered {
-        std::mem::take(self.gather())
+    /// Adds what was found elsewhere; who claimed a directory first has it.
+    pub(crate) fn add(&mut self, mut found: Findings) {
+        self.drafts.append(&mut found.drafts);
+        self.rejected.append(&mut found.rejected);
+        self.diagnostics.append(&mut found.diagnostics);
+        for (dir, owner) in found.claims {
+            self.claims.entry(dir).or_insert(owner);
+        }
     }
 
     fn parse(&mut self, path: &str, syntax: Syntax) -> Option<Rc<Document>> {
@@ -333,6 +380,14 @@ impl<'a> Scan<'a> {
     pub(crate) fn is_claimed(&self, path: &str) -> bool {
         self.drafts.iter().any(|draft| is_within(path, &draft.path))
     }
+}
+
+/// What a language found.
+pub(crate) struct Findings {
+    drafts: Vec<Draft>,
+    rejected: BTreeSet<Rejected>,
+    diagnostics: BTreeSet<Diagnostic>,
+    claims: BTreeMap<String, String>,
 }
 
 /// The directories that hold each of the manifests.

@@ -1,8 +1,5 @@
 //! Source text with comments and strings told apart, for the few facts that only code holds.
 
-use std::panic::resume_unwind;
-use std::thread;
-
 use super::repo::{Dir, Repo, is_within};
 
 /// How a language writes comments and strings.
@@ -342,9 +339,6 @@ const TELLING: &[&str] = &[
     "main", "program", "release", "route", "server", "setting", "start", "web", "wsgi",
 ];
 
-/// As many are worth a second thread.
-const WORTH_A_THREAD: usize = 32;
-
 /// The app's own sources with one of the extensions, in sorted order: below `path` but not below `others`, no tests; where
 /// there are many, those nearest to `path`.
 pub(crate) fn own(
@@ -449,24 +443,12 @@ fn first<'a, R: Ord>(
 }
 
 fn read(places: Vec<Place<'_>>, family: Family) -> Vec<File> {
-    let read = |part: &[Place<'_>]| -> Vec<File> {
-        let files = part.iter().filter_map(|place| {
-            let source = Source::parse(&place.dir.text(place.name).ok()?, family);
-            let path = place.dir.join(place.name);
-            Some(File { path, source })
-        });
-        files.collect()
-    };
-    if places.len() < WORTH_A_THREAD {
-        return read(&places);
-    }
-    let (first, second) = places.split_at(places.len() / 2);
-    thread::scope(|scope| {
-        let second = scope.spawn(|| read(second));
-        let mut files = read(first);
-        files.extend(second.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        files
-    })
+    let files = places.iter().filter_map(|place| {
+        let source = Source::parse(&place.dir.text(place.name).ok()?, family);
+        let path = place.dir.join(place.name);
+        Some(File { path, source })
+    });
+    files.collect()
 }
 
 fn is_test_dir(name: &str) -> bool {

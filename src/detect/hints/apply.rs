@@ -10,18 +10,14 @@ use crate::spec::{Health, Kind};
 use super::{Gathered, Hints, place};
 
 /// Gives the apps what only hints know of them, and says where hints and apps contradict each other.
-pub(crate) fn apply(scan: &mut Scan<'_>) {
-    let Gathered {
-        hints: mut all,
-        workloads,
-        warnings,
-    } = scan.gathered();
-    for (file, line, message) in warnings {
-        scan.warn(&file, line, message);
+pub(crate) fn apply(scan: &mut Scan<'_>, gathered: &Gathered) {
+    for (file, line, message) in &gathered.warnings {
+        scan.warn(file, *line, message.clone());
     }
-    for workload in workloads {
+    let mut all = gathered.hints.clone();
+    for workload in &gathered.workloads {
         if let Some(dir) = owner(&scan.drafts, &workload.names) {
-            let mut hints = workload.hints;
+            let mut hints = workload.hints.clone();
             hints.add(all.remove(&dir).unwrap_or_default());
             all.insert(dir, hints);
         }

@@ -91,6 +91,10 @@ impl Provider for Generators {
         &LANGUAGE
     }
 
+    fn looks_at_others(&self) -> bool {
+        true
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
         let mut sites: Vec<String> = Vec::new();
         for (names, looks_like, read) in KINDS {

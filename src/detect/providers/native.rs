@@ -113,6 +113,10 @@ impl Provider for Native {
         &LANGUAGE
     }
 
+    fn looks_at_others(&self) -> bool {
+        true
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
         let mut reached: BTreeSet<String> = BTreeSet::new();
         type Read = fn(&mut Scan<'_>, Dir<'_>) -> Found;

@@ -102,6 +102,10 @@ impl Provider for Node {
         &LANGUAGE
     }
 
+    fn looks_at_others(&self) -> bool {
+        true
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
         let packages = package::read(scan);
         let groups = group::all(scan, &packages);

@@ -37,6 +37,10 @@ impl Provider for Shell {
         &LANGUAGE
     }
 
+    fn looks_at_others(&self) -> bool {
+        true
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
         for dir in scan.dirs_with(&[SCRIPT]) {
             if passed_over(scan, dir.path(), LOOKS_LIKE, false) {

@@ -80,6 +80,10 @@ impl Provider for StaticSite {
         &LANGUAGE
     }
 
+    fn looks_at_others(&self) -> bool {
+        true
+    }
+
     fn detect(&self, scan: &mut Scan<'_>) {
         let mut sites = staticfiles(scan);
         for dir in scan.dirs_with(&["index.html"]) {

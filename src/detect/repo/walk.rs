@@ -249,17 +249,8 @@ impl<'a> Worker<'a> {
     }
 
     fn list(&mut self, job: Job, found: &mut Vec<Job>) {
-        let entries = match self.read(&job.path) {
-            Ok(entries) => entries,
-            // It vanished, or became something else.
-            Err(error) if is_gone(&error) => return,
-            Err(error) => {
-                let reason = format!("cannot be read: {error}");
-                let path = job.path.clone();
-                self.skipped.push(Skipped { path, reason });
-                self.listed.push((job.path, Listing::default()));
-                return;
-            }
+        let Some(entries) = self.entries(&job.path) else {
+            return;
         };
         let is_environment = entries.iter().any(|(name, _)| name == ENVIRONMENT);
         if is_environment && !job.path.is_empty() {
@@ -311,6 +302,22 @@ impl<'a> Worker<'a> {
         }
         listing.files.sort_unstable();
         self.listed.push((job.path, listing));
+    }
+
+    /// What the directory at `path` holds; nothing where it vanished, or became something else.
+    fn entries(&mut self, path: &str) -> Option<Vec<(String, Entry)>> {
+        match self.read(path) {
+            Ok(entries) => Some(entries),
+            Err(error) if is_gone(&error) => None,
+            Err(error) => {
+                self.skipped.push(Skipped {
+                    path: path.to_owned(),
+                    reason: format!("cannot be read: {error}"),
+                });
+                self.listed.push((path.to_owned(), Listing::default()));
+                None
+            }
+        }
     }
 
     /// Whether the directory `name` among the `entries` of `dir` is not looked into.

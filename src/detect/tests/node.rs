@@ -1001,11 +1001,9 @@ fn assets_are_built_by_their_manager_in_the_directory_below_a_back_end() {
     let repo = crate::detect::Repo::open(root.path()).unwrap();
     let index = super::index();
     let catalog = crate::detect::catalog::Catalog::new(&index);
-    let mut scan = crate::detect::provider::Scan::new(
-        &repo,
-        &catalog,
-        &crate::detect::overrides::Asked::default(),
-    );
+    let asked = crate::detect::overrides::Asked::default();
+    let ground = crate::detect::provider::Ground::new(&repo, &catalog, &asked);
+    let mut scan = crate::detect::provider::Scan::new(&ground);
     let assets =
         crate::detect::providers::assets_below(&mut scan, "shop", "shop/assets", "the shop");
     let assets = assets.unwrap().unwrap();
