@@ -1,21 +1,24 @@
-//! Holds detection to this: no text makes it panic, hang or take much memory.
+//! Holds detection to this: no text makes it panic, hang or take much memory, and none becomes more than a word of a command.
 //!
 //! Every file of every fixture is changed in many ways, the same in every run, and its repository is detected again.
-//! `PEELBOX_MUTATIONS=SECONDS` says for how long.
+//! `PEELBOX_MUTATIONS=SECONDS` says for how long, `PEELBOX_FIXTURES=NAME,…` with which fixtures.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 #[path = "support/index.rs"]
 mod index;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use index::index;
+use index::{index, index_with};
 use peelbox::detect::{Repo, detect};
+use peelbox::spec;
+use peelbox::wolfi::Index;
 
 /// For how long it is tried unless told otherwise.
 const USUALLY: u64 = 20;
@@ -23,6 +26,8 @@ const USUALLY: u64 = 20;
 const HANGS: Duration = Duration::from_secs(30);
 /// Most that all of it may take, in KiB.
 const MEMORY: u64 = 512 << 10;
+/// What a part of a text that is repeated comes to at most.
+const LONG: usize = 256 << 10;
 /// Larger files of fixtures are left as they are.
 const LARGEST: u64 = 64 << 10;
 
@@ -218,6 +223,13 @@ fn seeds(folder: &Path) -> Vec<Seed> {
         .filter(|path| path.is_dir())
         .collect();
     fixtures.push(root().join("examples/monorepo"));
+    if let Ok(wanted) = std::env::var("PEELBOX_FIXTURES") {
+        let is_wanted = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            wanted.split(',').any(|start| name.starts_with(start))
+        };
+        fixtures.retain(is_wanted);
+    }
     fixtures.sort();
     let mut seeds = Vec::new();
     for fixture in fixtures {
@@ -239,7 +251,10 @@ fn mutated(bytes: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
             2 => bytes.truncate(at),
             3 => drop(bytes.drain(at..end)),
             4 => {
-                let again = bytes[at..end].repeat(1 + dice.roll(40));
+                // What takes long for each is found by very many of them.
+                let times =
+                    [1 + dice.roll(40), LONG / (end - at).max(1)][usize::from(dice.roll(8) == 0)];
+                let again = bytes[at..end].repeat(times);
                 bytes.splice(at..at, again);
             }
             5 => {
@@ -333,4 +348,150 @@ fn no_change_of_a_file_makes_detection_panic_or_hang() {
     assert!(count > 20, "only {count} mutations");
     let peak = peak();
     assert!(peak < MEMORY, "{peak} KiB after {count} mutations");
+}
+
+/// What a name becomes that would be more than a word of a command, or lie elsewhere.
+const EVIL: &[&str] = &[
+    "$(canary)",
+    "`canary`",
+    "'canary",
+    "\"canary",
+    ";canary",
+    " canary",
+    "/../../canary",
+];
+
+/// The characters of a command as a shell takes them, each with whether it still means something to it; quotes are NULs.
+fn taken(command: &str) -> Vec<(char, bool)> {
+    let mut taken = Vec::new();
+    let mut quote = None;
+    let mut characters = command.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                taken.push(('\0', true));
+            }
+            (Some(open), character) if open == character => {
+                quote = None;
+                taken.push(('\0', true));
+            }
+            (None, '\\') => taken.extend(characters.next().map(|escaped| (escaped, false))),
+            (Some('"'), '$' | '`') | (None, _) => taken.push((character, true)),
+            (Some(_), character) => taken.push((character, false)),
+        }
+    }
+    assert_eq!(quote, None, "a quote is not closed in: {command}");
+    taken
+}
+
+/// What of a command stands before a canary with a meaning.
+fn flown(command: &str) -> Option<String> {
+    let taken = taken(command);
+    let canary: Vec<char> = "canary".chars().collect();
+    let at = taken.windows(canary.len() + 1).position(|window| {
+        let (before, is_live) = window[0];
+        let is_canary = window[1..].iter().map(|(c, _)| c).eq(canary.iter());
+        is_canary && is_live && !(before.is_ascii_alphanumeric() || "/._-\0@:=,".contains(before))
+    })?;
+    Some(taken[at..].iter().map(|(c, _)| c).collect())
+}
+
+/// What is wrong with the specs of a repository whose names are hostile.
+fn wrong(found: &peelbox::detect::Detection, index: &Index) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for app in &found.apps {
+        let spec = &app.spec;
+        let commands = spec
+            .build
+            .commands
+            .iter()
+            .chain(&spec.build.install.commands);
+        wrong.extend(commands.filter_map(|command| flown(command)));
+        let packages = spec.build.packages.iter().chain(&spec.runtime.packages);
+        wrong.extend(packages.filter(|name| index.check(name).is_err()).cloned());
+        let text = spec::to_yaml(std::slice::from_ref(spec));
+        if let Err(errors) = spec::load(Path::new("a.yaml"), text.as_bytes()) {
+            wrong.push(errors.to_string());
+        }
+        let argv = spec.runtime.command.first();
+        let leaves = |word: &&String| word.split('/').any(|part| part == "..");
+        wrong.extend(argv.filter(leaves).cloned());
+    }
+    wrong
+}
+
+/// The words of what is found in a fixture that may come from its files.
+fn words(found: &peelbox::detect::Detection) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for app in &found.apps {
+        let (build, runtime) = (&app.spec.build, &app.spec.runtime);
+        let copies = runtime.copy.iter().flat_map(|copy| [&copy.from, &copy.to]);
+        let texts = build.commands.iter().chain(&build.install.commands);
+        let texts = texts
+            .chain(&runtime.command)
+            .chain(copies)
+            .chain(&build.context);
+        for text in texts.chain(runtime.processes.values().flatten()) {
+            let is_part = |c: char| c == '_' || c == '-' || c.is_alphanumeric();
+            let found = text.split(|c| !is_part(c)).filter(|word| word.len() > 2);
+            words.extend(found.map(str::to_owned));
+        }
+    }
+    words
+}
+
+/// Writes the fixture at `from` to `to` with `word` replaced by `evil` in names and texts; whether it was anywhere.
+fn replaced(from: &Path, to: &Path, word: &str, evil: &str) -> bool {
+    let mut is_found = false;
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let new = name.replace(word, &evil.replace('/', "-"));
+        is_found |= new != name;
+        let to = to.join(new);
+        if entry.file_type().unwrap().is_dir() {
+            is_found |= replaced(&entry.path(), &to, word, evil);
+        } else if let Ok(text) = fs::read_to_string(entry.path()) {
+            let new = text.replace(word, evil);
+            is_found |= new != text;
+            fs::write(to, new).unwrap();
+        }
+    }
+    is_found
+}
+
+#[test]
+fn no_name_becomes_more_than_a_word_or_leads_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    // With what the index lacks, for the commands that would come of it.
+    let index = index_with(&[
+        "cabal",
+        "crystal",
+        "ghc",
+        "shards",
+        "stack",
+        "swift",
+        "erl28-elixir-1.19",
+    ]);
+    let mut bad = BTreeSet::new();
+    let seeds = seeds(folder.path());
+    let fixtures: BTreeSet<&PathBuf> = seeds.iter().map(|seed| &seed.fixture).collect();
+    let scratch = folder.path().join("scratch");
+    for fixture in fixtures {
+        let name = fixture.file_name().unwrap().to_string_lossy().into_owned();
+        for word in words(&detect(&Repo::open(fixture).unwrap(), &index)) {
+            for more in EVIL {
+                let evil = format!("{word}{more}");
+                if replaced(fixture, &scratch, &word, &evil) {
+                    let found = detect(&Repo::open(&scratch).unwrap(), &index);
+                    let wrong = wrong(&found, &index).into_iter();
+                    bad.extend(wrong.map(|what| format!("{name}: {evil}: {what}")));
+                }
+                fs::remove_dir_all(&scratch).unwrap();
+            }
+        }
+    }
+    let bad: Vec<String> = bad.into_iter().collect();
+    assert!(bad.is_empty(), "{} cases:\n{}", bad.len(), bad.join("\n"));
 }

@@ -199,6 +199,13 @@ impl Source {
             .map(|found| self.strings[found].1.as_str())
     }
 
+    /// The strings that open in a part of the text.
+    pub(crate) fn strings_in(&self, part: std::ops::Range<usize>) -> &[(usize, String)] {
+        let start = self.strings.partition_point(|(at, _)| *at < part.start);
+        let rest = &self.strings[start..];
+        &rest[..rest.partition_point(|(at, _)| *at < part.end)]
+    }
+
     /// The first number at or after `at`, at most `within` bytes on, in the same statement.
     pub(crate) fn number_after(&self, at: usize, within: usize) -> Option<u16> {
         let rest = self.code.get(at..)?;

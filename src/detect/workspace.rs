@@ -27,11 +27,18 @@ pub(crate) fn expand(repo: &Repo, base: &str, patterns: &[&str], marker: &str) -
         .filter_map(|pattern| Rule::parse(base, pattern))
         .collect();
     // Only what the patterns can reach is looked at: a repository may have many workspaces.
+    let takes_all = rules.iter().all(|rule| rule.takes);
     let mut found = BTreeSet::new();
     for rule in rules.iter().filter(|rule| rule.takes) {
         let below = rule.pattern.start();
         let reached = repo.below(below).filter(|dir| dir.has(marker));
         for dir in reached {
+            if takes_all {
+                if rule.pattern.matches(dir.path()) {
+                    found.insert(dir.path().to_owned());
+                }
+                continue;
+            }
             let decides = rules.iter().rfind(|rule| rule.pattern.matches(dir.path()));
             if decides.is_some_and(|rule| rule.takes) {
                 found.insert(dir.path().to_owned());

@@ -51,7 +51,7 @@ impl Provider for Crystal {
                 let reason = "`shard.yml` has no `targets`: it is a library";
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
             }
-            for name in targets {
+            for name in packaged::bounded(scan, &manifest, targets) {
                 let facts = packaged::facts(scan, dir.path(), &["cr"], Family::Ruby, &CALLS);
                 let mut draft = Draft::new(dir.path(), facts.kind(), "crystal", "shards");
                 draft.target = Some(name.to_owned());

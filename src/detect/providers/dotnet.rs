@@ -294,11 +294,12 @@ fn targets(project: &Project) -> Option<Fact<String>> {
 /// The project and those that it refers to.
 fn closure<'p>(project: &'p Project, projects: &'p BTreeMap<String, Project>) -> Vec<&'p Project> {
     let mut found = vec![project];
+    let mut known = BTreeSet::from([&project.file]);
     let mut at = 0;
     while let Some(one) = found.get(at).copied() {
         for file in one.references() {
-            if let Some(other) = projects.get(&file)
-                && !found.iter().any(|known| known.file == other.file)
+            if let Some(other) = projects.get(file)
+                && known.insert(&other.file)
             {
                 found.push(other);
             }
@@ -431,7 +432,7 @@ impl App<'_> {
         } else {
             ""
         };
-        let one = framework.map_or_else(String::new, |name| format!(" -f {name}"));
+        let one = framework.map_or_else(String::new, |name| format!(" -f {}", quoted(name)));
         let build = &mut draft.spec.build;
         build.packages = vec![sdk];
         build.install.commands = vec![format!("dotnet restore {file}{locked}{flags}")];

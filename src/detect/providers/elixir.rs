@@ -17,7 +17,7 @@ use crate::detect::version::{self, Chosen, Tool};
 use crate::spec::Kind;
 use crate::wolfi::{Pattern, Stream};
 
-use super::beam;
+use super::{beam, packaged};
 use mix::{Mix, Release};
 
 pub(crate) struct Elixir;
@@ -144,7 +144,7 @@ fn apps(scan: &mut Scan<'_>, project: &Project) {
     let releases: Vec<Release> = if mix.releases.is_empty() {
         own.collect()
     } else {
-        mix.releases.clone()
+        packaged::bounded(scan, &mix.file, mix.releases.clone())
     };
     if mix.apps_path.is_some() && mix.releases.is_empty() {
         let draft = draft(scan, project, None);

@@ -12,7 +12,7 @@ use crate::detect::version::{self, Chosen, Unavailable};
 use crate::spec::Kind;
 use crate::wolfi::Pattern;
 
-use super::beam;
+use super::{beam, packaged};
 
 pub(crate) struct Erlang;
 
@@ -96,7 +96,7 @@ impl Provider for Erlang {
             };
             let source = Source::parse(&text, Family::Erlang);
             let config = Config { file, source };
-            let releases = config.releases();
+            let releases = packaged::bounded(scan, &config.file, config.releases());
             if releases.is_empty() {
                 let reason = format!(
                     "`{}` names no release: it is a library or a tool",

@@ -56,7 +56,7 @@ impl Provider for Haskell {
                 let reason = "it has no executable: it is a library";
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
             }
-            for (line, name) in executables {
+            for (line, name) in packaged::bounded(scan, &file, executables) {
                 app(scan, dir, &file, line, &name);
             }
         }
@@ -123,7 +123,8 @@ fn app(scan: &mut Scan<'_>, dir: Dir<'_>, manifest: &str, line: Option<u64>, nam
     let word = quoted(name);
     let problem = if let Some(stack) = stack {
         build.commands = vec![format!(
-            "stack build --system-ghc --copy-bins --local-bin-path /out :{name}"
+            "stack build --system-ghc --copy-bins --local-bin-path /out {}",
+            quoted(&format!(":{name}"))
         )];
         let file = stack.join("stack.yaml");
         if let Some(document) = scan.document(&file, Syntax::Yaml)

@@ -72,10 +72,7 @@ fn rocks(dir: Dir<'_>) -> Option<(String, Vec<(u64, String)>)> {
     let end = source.code[at..]
         .find('}')
         .map_or(source.code.len(), |end| at + end);
-    let inside = source
-        .strings
-        .iter()
-        .filter(|(place, _)| (at..end).contains(place));
+    let inside = source.strings_in(at..end).iter();
     let rocks = inside
         .map(|(place, text)| (source.line(*place), text.clone()))
         .filter(|(_, text)| text.split_whitespace().next() != Some("lua"));

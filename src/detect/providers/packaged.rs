@@ -33,6 +33,19 @@ pub(super) fn toolchain(
     problem
 }
 
+/// Programs that one manifest names, at most: no person writes more.
+pub(super) const PROGRAMS: usize = 200;
+
+/// The first of the programs that a manifest names; it is told where there are more than are looked at.
+pub(super) fn bounded<T>(scan: &mut Scan<'_>, manifest: &str, mut programs: Vec<T>) -> Vec<T> {
+    if programs.len() > PROGRAMS {
+        programs.truncate(PROGRAMS);
+        let message = format!("names more than {PROGRAMS} programs: the others are left out");
+        scan.warn(manifest, None, message);
+    }
+    programs
+}
+
 /// Adds the draft, refused where it has a problem.
 pub(super) fn finish(scan: &mut Scan<'_>, mut draft: Draft, problem: Option<Problem>) {
     if !draft.path.is_empty() {

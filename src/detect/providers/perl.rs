@@ -85,10 +85,13 @@ fn modules(dir: Dir<'_>) -> Vec<(u64, String)> {
         return Vec::new();
     };
     let source = Source::parse(&text, Family::Ruby);
+    let (mut seen, mut open, mut closed) = (0, 0, 0);
     let required = source.all("requires").filter_map(|at| {
         // A block is of another phase, such as the tests.
-        let before = &source.code[..at];
-        let is_open = before.matches('{').count() > before.matches('}').count();
+        open += source.code[seen..at].matches('{').count();
+        closed += source.code[seen..at].matches('}').count();
+        seen = at;
+        let is_open = open > closed;
         let name = source.string_at(at + "requires".len())?;
         (!is_open && name != "perl").then(|| (source.line(at), name.to_owned()))
     });

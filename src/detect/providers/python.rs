@@ -328,9 +328,12 @@ fn link(projects: &mut BTreeMap<String, Project>) {
     for project in projects.values() {
         let mut targets: BTreeSet<String> = project.paths.iter().cloned().collect();
         for other in projects.values() {
-            let same = project.workspace.is_some() && project.workspace == other.workspace;
+            let root = |project: &Project| Some(project.workspace.as_ref()?.root.clone());
+            if project.workspace.is_none() || root(project) != root(other) {
+                continue;
+            }
             let name = other.name().map(dependencies::normal);
-            if same && name.is_some_and(|name| project.direct.contains(&name)) {
+            if name.is_some_and(|name| project.direct.contains(&name)) {
                 targets.insert(other.dir.clone());
             }
         }
@@ -369,8 +372,9 @@ fn detect_project(
                 .find(|other| other.internal.contains(&project.dir));
             return Err(match user {
                 Some(user) => format!(
-                    "it is a library: `{}` depends on it, and {reason}",
-                    shown(&user.dir)
+                    "it is a library: `{}` depends on it, and {}",
+                    shown(&user.dir),
+                    reason.trim_end_matches(": a library")
                 ),
                 None => reason,
             });

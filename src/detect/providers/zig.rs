@@ -7,7 +7,7 @@ use crate::detect::provider::{Draft, Provider, Scan};
 use crate::detect::repo::Dir;
 use crate::detect::source::{Family, Source};
 
-use super::packaged::{self, Calls};
+use super::packaged::{self, Calls, PROGRAMS};
 
 pub(crate) struct Zig;
 
@@ -48,6 +48,7 @@ impl Provider for Zig {
             };
             let source = Source::parse(&text, Family::C);
             let names = executables(&source);
+            let names = packaged::bounded(scan, &dir.join("build.zig"), names);
             if names.is_empty() {
                 let reason = "`build.zig` adds no executable: it is a library";
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
@@ -61,7 +62,8 @@ impl Provider for Zig {
 
 /// The executables with a name of letters, and the lines of the names.
 fn executables(source: &Source) -> Vec<(u64, String)> {
-    let names = source.all("addExecutable(").filter_map(|at| {
+    let calls = source.all("addExecutable(").take(PROGRAMS * 2);
+    let names = calls.filter_map(|at| {
         let rest = source.code.get(at..)?;
         let key = at + rest.find(".name")?;
         let equals = key + source.code.get(key..)?.find('=')? + 1;

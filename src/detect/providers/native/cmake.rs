@@ -1,5 +1,6 @@
 //! CMake: the executables of a project and of the directories that it adds.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::provider::{Problem, Scan, quoted};
@@ -14,6 +15,8 @@ use super::{
 
 /// Directories below one another, at most.
 const DEPTH: usize = 24;
+/// Bytes that all variables of a build become, at most: one that holds others twice doubles with each line.
+const ROOM: usize = 4 << 20;
 
 /// Variables of platforms that no image has.
 const ELSEWHERE: &[&str] = &[
@@ -61,6 +64,8 @@ struct Build {
     project: Option<String>,
     has_git: bool,
     problem: Option<Problem>,
+    /// Bytes that variables became.
+    expanded: Cell<usize>,
 }
 
 /// Reads the project at `dir`.
@@ -472,7 +477,12 @@ impl Build {
         while let Some(at) = rest.find("${") {
             let end = rest[at..].find('}')? + at;
             whole.push_str(&rest[..at]);
-            whole.push_str(&self.value(&rest[at + 2..end], dir)?);
+            let value = self.value(&rest[at + 2..end], dir)?;
+            self.expanded.set(self.expanded.get() + value.len());
+            if self.expanded.get() > ROOM {
+                return None;
+            }
+            whole.push_str(&value);
             rest = &rest[end + 1..];
         }
         whole.push_str(rest);
@@ -524,11 +534,10 @@ impl Build {
             }
         }
         // Tests and commands also name what no `add_executable` does.
-        let executables = &self.executables;
-        self.left_out.retain(|name, _| {
-            let is_built = executables.iter().any(|found| found.name == *name);
-            is_built || name.contains("${")
-        });
+        let executables = self.executables.iter().map(|found| found.name.as_str());
+        let executables: BTreeSet<&str> = executables.collect();
+        self.left_out
+            .retain(|name, _| executables.contains(name.as_str()) || name.contains("${"));
         let apps = self
             .executables
             .iter()

@@ -35,6 +35,9 @@ const PORTS: &[&str] = &[
     "tcp::v6(),",
 ];
 
+/// Calls of one kind whose arguments are looked at, and places of a name, at most.
+const CALLS: usize = 20;
+
 /// What the sources of one program say.
 pub(super) struct Facts {
     pub(super) listens: Option<Fact<String>>,
@@ -155,7 +158,7 @@ fn port(files: &[File]) -> (Option<Fact<u16>>, Option<(String, u64)>) {
     });
     for file in files {
         for call in PORTS {
-            for at in file.source.all(call) {
+            for at in file.source.all(call).take(CALLS) {
                 if let Some(found) = argument(files, file, at + call.len()) {
                     return (Some(found), local);
                 }
@@ -210,14 +213,14 @@ fn named(files: &[File], file: &File, name: &str) -> Option<Fact<u16>> {
     let here = std::iter::once(file);
     let others = files.iter().filter(|other| other.path != file.path);
     for file in here.chain(others) {
-        for at in file.source.all(&define) {
+        for at in file.source.all(&define).take(CALLS) {
             let rest = &file.source.code[at + define.len()..];
             let line = rest.lines().next().unwrap_or_default().trim();
             if let Some(value) = source::port(line) {
                 return Some(fact(file, at, value));
             }
         }
-        for at in file.source.all(name) {
+        for at in file.source.all(name).take(CALLS) {
             let rest = file.source.code[at + name.len()..].trim_start();
             let Some(value) = rest.strip_prefix(['=', '{']) else {
                 continue;

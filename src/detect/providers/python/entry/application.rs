@@ -104,7 +104,7 @@ fn question(first: &Object, other: &Object) -> Start {
     Start {
         kind: Some(Kind::Web),
         framework: Some(first.framework.to_owned()),
-        evidence: vec![evidence(first)],
+        evidence: vec![evidence(first), kind(first)],
         confidence: 50,
         reason: format!(
             "`{}` and `{}` both make an application",
@@ -118,6 +118,13 @@ fn question(first: &Object, other: &Object) -> Start {
 /// The evidence for the framework of an application.
 pub(super) fn evidence(object: &Object) -> Evidence {
     Evidence::new("framework", object.framework, "python.application")
+        .at(&object.file, Some(object.line))
+        .written(object.written.clone())
+}
+
+/// The evidence for what an application is.
+pub(super) fn kind(object: &Object) -> Evidence {
+    Evidence::new("kind", "web", "python.application")
         .at(&object.file, Some(object.line))
         .written(object.written.clone())
 }
@@ -188,9 +195,12 @@ fn objects(project: &Project, files: &[File]) -> Vec<(usize, usize, Object)> {
             ));
         }
     }
+    // Each of them is looked for in every file.
+    const FACTORIES: usize = 20;
     let factories: Vec<Object> = objects
         .iter()
         .filter(|(_, _, object)| object.is_factory)
+        .take(FACTORIES)
         .map(|(_, _, object)| object.clone())
         .collect();
     for file in files {
