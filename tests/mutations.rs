@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use index::{index, index_with};
-use peelbox::detect::{Repo, detect};
+use peelbox::detect::{Detection, Repo, detect};
 use peelbox::spec;
 use peelbox::wolfi::Index;
 
@@ -385,20 +385,23 @@ fn taken(command: &str) -> Vec<(char, bool)> {
     taken
 }
 
-/// What of a command stands before a canary with a meaning.
-fn flown(command: &str) -> Option<String> {
+/// Whether what follows a word in `evil` still means something to the shell that runs the command.
+fn is_free(command: &str, word: &str, evil: &str) -> bool {
     let taken = taken(command);
-    let canary: Vec<char> = "canary".chars().collect();
-    let at = taken.windows(canary.len() + 1).position(|window| {
-        let (before, is_live) = window[0];
-        let is_canary = window[1..].iter().map(|(c, _)| c).eq(canary.iter());
-        is_canary && is_live && !(before.is_ascii_alphanumeric() || "/._-\0@:=,".contains(before))
-    })?;
-    Some(taken[at..].iter().map(|(c, _)| c).collect())
+    let wanted: Vec<char> = evil.chars().collect();
+    let after = word.chars().count();
+    let is_it = |window: &[(char, bool)]| {
+        let mut pairs = window.iter().zip(&wanted);
+        let is_quote = |c: char| matches!(c, '\'' | '"');
+        pairs.all(|((found, _), c)| found == c || (*found == '\0' && is_quote(*c)))
+            && window[after].1
+            && !matches!(wanted[after], '/')
+    };
+    taken.windows(wanted.len()).any(is_it)
 }
 
 /// What is wrong with the specs of a repository whose names are hostile.
-fn wrong(found: &peelbox::detect::Detection, index: &Index) -> Vec<String> {
+fn wrong(found: &Detection, index: &Index, word: &str, evil: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for app in &found.apps {
         let spec = &app.spec;
@@ -407,7 +410,11 @@ fn wrong(found: &peelbox::detect::Detection, index: &Index) -> Vec<String> {
             .commands
             .iter()
             .chain(&spec.build.install.commands);
-        wrong.extend(commands.filter_map(|command| flown(command)));
+        wrong.extend(
+            commands
+                .filter(|command| is_free(command, word, evil))
+                .cloned(),
+        );
         let packages = spec.build.packages.iter().chain(&spec.runtime.packages);
         wrong.extend(packages.filter(|name| index.check(name).is_err()).cloned());
         let text = spec::to_yaml(std::slice::from_ref(spec));
@@ -422,7 +429,7 @@ fn wrong(found: &peelbox::detect::Detection, index: &Index) -> Vec<String> {
 }
 
 /// The words of what is found in a fixture that may come from its files.
-fn words(found: &peelbox::detect::Detection) -> BTreeSet<String> {
+fn words(found: &Detection) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     for app in &found.apps {
         let (build, runtime) = (&app.spec.build, &app.spec.runtime);
@@ -485,7 +492,7 @@ fn no_name_becomes_more_than_a_word_or_leads_elsewhere() {
                 let evil = format!("{word}{more}");
                 if replaced(fixture, &scratch, &word, &evil) {
                     let found = detect(&Repo::open(&scratch).unwrap(), &index);
-                    let wrong = wrong(&found, &index).into_iter();
+                    let wrong = wrong(&found, &index, &word, &evil).into_iter();
                     bad.extend(wrong.map(|what| format!("{name}: {evil}: {what}")));
                 }
                 fs::remove_dir_all(&scratch).unwrap();

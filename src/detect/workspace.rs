@@ -176,7 +176,7 @@ fn find_cargo(scan: &mut Scan<'_>, dir: &str) -> Option<Workspace> {
     members.sort();
     members.dedup();
     while at < members.len() {
-        for path in cargo_paths(scan, &members[at].clone()) {
+        for path in cargo_paths(scan, &members[at].clone(), true) {
             if is_within(&path, dir) && !members.contains(&path) {
                 members.push(path);
             }
@@ -191,19 +191,26 @@ fn find_cargo(scan: &mut Scan<'_>, dir: &str) -> Option<Workspace> {
     })
 }
 
-/// The directories that a crate's path dependencies name.
-pub(crate) fn cargo_paths(scan: &mut Scan<'_>, dir: &str) -> Vec<String> {
+/// The directories that a crate's path dependencies name, also those `for_tests` only: Cargo loads these as well.
+pub(crate) fn cargo_paths(scan: &mut Scan<'_>, dir: &str, for_tests: bool) -> Vec<String> {
     let manifest = super::repo::join(dir, "Cargo.toml");
     let Some(document) = scan.document(&manifest, Syntax::Toml) else {
         return Vec::new();
     };
     let root = cargo_root(scan, dir);
     let mut paths = Vec::new();
-    for table in ["dependencies", "build-dependencies"] {
-        for name in document.keys(&[table]) {
-            if let Some(path) = document.str(&[table, name, "path"]) {
+    let names = ["dependencies", "build-dependencies", "dev-dependencies"];
+    let names = &names[..if for_tests { 3 } else { 2 }];
+    let mut tables: Vec<Vec<&str>> = names.iter().map(|name| vec![*name]).collect();
+    for target in document.keys(&["target"]) {
+        tables.extend(names.iter().map(|name| vec!["target", target, name]));
+    }
+    for table in &tables {
+        for name in document.keys(table) {
+            let key = |last| -> Vec<&str> { table.iter().copied().chain([name, last]).collect() };
+            if let Some(path) = document.str(&key("path")) {
                 paths.extend(resolve(dir, path));
-            } else if document.is_true(&[table, name, "workspace"])
+            } else if document.is_true(&key("workspace"))
                 && let Some((root_dir, root)) = &root
                 && let Some(path) = root.str(&["workspace", "dependencies", name, "path"])
             {

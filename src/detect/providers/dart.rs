@@ -81,9 +81,7 @@ fn flutter(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Rc<Document>) {
     let mut draft = Draft::new(dir.path(), crate::spec::Kind::Static, "dart", "dart");
     draft.fallback = document.str(&["name"]).map(str::to_owned);
     let line = document.line(&["dependencies", "flutter"]);
-    draft
-        .evidence
-        .push(Evidence::new("kind", "flutter", "dart.flutter").at(&document.file, line));
+    draft.is_so("dart.flutter", Some((&document.file, line, "flutter")));
     let problem = packaged::toolchain(scan, &mut draft, &document.file, "Flutter", &["flutter"]);
     draft.spec.build.commands = vec!["flutter build web --release".to_owned()];
     let problem = problem.or_else(|| {
@@ -105,6 +103,7 @@ fn frog(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Rc<Document>) {
     let line = document.line(&["dependencies", "dart_frog"]);
     let found = Evidence::new("framework", "dart_frog", "dart.dependency");
     draft.evidence.push(found.at(&document.file, line));
+    draft.is_so("dart.dependency", Some((&document.file, line, "dart_frog")));
     let port = Fact {
         value: 8080,
         file: String::new(),

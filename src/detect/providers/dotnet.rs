@@ -62,6 +62,7 @@ impl Provider for DotNet {
                     draft
                         .evidence
                         .push(evidence.at(&project.file, line).written("Exe"));
+                    draft.is_so("dotnet.project", None);
                     scan.refuse(draft, problem);
                     continue;
                 }
@@ -364,6 +365,11 @@ impl App<'_> {
             self.serve(scan, draft)?;
         } else {
             self.run(scan, draft, &toolchain, major)?;
+        }
+        if !draft.evidence.iter().any(|found| found.field == "kind") {
+            let place = &self.role.evidence;
+            let file = place.file.as_deref().unwrap_or(&project.file);
+            draft.is_so(&place.rule, Some((file, place.line, &place.value)));
         }
         let sdk = version::kit(scan, &project.dir, &project.file, toolchain.number)?;
         draft.evidence.extend(sdk.evidence);

@@ -220,11 +220,15 @@ fn draft(scan: &mut Scan<'_>, project: &Project, release: Option<&Fact<String>>)
         metadata.framework = Some("phoenix".to_owned());
         let found = Evidence::new("framework", "phoenix", "elixir.dependency");
         draft.evidence.push(found.at(file, Some(line)));
-    } else if let (Kind::Web, Some((file, line))) = (kind, server) {
+        draft.is_so("elixir.server", Some((file, Some(line), "phoenix")));
+    } else if let Some((file, line)) = server {
         let name = SERVERS.iter().find(|name| project.dep(name).is_some());
-        let found = Evidence::new("kind", "web", "elixir.server");
-        let found = found.written(name.copied().unwrap_or_default());
-        draft.evidence.push(found.at(file, Some(line)));
+        let name = name.copied().unwrap_or_default();
+        draft.is_so("elixir.server", Some((file, Some(line), name)));
+    } else if let Some(line) = mix.escript {
+        draft.is_so("elixir.escript", Some((&mix.file, Some(line), "escript:")));
+    } else {
+        draft.is_so("elixir.no-server", None);
     }
     if kind == Kind::Web {
         web(scan, project, &mut draft);

@@ -154,9 +154,10 @@ fn app(
     metadata.confidence = Some(90);
     metadata.reasoning = Some(format!("`{}` names the release `{name}`", config.file));
     if let Some((call, file, line)) = listens {
-        let found = Evidence::new("kind", call, "erlang.listens");
-        draft.evidence.push(found.at(&file.path, Some(line)));
+        draft.is_so("erlang.listens", Some((&file.path, Some(line), call)));
         listen(&files, &mut draft);
+    } else {
+        draft.is_so("erlang.nothing-listens", None);
     }
     match build(scan, path, config, &name, &mut draft) {
         Ok(()) => scan.drafts.push(draft),

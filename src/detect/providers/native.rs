@@ -199,10 +199,10 @@ fn drafts(scan: &mut Scan<'_>, mut project: Project) {
             .filter(|source| !program.sources.iter().any(|own| own == source))
             .collect();
         let facts = facts::read(scan, &project.dir, program, &others, &builds);
-        let kind = match (&facts.listens, facts.is_cli) {
+        let kind = match (&facts.listens, &facts.is_cli) {
             (Some(_), _) => Kind::Web,
-            (None, true) => Kind::Cli,
-            (None, false) => Kind::Worker,
+            (None, Some(_)) => Kind::Cli,
+            (None, None) => Kind::Worker,
         };
         let language = if facts.is_cxx { "c++" } else { "c" };
         let mut draft = Draft::new(&project.dir, kind, language, project.system);

@@ -193,6 +193,7 @@ impl Facts {
         metadata.confidence = Some(if self.listens.is_some() { 90 } else { 75 });
         let Some((call, framework)) = &self.listens else {
             metadata.reasoning = Some(format!("{what}, and nothing in it listens"));
+            draft.is_so("source.nothing-listens", None);
             return;
         };
         metadata.reasoning = Some(format!(
@@ -201,9 +202,7 @@ impl Facts {
         ));
         metadata.framework = framework.map(str::to_owned);
         let place = (&call.file, Some(call.line));
-        draft
-            .evidence
-            .push(Evidence::new("kind", &call.value, "source.listens").at(place.0, place.1));
+        draft.is_so("source.listens", Some((place.0, place.1, &call.value)));
         if let Some(framework) = framework {
             draft.evidence.push(
                 Evidence::new("framework", *framework, "source.listens")

@@ -113,7 +113,11 @@ fn app(scan: &mut Scan<'_>, dir: Dir<'_>, entry: &str) {
     draft
         .evidence
         .push(Evidence::new("entry", entry, "perl.script").at(&place, None));
-    if !is_web {
+    if let Some(((line, module), _)) = &framework {
+        draft.is_so("perl.cpanfile", Some((&manifest, Some(*line), module)));
+    } else if is_web {
+        draft.is_so("perl.psgi", Some((&place, None, entry)));
+    } else {
         facts.tell(&mut draft, &CALLS, &format!("`{entry}` is a Perl script"));
     }
     let metadata = &mut draft.spec.metadata;

@@ -125,6 +125,16 @@ fn app(scan: &mut Scan<'_>, dir: Dir<'_>, entry: &str) {
     draft
         .evidence
         .push(Evidence::new("entry", entry, "r.script").at(&file, None));
+    let rule = if framework.is_some() {
+        "r.script"
+    } else {
+        "r.no-server"
+    };
+    draft.is_so(rule, framework.map(|_| (file.as_str(), None, entry)));
+    if let Some(framework) = framework {
+        let found = Evidence::new("framework", framework, "r.script");
+        draft.evidence.push(found.at(&file, None));
+    }
     for (line, name) in &libraries {
         draft
             .evidence

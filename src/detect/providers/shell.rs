@@ -147,6 +147,7 @@ fn read<'t>(dir: Dir<'_>, file: &str, text: &'t str) -> (Draft, &'t str) {
     draft
         .evidence
         .push(Evidence::new("entry", SCRIPT, "shell.script").at(file, None));
+    draft.is_so("shell.script", None);
     draft.spec.metadata.reasoning = Some(format!(
         "`{SCRIPT}` is all that there is: no other build claims the directory"
     ));

@@ -46,7 +46,8 @@ pub(super) struct Facts {
     is_local: Option<(String, u64)>,
     reads_port: Option<Fact<String>>,
     health: Option<Fact<String>>,
-    pub(super) is_cli: bool,
+    /// What makes it a program that is run by hand.
+    pub(super) is_cli: Option<Fact<String>>,
     pub(super) is_cxx: bool,
 }
 
@@ -111,22 +112,25 @@ pub(super) fn read(
         is_local,
         reads_port,
         health: source::health(&files),
-        is_cli: files.iter().any(|file| {
-            ["getopt", "argc"]
-                .iter()
-                .any(|w| file.source.find(w).is_some())
-        }),
+        is_cli: source::call(&files, &["getopt", "argc"]),
         is_cxx,
     }
 }
 
 impl Facts {
     /// Adds what is known of kind, framework, port and health to the draft.
-    pub(super) fn tell(&self, scan: &mut Scan<'_>, draft: &mut Draft) {
-        let Some(call) = &self.listens else { return };
-        draft.evidence.push(
-            Evidence::new("kind", &call.value, "native.listens").at(&call.file, Some(call.line)),
-        );
+    pub(super) fn tell<'a>(&'a self, scan: &mut Scan<'_>, draft: &mut Draft) {
+        let place = |fact: &'a Fact<String>| {
+            Some((fact.file.as_str(), Some(fact.line), fact.value.as_str()))
+        };
+        let Some(call) = &self.listens else {
+            match &self.is_cli {
+                Some(word) => draft.is_so("native.reads-arguments", place(word)),
+                None => draft.is_so("native.nothing-listens", None),
+            }
+            return;
+        };
+        draft.is_so("native.listens", place(call));
         if let Some(framework) = &self.framework {
             draft.evidence.push(
                 Evidence::new("framework", &framework.value, "native.listens")

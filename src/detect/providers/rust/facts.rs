@@ -24,11 +24,16 @@ const FRAMEWORKS: &[(&str, Option<u16>)] = &[
 /// Calls that make a program listen.
 const LISTEN: &[&str] = &[
     "TcpListener::bind",
+    "TcpListener::new",
     "HttpServer::new",
+    "Server::bind",
     "Server::http",
+    "Server::try_bind",
     "axum::serve",
+    "axum_server::bind",
     "Server::builder",
     "rocket::build",
+    "rocket::custom",
     "warp::serve",
     "UdpSocket::bind",
     "#[launch]",
@@ -70,13 +75,13 @@ pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
     };
     let declared = modules(scan, &[entry.clone(), join(&src, "lib.rs")]);
     let is_its = |path: &str| {
-        if declared.as_ref().is_some_and(|files| !files.contains(path)) {
-            return false;
-        }
+        let is_near = is_within(path, own_dir) || !is_within(path, &bin_dir);
         path == entry
-            || (is_within(path, &src)
-                && (is_within(path, own_dir) || !is_within(path, &bin_dir))
-                && !member.entries.contains(path))
+            || !member.entries.contains(path)
+                && match &declared {
+                    Some(files) => files.contains(path),
+                    None => is_within(path, &src) && is_near,
+                }
     };
     let files = source::own_of(scan.repo, &member.dir, &[], &["rs"], Family::Rust, &is_its);
     let has = |name: &str| member.dependencies.contains(name);
