@@ -39,6 +39,9 @@ const MANIFESTS: &[&str] = &[
     "poetry.lock",
     "pyproject.toml",
     "requirements.txt",
+    "requirements-prod.txt",
+    "requirements-production.txt",
+    "requirements_prod.txt",
     "setup.py",
     "uv.lock",
     "manage.py",
@@ -147,7 +150,10 @@ const LANGUAGE: Language = Language {
         "poetry.lock",
         "pyproject.toml",
         "requirement.txt",
+        "requirements-prod.txt",
+        "requirements-production.txt",
         "requirements.txt",
+        "requirements_prod.txt",
         "requirments.txt",
         "setup.py",
         "uv.lock",
@@ -160,7 +166,7 @@ impl Provider for Python {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        let dirs = scan.dirs_with(MANIFESTS);
+        let dirs = dirs(scan);
         near_misses(scan);
         let mut workspaces = Vec::new();
         for dir in &dirs {
@@ -187,6 +193,20 @@ impl Provider for Python {
             }
         }
     }
+}
+
+/// The directories that may be projects: those with a manifest, and those with a directory of requirements.
+fn dirs<'a>(scan: &Scan<'a>) -> Vec<Dir<'a>> {
+    let mut dirs = scan.dirs_with(MANIFESTS);
+    let places = scan.repo.dirs().filter(|dir| {
+        let is_named = split(dir.path()).1 == "requirements";
+        is_named && dir.files().iter().any(|name| name.ends_with(".txt"))
+    });
+    let above = places.filter_map(|place| scan.repo.dir(split(place.path()).0));
+    let above = above.filter(|dir| dir.first(MANIFESTS).is_none());
+    dirs.extend(above.filter(|dir| manager::requirements(scan, *dir).is_some()));
+    dirs.sort_by_key(|dir| dir.path());
+    dirs
 }
 
 /// Names that are nearly those of a manifest.
@@ -289,14 +309,15 @@ fn project(scan: &mut Scan<'_>, at: Dir<'_>, workspaces: &[Workspace]) -> Option
     let is_project = pyproject.as_ref().is_some_and(|document| {
         document.get(&["project"]).is_some() || document.get(&["tool", "poetry"]).is_some()
     });
-    if !is_project && at.first(TRIGGERS).is_none() {
+    let listed = manager::requirements(scan, at);
+    if !is_project && at.first(TRIGGERS).is_none() && listed.is_none() {
         // A pyproject.toml of settings for tools, or one that cannot be read.
         return None;
     }
-    let manifest = if is_project {
-        "pyproject.toml"
-    } else {
-        at.first(MANIFESTS).unwrap_or("pyproject.toml")
+    let manifest = match at.first(MANIFESTS) {
+        Some(_) if is_project => "pyproject.toml",
+        Some(name) => name,
+        None => listed.as_deref().unwrap_or("pyproject.toml"),
     };
     let locked_root = workspace
         .as_ref()

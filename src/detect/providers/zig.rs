@@ -50,7 +50,10 @@ impl Provider for Zig {
             let names = executables(&source);
             let names = packaged::bounded(scan, &dir.join("build.zig"), names);
             if names.is_empty() {
-                let reason = "`build.zig` adds no executable: it is a library";
+                let reason = match source.find("addExecutable(") {
+                    Some(_) => "of its executables none is an app with a name that is written out",
+                    None => "`build.zig` adds no executable: it is a library",
+                };
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
             }
             for (line, name) in names {

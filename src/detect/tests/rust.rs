@@ -332,3 +332,62 @@ fn the_servers_of_each_framework_are_known() {
         assert_eq!(spec.runtime.ports, [port], "{call}");
     }
 }
+
+#[test]
+fn an_address_as_a_pair_names_the_port() {
+    for (call, port, is_local) in [
+        (".bind((\"0.0.0.0\", 8082))", 8082, false),
+        (".bind((\"127.0.0.1\", 8083))", 8083, true),
+        (".run(([127, 0, 0, 1], 3030))", 3030, true),
+        (
+            "TcpListener::bind((Ipv4Addr::UNSPECIFIED, 8084))",
+            8084,
+            false,
+        ),
+    ] {
+        let found = found(&[
+            (
+                "Cargo.toml",
+                "[package]\nname = \"web\"\n[dependencies]\nactix-web = \"4\"\n",
+            ),
+            ("Cargo.lock", ""),
+            (
+                "src/main.rs",
+                &format!("fn main() {{ HttpServer::new(App::new){call}; }}"),
+            ),
+        ]);
+        assert_eq!(found.spec("web").runtime.ports, [port], "{call}");
+        let warned = found.messages().iter().any(|m| m.contains("loopback"));
+        assert_eq!(warned, is_local, "{call}");
+    }
+}
+
+#[test]
+fn the_settings_of_rocket_are_shipped_and_name_the_port() {
+    let found = found(&[
+        (
+            "Cargo.toml",
+            "[package]\nname = \"web\"\n[dependencies]\nrocket = \"0.5\"\n",
+        ),
+        ("Cargo.lock", ""),
+        (
+            "src/main.rs",
+            "#[launch]\nfn rocket() -> _ { rocket::build() }",
+        ),
+        (
+            "Rocket.toml",
+            "[default]\naddress = \"127.0.0.1\"\nport = 8123\n[debug]\nport = 1\n",
+        ),
+    ]);
+    let spec = found.spec("web");
+    assert_eq!(spec.runtime.ports, [8123]);
+    assert_eq!(
+        found.evidence("web", "port"),
+        ["8123 Rocket.toml:3 rust.address"]
+    );
+    assert_eq!(
+        copies(spec),
+        ["/target/release/web -> web", "Rocket.toml -> Rocket.toml"]
+    );
+    assert_eq!(spec.runtime.env["ROCKET_ADDRESS"], "0.0.0.0");
+}

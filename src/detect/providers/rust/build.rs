@@ -293,10 +293,13 @@ pub(super) fn run(scan: &mut Scan<'_>, draft: &mut Draft, facts: &Facts, bin: &B
             from: data.value.clone(),
             to: data.value.clone(),
         });
-        let evidence = Evidence::new("copy", &data.value, "rust.relative-path");
-        draft
-            .evidence
-            .push(evidence.at(&data.file, Some(data.line)));
+        let line = Some(data.line).filter(|line| *line > 0);
+        let rule = match line {
+            Some(_) => "rust.relative-path",
+            None => "rust.rocket-settings",
+        };
+        let evidence = Evidence::new("copy", &data.value, rule);
+        draft.evidence.push(evidence.at(&data.file, line));
     }
     if draft.spec.metadata.kind != Some(Kind::Web) {
         return;

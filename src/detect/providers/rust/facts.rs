@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::detect::document::Syntax;
 use crate::detect::provider::Scan;
 use crate::detect::repo::{is_within, join, split};
 use crate::detect::source::{self, Fact, Family, File, Source};
@@ -63,7 +64,7 @@ pub(super) struct Facts {
     pub(super) query: Option<Fact<String>>,
 }
 
-pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
+pub(super) fn facts(scan: &mut Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
     let entry = join(&member.dir, &bin.entry);
     let src = join(&member.dir, "src");
     let bin_dir = join(&src, "bin");
@@ -87,6 +88,16 @@ pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
     let has = |name: &str| member.dependencies.contains(name);
     let framework = FRAMEWORKS.iter().find(|(name, _)| has(name)).copied();
     let (port, is_local) = port(&files);
+    let settings = Some(()).filter(|()| framework.is_some_and(|(name, _)| name == "rocket"));
+    let settings = settings.and_then(|()| rocket(scan, member));
+    let (port, is_local) = match &settings {
+        Some(Settings {
+            port: Some(found), ..
+        }) => (Some(found.clone()), None),
+        _ => (port, is_local),
+    };
+    let mut data = data(scan, member, &files);
+    data.extend(settings.map(|settings| settings.file));
     Facts {
         listens: source::call(&files, LISTEN),
         port,
@@ -97,13 +108,43 @@ pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
         health: source::health(&files),
         framework,
         arguments: ARGUMENTS.iter().find(|name| has(name)).copied(),
-        data: data(scan, member, &files),
+        data,
         query: source::call(
             &files,
             &["query!(", "query_as!(", "query_scalar!(", "query_file!("],
         )
         .filter(|_| has("sqlx")),
     }
+}
+
+/// What Rocket reads from the directory that it runs in.
+struct Settings {
+    file: Fact<String>,
+    port: Option<Fact<u16>>,
+}
+
+/// The settings of Rocket beside the crate: those for a release come before those for all.
+fn rocket(scan: &mut Scan<'_>, member: &Crate) -> Option<Settings> {
+    let document = scan.document(&join(&member.dir, "Rocket.toml"), Syntax::Toml)?;
+    let port = ["release", "default", "global"]
+        .into_iter()
+        .find_map(|profile| {
+            let keys = [profile, "port"];
+            let value = document.get(&keys)?.as_u64()?;
+            Some(Fact {
+                value: u16::try_from(value).ok()?,
+                file: document.file.clone(),
+                line: document.line(&keys)?,
+            })
+        });
+    Some(Settings {
+        file: Fact {
+            value: "Rocket.toml".to_owned(),
+            file: document.file.clone(),
+            line: 0,
+        },
+        port,
+    })
 }
 
 /// The files that the modules of `roots` declare, these included; nothing where only the compiler can tell.
@@ -202,6 +243,43 @@ fn is_built_in(before: &str) -> bool {
     .any(|call| before.ends_with(call))
 }
 
+/// The port of an address that is written as a pair: `.bind(("0.0.0.0", 8080))`, `([127, 0, 0, 1], 3030)`.
+fn bound(file: &File) -> Option<(Fact<u16>, Option<(String, u64)>)> {
+    const CALLS: &[&str] = &[
+        ".bind((",
+        ".bind_auto_h2c((",
+        ".bind_openssl((",
+        ".bind_rustls_0_23((",
+        "TcpListener::bind((",
+        "TcpListener::new((",
+    ];
+    let source = &file.source;
+    let fact = |at: usize, value: u16| Fact {
+        value,
+        file: file.path.clone(),
+        line: source.line(at),
+    };
+    let of_call = CALLS.iter().find_map(|call| {
+        let start = source.find(call)? + call.len();
+        let host = source.string_at(start)?;
+        let after = start + source.code[start..].find(',')?;
+        let value = source.number_after(after, 12)?;
+        let local = matches!(host, "127.0.0.1" | "localhost" | "::1");
+        Some((
+            fact(after, value),
+            local.then(|| (file.path.clone(), source.line(start))),
+        ))
+    });
+    of_call.or_else(|| {
+        let call = ["[127, 0, 0, 1], ", "LOCALHOST, ", "LOCALHOST), "]
+            .into_iter()
+            .find_map(|call| Some((source.code.find(call)?, call.len())));
+        let (at, length) = call?;
+        let value = source.number_after(at + length, 8)?;
+        Some((fact(at, value), Some((file.path.clone(), source.line(at)))))
+    })
+}
+
 fn port(files: &[File]) -> (Option<Fact<u16>>, Option<(String, u64)>) {
     let fact = |file: &File, at: usize, value: u16| Fact {
         value,
@@ -214,6 +292,9 @@ fn port(files: &[File]) -> (Option<Fact<u16>>, Option<(String, u64)>) {
                 let local = is_local.then(|| (file.path.clone(), file.source.line(*at)));
                 return (Some(fact(file, *at, value)), local);
             }
+        }
+        if let Some((port, local)) = bound(file) {
+            return (Some(port), local);
         }
         for call in [
             "[0, 0, 0, 0], ",
