@@ -361,6 +361,12 @@ impl<'a> Scan<'a> {
         });
     }
 
+    /// Says that there is nothing of the name that users give an entry point.
+    pub(crate) fn no_entry(&mut self, entry: &Fact<String>, message: String) {
+        let line = Some(entry.line);
+        self.tell(Severity::Error, &entry.file, line, message, None);
+    }
+
     /// Adds a warning without advice.
     pub(crate) fn warn(&mut self, file: &str, line: Option<u64>, message: impl Into<String>) {
         self.tell(Severity::Warning, file, line, message, None);

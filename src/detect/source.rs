@@ -334,6 +334,27 @@ pub(crate) struct File {
     pub(crate) source: Source,
 }
 
+/// Where a string that is `wanted` is the path `name`, or leads below it.
+pub(crate) fn path<'a>(
+    files: impl IntoIterator<Item = &'a File>,
+    name: &str,
+    wanted: &dyn Fn(&File, usize) -> bool,
+) -> Option<Fact<String>> {
+    files.into_iter().find_map(|file| {
+        let (at, _) = file.source.strings.iter().find(|(at, text)| {
+            let text = text.trim_start_matches("file://").trim_start_matches("./");
+            let rest = text.strip_prefix(name);
+            let is_it = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            is_it && wanted(file, *at)
+        })?;
+        Some(Fact {
+            value: name.to_owned(),
+            file: file.path.clone(),
+            line: file.source.line(*at),
+        })
+    })
+}
+
 /// Files of an app that are read for facts, at most: what says how it listens has a telling name, or stands near its top.
 const FILES: usize = 32;
 

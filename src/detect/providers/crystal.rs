@@ -3,7 +3,6 @@
 use crate::detect::document::Syntax;
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Provider, Scan, quoted};
 use crate::detect::source::Family;
 
@@ -38,10 +37,7 @@ impl Provider for Crystal {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&["shard.yml"]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &["shard.yml"], LOOKS_LIKE) {
             let manifest = dir.join("shard.yml");
             let Some(document) = scan.document(&manifest, Syntax::Yaml) else {
                 continue;

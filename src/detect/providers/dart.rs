@@ -5,7 +5,6 @@ use std::rc::Rc;
 use crate::detect::document::{Document, Syntax};
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Provider, Scan, literal_glob, quoted};
 use crate::detect::repo::{Dir, upwards};
 use crate::detect::source::{Fact, Family, Source};
@@ -41,10 +40,7 @@ impl Provider for Dart {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&["pubspec.yaml"]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &["pubspec.yaml"], LOOKS_LIKE) {
             let Some(document) = scan.document(&dir.join("pubspec.yaml"), Syntax::Yaml) else {
                 continue;
             };

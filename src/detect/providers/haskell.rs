@@ -3,7 +3,6 @@
 use crate::detect::document::Syntax;
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Provider, Scan, quoted};
 use crate::detect::repo::Dir;
 use crate::detect::source::Family;
@@ -40,10 +39,7 @@ impl Provider for Haskell {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&[".cabal", "package.yaml"]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &[".cabal", "package.yaml"], LOOKS_LIKE) {
             let found = match hpack(scan, dir) {
                 Some(found) => found,
                 None => match cabal(dir) {

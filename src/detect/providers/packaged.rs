@@ -1,7 +1,9 @@
 //! What the languages share whose toolchain is one package, or none.
 
 use crate::detect::explain::Evidence;
+use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Scan, tree_glob};
+use crate::detect::repo::Dir;
 use crate::detect::source::{self, Fact, Family, File};
 use crate::spec::{Copy, Kind};
 
@@ -31,6 +33,17 @@ pub(super) fn toolchain(
     draft.spec.build.packages.sort();
     draft.spec.build.packages.dedup();
     problem
+}
+
+/// The directories with one of the manifests that are not passed over because of their names.
+pub(super) fn candidates<'a>(
+    scan: &mut Scan<'a>,
+    manifests: &[&str],
+    looks_like: &str,
+) -> Vec<Dir<'a>> {
+    let mut dirs = scan.dirs_with(manifests);
+    dirs.retain(|dir| !passed_over(scan, dir.path(), looks_like, false));
+    dirs
 }
 
 /// Programs that one manifest names, at most: no person writes more.

@@ -2,7 +2,6 @@
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Provider, Scan, literal_glob};
 use crate::detect::repo::Dir;
 use crate::detect::source::{Fact, Family, Source};
@@ -49,10 +48,7 @@ impl Provider for Perl {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(LANGUAGE.manifests) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, LANGUAGE.manifests, LOOKS_LIKE) {
             match entry(dir) {
                 Some(entry) => app(scan, dir, &entry),
                 None => {

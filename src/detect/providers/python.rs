@@ -22,6 +22,7 @@ use crate::detect::workspace::{self, Workspace};
 use crate::spec::Kind;
 
 use manager::Manager;
+pub(super) use toolchain::TOOL;
 
 pub(crate) struct Python;
 

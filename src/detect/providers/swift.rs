@@ -2,7 +2,6 @@
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Provider, Scan, quoted};
 use crate::detect::source::{Family, Source};
 
@@ -36,10 +35,7 @@ impl Provider for Swift {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&["Package.swift"]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &["Package.swift"], LOOKS_LIKE) {
             let Ok(text) = dir.text("Package.swift") else {
                 scan.reject(dir.path(), LOOKS_LIKE, "`Package.swift` cannot be read");
                 continue;

@@ -2,7 +2,6 @@
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Provider, Scan};
 use crate::detect::repo::Dir;
 use crate::detect::source::{Family, Source};
@@ -38,10 +37,7 @@ impl Provider for Zig {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&["build.zig"]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &["build.zig"], LOOKS_LIKE) {
             let Ok(text) = dir.text("build.zig") else {
                 scan.reject(dir.path(), LOOKS_LIKE, "`build.zig` cannot be read");
                 continue;

@@ -34,8 +34,11 @@ fn ends_soon(what: &str, work: impl FnOnce() + Send + 'static) {
     worker.join().unwrap();
 }
 
+/// What it is, a file with its text, and the files beside it.
+type Case<'a> = (&'a str, &'a str, String, &'a [(&'a str, &'a str)]);
+
 /// Holds repositories with one file of these texts to be detected soon; the others stand beside it.
-fn are_soon_detected(cases: &[(&str, &str, String, &[(&str, &str)])]) {
+fn are_soon_detected(cases: &[Case<'_>]) {
     for (what, file, text, beside) in cases {
         let mut files = beside.to_vec();
         files.push((file, text));
@@ -145,7 +148,7 @@ fn many_rules_of_make_stay_small() {
 }
 
 #[test]
-fn many_programs_in_one_manifest_are_read_in_time() {
+fn many_programs_of_one_build_are_read_in_time() {
     are_soon_detected(&[
         (
             "executables of CMake",
@@ -183,6 +186,12 @@ fn many_programs_in_one_manifest_are_read_in_time() {
             ),
             &[("src/main.rs", "fn main() {}")],
         ),
+    ]);
+}
+
+#[test]
+fn many_programs_in_one_manifest_are_read_in_time() {
+    are_soon_detected(&[
         (
             "executables of Zig",
             "build.zig",
@@ -220,6 +229,12 @@ fn many_programs_in_one_manifest_are_read_in_time() {
             &[],
         ),
         ("words of Nim on one line", "a.nimble", many("bin "), &[]),
+    ]);
+}
+
+#[test]
+fn many_lists_in_one_manifest_are_read_in_time() {
+    are_soon_detected(&[
         (
             "executables of dune",
             "dune",

@@ -46,12 +46,15 @@ const ARGUMENTS: &[&str] = &["argh", "bpaf", "clap", "lexopt", "pico-args", "str
 /// Modules that are followed at most.
 const MODULES: usize = 400;
 
+/// A file and a line in it.
+type Place = (String, u64);
+
 pub(super) struct Facts {
     /// The call that listens.
     pub(super) listens: Option<Fact<String>>,
     pub(super) port: Option<Fact<u16>>,
     /// Where it listens on the loopback address only.
-    pub(super) is_local: Option<(String, u64)>,
+    pub(super) is_local: Option<Place>,
     pub(super) reads_port: bool,
     pub(super) health: Option<Fact<String>>,
     /// The framework, with the port that it has by itself.
@@ -195,23 +198,8 @@ fn data(scan: &Scan<'_>, member: &Crate, files: &[File]) -> Vec<Fact<String>> {
             .below(&dir.join(name))
             .any(|below| below.has("Cargo.toml"))
     };
-    let opened = |name: &str| {
-        files.iter().find_map(|file| {
-            let (at, _) = file.source.strings.iter().find(|(at, text)| {
-                let text = text.trim_start_matches("./");
-                let is_it = text == name
-                    || text
-                        .strip_prefix(name)
-                        .is_some_and(|rest| rest.starts_with('/'));
-                is_it && !is_built_in(&file.source.code[..*at])
-            })?;
-            Some(Fact {
-                value: name.to_owned(),
-                file: file.path.clone(),
-                line: file.source.line(*at),
-            })
-        })
-    };
+    let is_opened = |file: &File, at: usize| !is_built_in(&file.source.code[..at]);
+    let opened = |name: &str| source::path(files, name, &is_opened);
     let is_data = |name: &&String| {
         let is_manifest = matches!(name.as_str(), "Cargo.toml" | "clippy.toml" | "rustfmt.toml");
         !is_manifest
@@ -244,7 +232,7 @@ fn is_built_in(before: &str) -> bool {
 }
 
 /// The port of an address that is written as a pair: `.bind(("0.0.0.0", 8080))`, `([127, 0, 0, 1], 3030)`.
-fn bound(file: &File) -> Option<(Fact<u16>, Option<(String, u64)>)> {
+fn bound(file: &File) -> Option<(Fact<u16>, Option<Place>)> {
     const CALLS: &[&str] = &[
         ".bind((",
         ".bind_auto_h2c((",
@@ -280,7 +268,7 @@ fn bound(file: &File) -> Option<(Fact<u16>, Option<(String, u64)>)> {
     })
 }
 
-fn port(files: &[File]) -> (Option<Fact<u16>>, Option<(String, u64)>) {
+fn port(files: &[File]) -> (Option<Fact<u16>>, Option<Place>) {
     let fact = |file: &File, at: usize, value: u16| Fact {
         value,
         file: file.path.clone(),
