@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use index::index;
 use peelbox::detect::{Detection, Language, Repo, detect, languages};
-use peelbox::spec;
+use peelbox::spec::{self, Kind};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -90,6 +90,39 @@ fn what_the_evidence_names_stands_where_it_says() {
         follow(&fixture, &found(&fixture), &mut wrong);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_an_app_is_has_its_evidence() {
+    let mut without = Vec::new();
+    for fixture in fixtures() {
+        let found = found(&fixture);
+        let built = found.apps.iter();
+        let built = built.map(|app| (&app.spec, &app.evidence, true));
+        let refused = found.refused.iter();
+        let refused = refused.map(|app| (&app.spec, &app.evidence, false));
+        for (spec, evidence, is_built) in built.chain(refused) {
+            let (metadata, runtime) = (&spec.metadata, &spec.runtime);
+            // One that is written by hand says itself what it is.
+            let is_found = metadata.language.is_some();
+            let is_static = metadata.kind == Some(Kind::Static);
+            // What serves is of the web by itself.
+            let tells_kind = |field: &str| matches!(field, "entry" | "framework" | "start");
+            let is_told = evidence.iter().any(|found| tells_kind(&found.field));
+            for (field, is_there) in [
+                ("kind", is_found && is_built && !is_told && !is_static),
+                ("framework", metadata.framework.is_some()),
+                ("port", is_found && !runtime.ports.is_empty() && !is_static),
+                ("health", is_found && runtime.health.is_some()),
+            ] {
+                if is_there && !evidence.iter().any(|found| found.field == field) {
+                    let name = fixture.file_name().unwrap().to_string_lossy();
+                    without.push(format!("{name}: {}: {field}", metadata.project_name));
+                }
+            }
+        }
+    }
+    assert!(without.is_empty(), "{}", without.join("\n"));
 }
 
 /// Looks for the value of every evidence on the line that it names.

@@ -1,21 +1,24 @@
-//! Holds detection to this: no text makes it panic, hang or take much memory.
+//! Holds detection to this: no text makes it panic, hang or take much memory, and none becomes more than a word of a command.
 //!
 //! Every file of every fixture is changed in many ways, the same in every run, and its repository is detected again.
-//! `PEELBOX_MUTATIONS=SECONDS` says for how long.
+//! `PEELBOX_MUTATIONS=SECONDS` says for how long, `PEELBOX_FIXTURES=NAME,…` with which fixtures.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 #[path = "support/index.rs"]
 mod index;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use index::index;
-use peelbox::detect::{Repo, detect};
+use index::{index, index_with};
+use peelbox::detect::{Detection, Repo, detect};
+use peelbox::spec;
+use peelbox::wolfi::Index;
 
 /// For how long it is tried unless told otherwise.
 const USUALLY: u64 = 20;
@@ -23,6 +26,8 @@ const USUALLY: u64 = 20;
 const HANGS: Duration = Duration::from_secs(30);
 /// Most that all of it may take, in KiB.
 const MEMORY: u64 = 512 << 10;
+/// What a part of a text that is repeated comes to at most.
+const LONG: usize = 256 << 10;
 /// Larger files of fixtures are left as they are.
 const LARGEST: u64 = 64 << 10;
 
@@ -174,6 +179,13 @@ impl Dice {
     }
 }
 
+/// For how long each of the tests tries.
+fn seconds() -> Duration {
+    let seconds = std::env::var("PEELBOX_MUTATIONS").ok();
+    let seconds = seconds.map_or(USUALLY, |seconds| seconds.parse().unwrap());
+    Duration::from_secs(seconds)
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -218,6 +230,13 @@ fn seeds(folder: &Path) -> Vec<Seed> {
         .filter(|path| path.is_dir())
         .collect();
     fixtures.push(root().join("examples/monorepo"));
+    if let Ok(wanted) = std::env::var("PEELBOX_FIXTURES") {
+        let is_wanted = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            wanted.split(',').any(|start| name.starts_with(start))
+        };
+        fixtures.retain(is_wanted);
+    }
     fixtures.sort();
     let mut seeds = Vec::new();
     for fixture in fixtures {
@@ -239,7 +258,10 @@ fn mutated(bytes: &[u8], other: &[u8], dice: &mut Dice) -> Vec<u8> {
             2 => bytes.truncate(at),
             3 => drop(bytes.drain(at..end)),
             4 => {
-                let again = bytes[at..end].repeat(1 + dice.roll(40));
+                // What takes long for each is found by very many of them.
+                let times =
+                    [1 + dice.roll(40), LONG / (end - at).max(1)][usize::from(dice.roll(8) == 0)];
+                let again = bytes[at..end].repeat(times);
                 bytes.splice(at..at, again);
             }
             5 => {
@@ -297,8 +319,7 @@ fn peak() -> u64 {
 
 #[test]
 fn no_change_of_a_file_makes_detection_panic_or_hang() {
-    let seconds = std::env::var("PEELBOX_MUTATIONS").ok();
-    let seconds = seconds.map_or(USUALLY, |seconds| seconds.parse().unwrap());
+    let seconds = seconds();
     let folder = tempfile::tempdir().unwrap();
     let seeds = seeds(folder.path());
     let (sender, repositories) = channel();
@@ -309,7 +330,7 @@ fn no_change_of_a_file_makes_detection_panic_or_hang() {
     let mut count = 0;
     // Where the process ends, this says what it was at.
     let case = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutation");
-    while started.elapsed() < Duration::from_secs(seconds) {
+    while started.elapsed() < seconds {
         let seed = &seeds[dice.roll(seeds.len())];
         let other = &seeds[dice.roll(seeds.len())];
         let bytes = mutated(&seed.bytes, &other.bytes, &mut dice);
@@ -333,4 +354,172 @@ fn no_change_of_a_file_makes_detection_panic_or_hang() {
     assert!(count > 20, "only {count} mutations");
     let peak = peak();
     assert!(peak < MEMORY, "{peak} KiB after {count} mutations");
+}
+
+/// What a name becomes that would be more than a word of a command, or lie elsewhere.
+const EVIL: &[&str] = &[
+    "$(canary)",
+    "`canary`",
+    "'canary",
+    "\"canary",
+    ";canary",
+    " canary",
+    "/../../canary",
+];
+
+/// The characters of a command as a shell takes them, each with whether it still means something to it; quotes are NULs.
+fn taken(command: &str) -> Vec<(char, bool)> {
+    let mut taken = Vec::new();
+    let mut quote = None;
+    let mut characters = command.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                taken.push(('\0', true));
+            }
+            (Some(open), character) if open == character => {
+                quote = None;
+                taken.push(('\0', true));
+            }
+            (None, '\\') => taken.extend(characters.next().map(|escaped| (escaped, false))),
+            (Some('"'), '$' | '`') | (None, _) => taken.push((character, true)),
+            (Some(_), character) => taken.push((character, false)),
+        }
+    }
+    assert_eq!(quote, None, "a quote is not closed in: {command}");
+    taken
+}
+
+/// Whether what follows a word in `evil` still means something to the shell that runs the command.
+fn is_free(command: &str, word: &str, evil: &str) -> bool {
+    // What is between the marks of a quoted document means nothing to it.
+    let command = match command.contains("<<'") {
+        true => command.lines().next().unwrap_or_default(),
+        false => command,
+    };
+    let taken = taken(command);
+    let wanted: Vec<char> = evil.chars().collect();
+    let after = word.chars().count();
+    let is_it = |window: &[(char, bool)]| {
+        let mut pairs = window.iter().zip(&wanted);
+        let is_quote = |c: char| matches!(c, '\'' | '"');
+        pairs.all(|((found, _), c)| found == c || (*found == '\0' && is_quote(*c)))
+            && window[after].1
+            && !matches!(wanted[after], '/')
+    };
+    taken.windows(wanted.len()).any(is_it)
+}
+
+/// What is wrong with the specs of a repository whose names are hostile.
+fn wrong(found: &Detection, index: &Index, word: &str, evil: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for app in &found.apps {
+        let spec = &app.spec;
+        let commands = spec
+            .build
+            .commands
+            .iter()
+            .chain(&spec.build.install.commands);
+        wrong.extend(
+            commands
+                .filter(|command| is_free(command, word, evil))
+                .cloned(),
+        );
+        let packages = spec.build.packages.iter().chain(&spec.runtime.packages);
+        wrong.extend(packages.filter(|name| index.check(name).is_err()).cloned());
+        let text = spec::to_yaml(std::slice::from_ref(spec));
+        if let Err(errors) = spec::load(Path::new("a.yaml"), text.as_bytes()) {
+            wrong.push(errors.to_string());
+        }
+        let argv = spec.runtime.command.first();
+        let leaves = |word: &&String| word.split('/').any(|part| part == "..");
+        wrong.extend(argv.filter(leaves).cloned());
+    }
+    wrong
+}
+
+/// The words of what is found in a fixture that may come from its files.
+fn words(found: &Detection) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for app in &found.apps {
+        let (build, runtime) = (&app.spec.build, &app.spec.runtime);
+        let copies = runtime.copy.iter().flat_map(|copy| [&copy.from, &copy.to]);
+        let texts = build.commands.iter().chain(&build.install.commands);
+        let texts = texts
+            .chain(&runtime.command)
+            .chain(copies)
+            .chain(&build.context);
+        for text in texts.chain(runtime.processes.values().flatten()) {
+            let is_part = |c: char| c == '_' || c == '-' || c.is_alphanumeric();
+            let found = text.split(|c| !is_part(c)).filter(|word| word.len() > 2);
+            words.extend(found.map(str::to_owned));
+        }
+    }
+    words
+}
+
+/// Writes the fixture at `from` to `to` with `word` replaced by `evil` in names and texts; whether it was anywhere.
+fn replaced(from: &Path, to: &Path, word: &str, evil: &str) -> bool {
+    let mut is_found = false;
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let new = name.replace(word, &evil.replace('/', "-"));
+        is_found |= new != name;
+        let to = to.join(new);
+        if entry.file_type().unwrap().is_dir() {
+            is_found |= replaced(&entry.path(), &to, word, evil);
+        } else if let Ok(text) = fs::read_to_string(entry.path()) {
+            // In these, people write commands themselves.
+            if matches!(name.as_str(), "peelbox.yaml" | "universalbuild.yaml") {
+                fs::write(to, text).unwrap();
+                continue;
+            }
+            let new = text.replace(word, evil);
+            is_found |= new != text;
+            fs::write(to, new).unwrap();
+        }
+    }
+    is_found
+}
+
+#[test]
+fn no_name_becomes_more_than_a_word_or_leads_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    // With what the index lacks, for the commands that would come of it.
+    let index = index_with(&[
+        "cabal",
+        "crystal",
+        "ghc",
+        "shards",
+        "stack",
+        "swift",
+        "erl28-elixir-1.19",
+    ]);
+    let seeds = seeds(folder.path());
+    let fixtures: BTreeSet<&PathBuf> = seeds.iter().map(|seed| &seed.fixture).collect();
+    let mut cases: Vec<(&PathBuf, String, &str)> = Vec::new();
+    for fixture in fixtures {
+        for word in words(&detect(&Repo::open(fixture).unwrap(), &index)) {
+            cases.extend(EVIL.iter().map(|more| (fixture, word.clone(), *more)));
+        }
+    }
+    let scratch = folder.path().join("scratch");
+    let mut bad = BTreeSet::new();
+    let mut dice = Dice(5);
+    let (started, seconds) = (Instant::now(), seconds());
+    while !cases.is_empty() && started.elapsed() < seconds {
+        let (fixture, word, more) = cases.swap_remove(dice.roll(cases.len()));
+        let evil = format!("{word}{more}");
+        if replaced(fixture, &scratch, &word, &evil) {
+            let found = detect(&Repo::open(&scratch).unwrap(), &index);
+            let wrong = wrong(&found, &index, &word, &evil).into_iter();
+            let name = fixture.file_name().unwrap().to_string_lossy();
+            bad.extend(wrong.map(|what| format!("{name}: {evil}: {what}")));
+        }
+        fs::remove_dir_all(&scratch).unwrap();
+    }
+    let bad: Vec<String> = bad.into_iter().collect();
+    assert!(bad.is_empty(), "{} cases:\n{}", bad.len(), bad.join("\n"));
 }

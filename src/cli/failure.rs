@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
+use crate::text::is_hidden;
+
 /// Why a command ends without success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
@@ -167,8 +169,8 @@ fn indented(text: &str) -> String {
         match character {
             '\n' => safe.push_str("\n  "),
             '\t' => safe.push(' '),
-            control if control.is_control() => {
-                let _ = write!(safe, "{}", control.escape_unicode()); // writing to a String cannot fail
+            hidden if is_hidden(hidden) => {
+                let _ = write!(safe, "{}", hidden.escape_unicode()); // writing to a String cannot fail
             }
             other => safe.push(other),
         }
@@ -226,17 +228,18 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_has_one_line_per_problem_and_hint_and_no_control_characters() {
+    fn a_failure_has_one_line_per_problem_and_hint_and_nothing_hidden() {
         let failure = Failure {
             exit: Exit::Input,
             problems: vec![
                 Problem::new("`a\u{1b}[31m` is odd").hint("rename it"),
                 Problem::new("two\nlines"),
+                Problem::new("`app\u{202e}gpj` reads as another").hint("remove \u{200b}"),
             ],
         };
         assert_eq!(
             failure.render(),
-            "error: `a\\u{1b}[31m` is odd\nhint: rename it\nerror: two\n  lines\n"
+            "error: `a\\u{1b}[31m` is odd\nhint: rename it\nerror: two\n  lines\nerror: `app\\u{202e}gpj` reads as another\nhint: remove \\u{200b}\n"
         );
     }
 }

@@ -37,8 +37,24 @@ pub(crate) struct Document {
     lines: OnceCell<Lines>,
 }
 
+/// Bytes of keys whose lines are known, with all that lead to each: in a deep place a short key takes much.
+const ROOM: usize = 8 << 20;
+
 /// The line of every key, by the keys that lead to it.
-type Lines = BTreeMap<String, u64>;
+#[derive(Clone, Debug, Default)]
+struct Lines {
+    known: BTreeMap<String, u64>,
+    size: usize,
+}
+
+impl Lines {
+    fn note(&mut self, path: &Path, line: u64) {
+        self.size = self.size.saturating_add(path.keys.len());
+        if self.size <= ROOM {
+            self.known.insert(path.keys.clone(), line);
+        }
+    }
+}
 
 /// The keys that lead to a place, in one text.
 #[derive(Default)]
@@ -127,7 +143,7 @@ impl Document {
             Syntax::Toml => toml_lines(&self.text),
             Syntax::Yaml => yaml_lines(&self.text),
         });
-        lines.get(&Path::of(keys).keys).copied()
+        lines.known.get(&Path::of(keys).keys).copied()
     }
 }
 
@@ -144,7 +160,7 @@ fn json(plain: &str) -> Result<Value, Malformed> {
 /// The lines of JSON that is known to be valid.
 fn json_lines(text: &str) -> Lines {
     let plain = plain_json(text);
-    let mut lines = Lines::new();
+    let mut lines = Lines::default();
     Reader {
         bytes: plain.as_bytes(),
         at: 0,
@@ -286,7 +302,7 @@ impl Reader<'_> {
                     };
                     count += 1;
                     path.push(&key);
-                    lines.insert(path.keys.clone(), self.line);
+                    lines.note(path, self.line);
                     if is_object && self.peek() == Some(b':') {
                         self.at += 1;
                     }
@@ -334,7 +350,7 @@ fn toml_value(value: &DeValue<'_>) -> Value {
 
 /// The lines of TOML that is known to be valid.
 fn toml_lines(text: &str) -> Lines {
-    let mut lines = Lines::new();
+    let mut lines = Lines::default();
     let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     if let Ok(table) = DeTable::parse(text) {
         toml_table_lines(table.get_ref(), &starts, &mut Path::default(), &mut lines);
@@ -346,7 +362,7 @@ fn toml_table_lines(table: &DeTable<'_>, starts: &[usize], path: &mut Path, line
     for (key, value) in table {
         path.push(key.get_ref());
         let line = starts.partition_point(|start| *start < key.span().start) as u64 + 1;
-        lines.insert(path.keys.clone(), line);
+        lines.note(path, line);
         toml_value_lines(value.get_ref(), starts, path, lines);
         path.pop();
     }
@@ -358,7 +374,7 @@ fn toml_value_lines(value: &DeValue<'_>, starts: &[usize], path: &mut Path, line
             for (at, item) in items.iter().enumerate() {
                 path.push(&at.to_string());
                 let line = starts.partition_point(|start| *start < item.span().start) as u64 + 1;
-                lines.insert(path.keys.clone(), line);
+                lines.note(path, line);
                 toml_value_lines(item.get_ref(), starts, path, lines);
                 path.pop();
             }
@@ -377,7 +393,7 @@ fn yaml(text: &str) -> Result<Value, Malformed> {
 
 /// The line of every key and list element of YAML that is known to be valid; what is behind an alias has none.
 fn yaml_lines(text: &str) -> Lines {
-    let mut lines = Lines::new();
+    let mut lines = Lines::default();
     let mut open: Vec<Open> = Vec::new();
     let mut path = Path::default();
     let mut documents = 0;
@@ -432,7 +448,7 @@ fn start(open: &mut [Open], path: &mut Path, lines: &mut Lines, line: u64, scala
         Some(Open::Item(number)) => path.push(&number.to_string()),
         Some(Open::Value) | None => return,
     }
-    lines.insert(path.keys.clone(), line);
+    lines.note(path, line);
 }
 
 /// A node ends: behind a key comes its value, and behind the value the next key.

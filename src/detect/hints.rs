@@ -5,6 +5,7 @@ mod compose;
 mod docker;
 mod kubernetes;
 mod platform;
+mod procfile;
 
 use std::collections::{BTreeMap, BTreeSet};
 

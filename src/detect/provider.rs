@@ -81,6 +81,19 @@ impl Draft {
         }
     }
 
+    /// Says why the app is of its kind: the rule, and the place of what is written there; without one it is what is left.
+    pub(crate) fn is_so(&mut self, rule: &str, place: Option<(&str, Option<u64>, &str)>) {
+        let Some(kind) = self.spec.metadata.kind else {
+            return;
+        };
+        let evidence = Evidence::new("kind", kind_word(kind), rule);
+        self.evidence.push(match place {
+            Some((file, Some(line), written)) => evidence.at(file, Some(line)).written(written),
+            Some((file, None, _)) => evidence.at(file, None),
+            None => evidence,
+        });
+    }
+
     /// Declares a port; one that stands on no line is the default of its framework.
     pub(crate) fn listens_on(&mut self, port: &Fact<u16>, rule: &str) {
         self.spec.runtime.ports = vec![port.value];
@@ -116,6 +129,16 @@ impl Draft {
         let found = Evidence::new("health", &health.value, "health.route");
         self.evidence
             .push(found.at(&health.file, Some(health.line)));
+    }
+}
+
+/// A kind as specs have it.
+pub(crate) fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Web => "web",
+        Kind::Worker => "worker",
+        Kind::Cli => "cli",
+        Kind::Static => "static",
     }
 }
 
@@ -336,6 +359,12 @@ impl<'a> Scan<'a> {
             message,
             help,
         });
+    }
+
+    /// Says that there is nothing of the name that users give an entry point.
+    pub(crate) fn no_entry(&mut self, entry: &Fact<String>, message: String) {
+        let line = Some(entry.line);
+        self.tell(Severity::Error, &entry.file, line, message, None);
     }
 
     /// Adds a warning without advice.

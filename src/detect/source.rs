@@ -199,6 +199,13 @@ impl Source {
             .map(|found| self.strings[found].1.as_str())
     }
 
+    /// The strings that open in a part of the text.
+    pub(crate) fn strings_in(&self, part: std::ops::Range<usize>) -> &[(usize, String)] {
+        let start = self.strings.partition_point(|(at, _)| *at < part.start);
+        let rest = &self.strings[start..];
+        &rest[..rest.partition_point(|(at, _)| *at < part.end)]
+    }
+
     /// The first number at or after `at`, at most `within` bytes on, in the same statement.
     pub(crate) fn number_after(&self, at: usize, within: usize) -> Option<u16> {
         let rest = self.code.get(at..)?;
@@ -325,6 +332,27 @@ fn raw_content(rest: &[u8]) -> usize {
 pub(crate) struct File {
     pub(crate) path: String,
     pub(crate) source: Source,
+}
+
+/// Where a string that is `wanted` is the path `name`, or leads below it.
+pub(crate) fn path<'a>(
+    files: impl IntoIterator<Item = &'a File>,
+    name: &str,
+    wanted: &dyn Fn(&File, usize) -> bool,
+) -> Option<Fact<String>> {
+    files.into_iter().find_map(|file| {
+        let (at, _) = file.source.strings.iter().find(|(at, text)| {
+            let text = text.trim_start_matches("file://").trim_start_matches("./");
+            let rest = text.strip_prefix(name);
+            let is_it = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            is_it && wanted(file, *at)
+        })?;
+        Some(Fact {
+            value: name.to_owned(),
+            file: file.path.clone(),
+            line: file.source.line(*at),
+        })
+    })
 }
 
 /// Files of an app that are read for facts, at most: what says how it listens has a telling name, or stands near its top.

@@ -27,11 +27,18 @@ pub(crate) fn expand(repo: &Repo, base: &str, patterns: &[&str], marker: &str) -
         .filter_map(|pattern| Rule::parse(base, pattern))
         .collect();
     // Only what the patterns can reach is looked at: a repository may have many workspaces.
+    let takes_all = rules.iter().all(|rule| rule.takes);
     let mut found = BTreeSet::new();
     for rule in rules.iter().filter(|rule| rule.takes) {
         let below = rule.pattern.start();
         let reached = repo.below(below).filter(|dir| dir.has(marker));
         for dir in reached {
+            if takes_all {
+                if rule.pattern.matches(dir.path()) {
+                    found.insert(dir.path().to_owned());
+                }
+                continue;
+            }
             let decides = rules.iter().rfind(|rule| rule.pattern.matches(dir.path()));
             if decides.is_some_and(|rule| rule.takes) {
                 found.insert(dir.path().to_owned());
@@ -169,7 +176,7 @@ fn find_cargo(scan: &mut Scan<'_>, dir: &str) -> Option<Workspace> {
     members.sort();
     members.dedup();
     while at < members.len() {
-        for path in cargo_paths(scan, &members[at].clone()) {
+        for path in cargo_paths(scan, &members[at].clone(), true) {
             if is_within(&path, dir) && !members.contains(&path) {
                 members.push(path);
             }
@@ -184,19 +191,26 @@ fn find_cargo(scan: &mut Scan<'_>, dir: &str) -> Option<Workspace> {
     })
 }
 
-/// The directories that a crate's path dependencies name.
-pub(crate) fn cargo_paths(scan: &mut Scan<'_>, dir: &str) -> Vec<String> {
+/// The directories that a crate's path dependencies name, also those `for_tests` only: Cargo loads these as well.
+pub(crate) fn cargo_paths(scan: &mut Scan<'_>, dir: &str, for_tests: bool) -> Vec<String> {
     let manifest = super::repo::join(dir, "Cargo.toml");
     let Some(document) = scan.document(&manifest, Syntax::Toml) else {
         return Vec::new();
     };
     let root = cargo_root(scan, dir);
     let mut paths = Vec::new();
-    for table in ["dependencies", "build-dependencies"] {
-        for name in document.keys(&[table]) {
-            if let Some(path) = document.str(&[table, name, "path"]) {
+    let names = ["dependencies", "build-dependencies", "dev-dependencies"];
+    let names = &names[..if for_tests { 3 } else { 2 }];
+    let mut tables: Vec<Vec<&str>> = names.iter().map(|name| vec![*name]).collect();
+    for target in document.keys(&["target"]) {
+        tables.extend(names.iter().map(|name| vec!["target", target, name]));
+    }
+    for table in &tables {
+        for name in document.keys(table) {
+            let key = |last| -> Vec<&str> { table.iter().copied().chain([name, last]).collect() };
+            if let Some(path) = document.str(&key("path")) {
                 paths.extend(resolve(dir, path));
-            } else if document.is_true(&[table, name, "workspace"])
+            } else if document.is_true(&key("workspace"))
                 && let Some((root_dir, root)) = &root
                 && let Some(path) = root.str(&["workspace", "dependencies", name, "path"])
             {

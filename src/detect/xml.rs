@@ -6,6 +6,8 @@ use super::document::Malformed;
 const MOST: u32 = 100_000;
 /// The deepest nesting that is followed.
 const DEEPEST: usize = 100;
+/// Attributes of one element at most: the parser compares each with all before it.
+const ATTRIBUTES: usize = 5_000;
 
 /// An element; namespaces are left out, since manifests mean the same with and without.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +24,12 @@ pub(crate) struct Element {
 impl Element {
     /// Parses a manifest; the answer is its outermost element.
     pub(crate) fn parse(text: &str) -> Result<Self, Malformed> {
+        if let Some(line) = crowded(text) {
+            return Err(Malformed {
+                line: Some(line),
+                message: format!("has an element with more than {ATTRIBUTES} attributes"),
+            });
+        }
         let options = roxmltree::ParsingOptions {
             nodes_limit: MOST,
             ..Default::default()
@@ -104,6 +112,17 @@ impl Element {
         }
         found
     }
+}
+
+/// The line of a part between two `<` that could be an element with too many attributes.
+fn crowded(text: &str) -> Option<u64> {
+    let mut line = 1;
+    text.split('<').find_map(|part| {
+        let at = line;
+        line += part.bytes().filter(|byte| *byte == b'\n').count() as u64;
+        let equals = part.bytes().filter(|byte| *byte == b'=').count();
+        (equals > ATTRIBUTES).then_some(at)
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::detect::slug;
 use crate::detect::source::Fact;
 use crate::spec::{Health, Kind};
 
-use super::{Gathered, Hints, place};
+use super::{Gathered, Hints, place, procfile};
 
 /// Gives the apps what only hints know of them, and says where hints and apps contradict each other.
 pub(crate) fn apply(scan: &mut Scan<'_>, gathered: &Gathered) {
@@ -23,7 +23,9 @@ pub(crate) fn apply(scan: &mut Scan<'_>, gathered: &Gathered) {
         }
     }
     for (dir, hints) in &all {
-        match drafts_at(&scan.drafts, dir).as_slice() {
+        let drafts = drafts_at(&scan.drafts, dir);
+        procfile::apply(scan, &drafts, hints);
+        match drafts.as_slice() {
             [one] => {
                 let mut warnings = Vec::new();
                 Applied {

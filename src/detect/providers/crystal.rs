@@ -3,7 +3,6 @@
 use crate::detect::document::Syntax;
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Provider, Scan, quoted};
 use crate::detect::source::Family;
 
@@ -38,10 +37,7 @@ impl Provider for Crystal {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&["shard.yml"]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &["shard.yml"], LOOKS_LIKE) {
             let manifest = dir.join("shard.yml");
             let Some(document) = scan.document(&manifest, Syntax::Yaml) else {
                 continue;
@@ -51,7 +47,7 @@ impl Provider for Crystal {
                 let reason = "`shard.yml` has no `targets`: it is a library";
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
             }
-            for name in targets {
+            for name in packaged::bounded(scan, &manifest, targets) {
                 let facts = packaged::facts(scan, dir.path(), &["cr"], Family::Ruby, &CALLS);
                 let mut draft = Draft::new(dir.path(), facts.kind(), "crystal", "shards");
                 draft.target = Some(name.to_owned());

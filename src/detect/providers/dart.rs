@@ -5,7 +5,6 @@ use std::rc::Rc;
 use crate::detect::document::{Document, Syntax};
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Provider, Scan, literal_glob, quoted};
 use crate::detect::repo::{Dir, upwards};
 use crate::detect::source::{Fact, Family, Source};
@@ -41,10 +40,7 @@ impl Provider for Dart {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&["pubspec.yaml"]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &["pubspec.yaml"], LOOKS_LIKE) {
             let Some(document) = scan.document(&dir.join("pubspec.yaml"), Syntax::Yaml) else {
                 continue;
             };
@@ -81,9 +77,7 @@ fn flutter(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Rc<Document>) {
     let mut draft = Draft::new(dir.path(), crate::spec::Kind::Static, "dart", "dart");
     draft.fallback = document.str(&["name"]).map(str::to_owned);
     let line = document.line(&["dependencies", "flutter"]);
-    draft
-        .evidence
-        .push(Evidence::new("kind", "flutter", "dart.flutter").at(&document.file, line));
+    draft.is_so("dart.flutter", Some((&document.file, line, "flutter")));
     let problem = packaged::toolchain(scan, &mut draft, &document.file, "Flutter", &["flutter"]);
     draft.spec.build.commands = vec!["flutter build web --release".to_owned()];
     let problem = problem.or_else(|| {
@@ -105,6 +99,7 @@ fn frog(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Rc<Document>) {
     let line = document.line(&["dependencies", "dart_frog"]);
     let found = Evidence::new("framework", "dart_frog", "dart.dependency");
     draft.evidence.push(found.at(&document.file, line));
+    draft.is_so("dart.dependency", Some((&document.file, line, "dart_frog")));
     let port = Fact {
         value: 8080,
         file: String::new(),

@@ -62,6 +62,7 @@ impl Provider for DotNet {
                     draft
                         .evidence
                         .push(evidence.at(&project.file, line).written("Exe"));
+                    draft.is_so("dotnet.project", None);
                     scan.refuse(draft, problem);
                     continue;
                 }
@@ -294,11 +295,12 @@ fn targets(project: &Project) -> Option<Fact<String>> {
 /// The project and those that it refers to.
 fn closure<'p>(project: &'p Project, projects: &'p BTreeMap<String, Project>) -> Vec<&'p Project> {
     let mut found = vec![project];
+    let mut known = BTreeSet::from([&project.file]);
     let mut at = 0;
     while let Some(one) = found.get(at).copied() {
         for file in one.references() {
-            if let Some(other) = projects.get(&file)
-                && !found.iter().any(|known| known.file == other.file)
+            if let Some(other) = projects.get(file)
+                && known.insert(&other.file)
             {
                 found.push(other);
             }
@@ -363,6 +365,11 @@ impl App<'_> {
             self.serve(scan, draft)?;
         } else {
             self.run(scan, draft, &toolchain, major)?;
+        }
+        if !draft.evidence.iter().any(|found| found.field == "kind") {
+            let place = &self.role.evidence;
+            let file = place.file.as_deref().unwrap_or(&project.file);
+            draft.is_so(&place.rule, Some((file, place.line, &place.value)));
         }
         let sdk = version::kit(scan, &project.dir, &project.file, toolchain.number)?;
         draft.evidence.extend(sdk.evidence);
@@ -431,7 +438,7 @@ impl App<'_> {
         } else {
             ""
         };
-        let one = framework.map_or_else(String::new, |name| format!(" -f {name}"));
+        let one = framework.map_or_else(String::new, |name| format!(" -f {}", quoted(name)));
         let build = &mut draft.spec.build;
         build.packages = vec![sdk];
         build.install.commands = vec![format!("dotnet restore {file}{locked}{flags}")];

@@ -17,7 +17,7 @@ use crate::detect::version::{self, Chosen, Tool};
 use crate::spec::Kind;
 use crate::wolfi::{Pattern, Stream};
 
-use super::beam;
+use super::{beam, packaged};
 use mix::{Mix, Release};
 
 pub(crate) struct Elixir;
@@ -144,7 +144,7 @@ fn apps(scan: &mut Scan<'_>, project: &Project) {
     let releases: Vec<Release> = if mix.releases.is_empty() {
         own.collect()
     } else {
-        mix.releases.clone()
+        packaged::bounded(scan, &mix.file, mix.releases.clone())
     };
     if mix.apps_path.is_some() && mix.releases.is_empty() {
         let draft = draft(scan, project, None);
@@ -220,11 +220,15 @@ fn draft(scan: &mut Scan<'_>, project: &Project, release: Option<&Fact<String>>)
         metadata.framework = Some("phoenix".to_owned());
         let found = Evidence::new("framework", "phoenix", "elixir.dependency");
         draft.evidence.push(found.at(file, Some(line)));
-    } else if let (Kind::Web, Some((file, line))) = (kind, server) {
+        draft.is_so("elixir.server", Some((file, Some(line), "phoenix")));
+    } else if let Some((file, line)) = server {
         let name = SERVERS.iter().find(|name| project.dep(name).is_some());
-        let found = Evidence::new("kind", "web", "elixir.server");
-        let found = found.written(name.copied().unwrap_or_default());
-        draft.evidence.push(found.at(file, Some(line)));
+        let name = name.copied().unwrap_or_default();
+        draft.is_so("elixir.server", Some((file, Some(line), name)));
+    } else if let Some(line) = mix.escript {
+        draft.is_so("elixir.escript", Some((&mix.file, Some(line), "escript:")));
+    } else {
+        draft.is_so("elixir.no-server", None);
     }
     if kind == Kind::Web {
         web(scan, project, &mut draft);

@@ -12,7 +12,7 @@ use crate::detect::version::{self, Chosen, Unavailable};
 use crate::spec::Kind;
 use crate::wolfi::Pattern;
 
-use super::beam;
+use super::{beam, packaged};
 
 pub(crate) struct Erlang;
 
@@ -96,7 +96,7 @@ impl Provider for Erlang {
             };
             let source = Source::parse(&text, Family::Erlang);
             let config = Config { file, source };
-            let releases = config.releases();
+            let releases = packaged::bounded(scan, &config.file, config.releases());
             if releases.is_empty() {
                 let reason = format!(
                     "`{}` names no release: it is a library or a tool",
@@ -154,9 +154,10 @@ fn app(
     metadata.confidence = Some(90);
     metadata.reasoning = Some(format!("`{}` names the release `{name}`", config.file));
     if let Some((call, file, line)) = listens {
-        let found = Evidence::new("kind", call, "erlang.listens");
-        draft.evidence.push(found.at(&file.path, Some(line)));
+        draft.is_so("erlang.listens", Some((&file.path, Some(line), call)));
         listen(&files, &mut draft);
+    } else {
+        draft.is_so("erlang.nothing-listens", None);
     }
     match build(scan, path, config, &name, &mut draft) {
         Ok(()) => scan.drafts.push(draft),

@@ -85,17 +85,15 @@ fn draft(path: &str, name: &str, document: &Document, entry: Evidence) -> Draft 
     ));
     if let Some(server) = server {
         let line = document.line(&["dependencies", server]);
-        let field = if server == "wisp" {
-            "framework"
-        } else {
-            "kind"
-        };
         if server == "wisp" {
             metadata.framework = Some(server.to_owned());
+            let found = Evidence::new("framework", server, "gleam.dependency");
+            draft.evidence.push(found.at(&document.file, line));
         }
-        let found = Evidence::new(field, server, "gleam.dependency");
-        draft.evidence.push(found.at(&document.file, line));
+        draft.is_so("gleam.dependency", Some((&document.file, line, server)));
         draft.is_given_port(8000);
+    } else {
+        draft.is_so("gleam.no-server", None);
     }
     if let Some(version) = document.str(&["gleam"]) {
         let found = Evidence::new("toolchain", version, "version.gleam");

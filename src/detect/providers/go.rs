@@ -231,13 +231,7 @@ fn detect_module(scan: &mut Scan<'_>, modules: &BTreeMap<String, Module>, path: 
     }
     if let Some(entry) = entry.filter(|_| found && !named) {
         let message = format!("`{}` is no main package of the module", entry.value);
-        scan.tell(
-            Severity::Error,
-            &entry.file,
-            Some(entry.line),
-            message,
-            None,
-        );
+        scan.no_entry(&entry, message);
     }
     if !found {
         let reason = "it has no `package main` with a `func main`: it is a library";

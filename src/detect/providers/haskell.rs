@@ -3,7 +3,6 @@
 use crate::detect::document::Syntax;
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Provider, Scan, quoted};
 use crate::detect::repo::Dir;
 use crate::detect::source::Family;
@@ -40,10 +39,7 @@ impl Provider for Haskell {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&[".cabal", "package.yaml"]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &[".cabal", "package.yaml"], LOOKS_LIKE) {
             let found = match hpack(scan, dir) {
                 Some(found) => found,
                 None => match cabal(dir) {
@@ -56,7 +52,7 @@ impl Provider for Haskell {
                 let reason = "it has no executable: it is a library";
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
             }
-            for (line, name) in executables {
+            for (line, name) in packaged::bounded(scan, &file, executables) {
                 app(scan, dir, &file, line, &name);
             }
         }
@@ -123,7 +119,8 @@ fn app(scan: &mut Scan<'_>, dir: Dir<'_>, manifest: &str, line: Option<u64>, nam
     let word = quoted(name);
     let problem = if let Some(stack) = stack {
         build.commands = vec![format!(
-            "stack build --system-ghc --copy-bins --local-bin-path /out :{name}"
+            "stack build --system-ghc --copy-bins --local-bin-path /out {}",
+            quoted(&format!(":{name}"))
         )];
         let file = stack.join("stack.yaml");
         if let Some(document) = scan.document(&file, Syntax::Yaml)

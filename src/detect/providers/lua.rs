@@ -2,7 +2,6 @@
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Provider, Scan};
 use crate::detect::repo::Dir;
 use crate::detect::source::{Family, Source};
@@ -39,10 +38,7 @@ impl Provider for Lua {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(LANGUAGE.manifests) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, LANGUAGE.manifests, LOOKS_LIKE) {
             // A game is no server: the engine that runs it has this file.
             if dir.has("conf.lua") {
                 scan.reject(dir.path(), LOOKS_LIKE, "`conf.lua` makes it a game of LÖVE");
@@ -72,10 +68,7 @@ fn rocks(dir: Dir<'_>) -> Option<(String, Vec<(u64, String)>)> {
     let end = source.code[at..]
         .find('}')
         .map_or(source.code.len(), |end| at + end);
-    let inside = source
-        .strings
-        .iter()
-        .filter(|(place, _)| (at..end).contains(place));
+    let inside = source.strings_in(at..end).iter();
     let rocks = inside
         .map(|(place, text)| (source.line(*place), text.clone()))
         .filter(|(_, text)| text.split_whitespace().next() != Some("lua"));

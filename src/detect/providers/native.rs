@@ -18,6 +18,7 @@ use crate::detect::repo::{Dir, is_within};
 use crate::detect::source;
 use crate::spec::{Copy, Kind};
 
+use super::packaged;
 use library::Need;
 
 pub(crate) struct Native;
@@ -59,6 +60,9 @@ const OTHERS: &[&str] = &[
     "setup.py",
     "shard.yml",
 ];
+
+/// Libraries that one build asks for, at most: each is looked up under several names.
+const NEEDS: usize = 500;
 
 /// The directory that builds go to, outside of the sources.
 const BUILD: &str = "/build";
@@ -177,7 +181,9 @@ fn is_foreign(scan: &mut Scan<'_>, dir: Dir<'_>, looks_like: &str, names: &[&str
     })
 }
 
-fn drafts(scan: &mut Scan<'_>, project: Project) {
+fn drafts(scan: &mut Scan<'_>, mut project: Project) {
+    project.programs = packaged::bounded(scan, &project.manifest, project.programs);
+    project.needs.truncate(NEEDS);
     let count = project.programs.len();
     let builds = builds(scan, &project);
     for warning in &project.warnings {
@@ -193,10 +199,10 @@ fn drafts(scan: &mut Scan<'_>, project: Project) {
             .filter(|source| !program.sources.iter().any(|own| own == source))
             .collect();
         let facts = facts::read(scan, &project.dir, program, &others, &builds);
-        let kind = match (&facts.listens, facts.is_cli) {
+        let kind = match (&facts.listens, &facts.is_cli) {
             (Some(_), _) => Kind::Web,
-            (None, true) => Kind::Cli,
-            (None, false) => Kind::Worker,
+            (None, Some(_)) => Kind::Cli,
+            (None, None) => Kind::Worker,
         };
         let language = if facts.is_cxx { "c++" } else { "c" };
         let mut draft = Draft::new(&project.dir, kind, language, project.system);

@@ -51,7 +51,7 @@ impl Provider for Nim {
             if programs.is_empty() {
                 scan.reject(dir.path(), LOOKS_LIKE, "it names no `bin`: it is a library");
             }
-            for (line, program) in programs {
+            for (line, program) in packaged::bounded(scan, &manifest, programs) {
                 let facts = packaged::facts(scan, dir.path(), &["nim"], Family::Python, &CALLS);
                 let mut draft = Draft::new(dir.path(), facts.kind(), "nim", "nimble");
                 draft.target = Some(program.clone());
@@ -74,20 +74,20 @@ impl Provider for Nim {
 
 /// The strings of `bin = @["server"]`.
 fn programs(source: &Source) -> Vec<(u64, String)> {
-    let Some(at) = source.all("bin").find(|at| {
-        let before = source.code[..*at].rsplit('\n').next().unwrap_or_default();
-        let after = source.code[at + "bin".len()..].trim_start();
-        before.trim().is_empty() && after.starts_with('=')
-    }) else {
+    let mut start = 0;
+    let at = source.code.split_inclusive('\n').find_map(|line| {
+        let at = start;
+        start += line.len();
+        let rest = line.trim_start().strip_prefix("bin")?;
+        rest.trim_start().starts_with('=').then_some(at)
+    });
+    let Some(at) = at else {
         return Vec::new();
     };
     let end = source.code[at..]
         .find(']')
         .map_or(source.code.len(), |end| at + end);
-    let inside = source
-        .strings
-        .iter()
-        .filter(|(place, _)| (at..end).contains(place));
+    let inside = source.strings_in(at..end).iter();
     inside
         .map(|(place, text)| (source.line(*place), text.clone()))
         .collect()

@@ -9,7 +9,7 @@ use crate::detect::provider::{Draft, Problem, Provider, Scan, quoted};
 use crate::detect::repo::{Dir, join};
 use crate::detect::source::{Family, Source};
 
-use super::packaged::{self, Calls};
+use super::packaged::{self, Calls, PROGRAMS};
 
 pub(crate) struct OCaml;
 
@@ -74,7 +74,7 @@ impl Provider for OCaml {
                 let reason = "no `dune` file has an `executable`: it is a library";
                 scan.reject(path, LOOKS_LIKE, reason);
             }
-            for program in programs {
+            for program in packaged::bounded(scan, &dir.join("dune-project"), programs) {
                 app(scan, dir, program, &own);
             }
         }
@@ -102,7 +102,8 @@ fn stanzas(scan: &Scan<'_>, root: &str) -> Vec<Stanza> {
             ("library", true),
         ] {
             let open = format!("({word}");
-            for at in source.code.match_indices(&open).map(|(at, _)| at) {
+            let places = source.code.match_indices(&open).map(|(at, _)| at);
+            for at in places.take(PROGRAMS * 2) {
                 let rest = &source.code[at + open.len()..];
                 if !rest.starts_with(|c: char| c.is_whitespace() || c == '(') {
                     continue;

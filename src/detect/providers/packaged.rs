@@ -1,7 +1,9 @@
 //! What the languages share whose toolchain is one package, or none.
 
 use crate::detect::explain::Evidence;
+use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Scan, tree_glob};
+use crate::detect::repo::Dir;
 use crate::detect::source::{self, Fact, Family, File};
 use crate::spec::{Copy, Kind};
 
@@ -31,6 +33,30 @@ pub(super) fn toolchain(
     draft.spec.build.packages.sort();
     draft.spec.build.packages.dedup();
     problem
+}
+
+/// The directories with one of the manifests that are not passed over because of their names.
+pub(super) fn candidates<'a>(
+    scan: &mut Scan<'a>,
+    manifests: &[&str],
+    looks_like: &str,
+) -> Vec<Dir<'a>> {
+    let mut dirs = scan.dirs_with(manifests);
+    dirs.retain(|dir| !passed_over(scan, dir.path(), looks_like, false));
+    dirs
+}
+
+/// Programs that one manifest names, at most: no person writes more.
+pub(super) const PROGRAMS: usize = 200;
+
+/// The first of the programs that a manifest names; it is told where there are more than are looked at.
+pub(super) fn bounded<T>(scan: &mut Scan<'_>, manifest: &str, mut programs: Vec<T>) -> Vec<T> {
+    if programs.len() > PROGRAMS {
+        programs.truncate(PROGRAMS);
+        let message = format!("names more than {PROGRAMS} programs: the others are left out");
+        scan.warn(manifest, None, message);
+    }
+    programs
 }
 
 /// Adds the draft, refused where it has a problem.
@@ -180,6 +206,7 @@ impl Facts {
         metadata.confidence = Some(if self.listens.is_some() { 90 } else { 75 });
         let Some((call, framework)) = &self.listens else {
             metadata.reasoning = Some(format!("{what}, and nothing in it listens"));
+            draft.is_so("source.nothing-listens", None);
             return;
         };
         metadata.reasoning = Some(format!(
@@ -188,9 +215,7 @@ impl Facts {
         ));
         metadata.framework = framework.map(str::to_owned);
         let place = (&call.file, Some(call.line));
-        draft
-            .evidence
-            .push(Evidence::new("kind", &call.value, "source.listens").at(place.0, place.1));
+        draft.is_so("source.listens", Some((place.0, place.1, &call.value)));
         if let Some(framework) = framework {
             draft.evidence.push(
                 Evidence::new("framework", *framework, "source.listens")

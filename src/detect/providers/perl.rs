@@ -2,7 +2,6 @@
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Provider, Scan, literal_glob};
 use crate::detect::repo::Dir;
 use crate::detect::source::{Fact, Family, Source};
@@ -49,10 +48,7 @@ impl Provider for Perl {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(LANGUAGE.manifests) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, LANGUAGE.manifests, LOOKS_LIKE) {
             match entry(dir) {
                 Some(entry) => app(scan, dir, &entry),
                 None => {
@@ -85,10 +81,13 @@ fn modules(dir: Dir<'_>) -> Vec<(u64, String)> {
         return Vec::new();
     };
     let source = Source::parse(&text, Family::Ruby);
+    let (mut seen, mut open, mut closed) = (0, 0, 0);
     let required = source.all("requires").filter_map(|at| {
         // A block is of another phase, such as the tests.
-        let before = &source.code[..at];
-        let is_open = before.matches('{').count() > before.matches('}').count();
+        open += source.code[seen..at].matches('{').count();
+        closed += source.code[seen..at].matches('}').count();
+        seen = at;
+        let is_open = open > closed;
         let name = source.string_at(at + "requires".len())?;
         (!is_open && name != "perl").then(|| (source.line(at), name.to_owned()))
     });
@@ -110,7 +109,11 @@ fn app(scan: &mut Scan<'_>, dir: Dir<'_>, entry: &str) {
     draft
         .evidence
         .push(Evidence::new("entry", entry, "perl.script").at(&place, None));
-    if !is_web {
+    if let Some(((line, module), _)) = &framework {
+        draft.is_so("perl.cpanfile", Some((&manifest, Some(*line), module)));
+    } else if is_web {
+        draft.is_so("perl.psgi", Some((&place, None, entry)));
+    } else {
         facts.tell(&mut draft, &CALLS, &format!("`{entry}` is a Perl script"));
     }
     let metadata = &mut draft.spec.metadata;

@@ -22,6 +22,7 @@ use crate::detect::workspace::{self, Workspace};
 use crate::spec::Kind;
 
 use manager::Manager;
+pub(super) use toolchain::TOOL;
 
 pub(crate) struct Python;
 
@@ -39,6 +40,9 @@ const MANIFESTS: &[&str] = &[
     "poetry.lock",
     "pyproject.toml",
     "requirements.txt",
+    "requirements-prod.txt",
+    "requirements-production.txt",
+    "requirements_prod.txt",
     "setup.py",
     "uv.lock",
     "manage.py",
@@ -147,7 +151,10 @@ const LANGUAGE: Language = Language {
         "poetry.lock",
         "pyproject.toml",
         "requirement.txt",
+        "requirements-prod.txt",
+        "requirements-production.txt",
         "requirements.txt",
+        "requirements_prod.txt",
         "requirments.txt",
         "setup.py",
         "uv.lock",
@@ -160,7 +167,7 @@ impl Provider for Python {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        let dirs = scan.dirs_with(MANIFESTS);
+        let dirs = dirs(scan);
         near_misses(scan);
         let mut workspaces = Vec::new();
         for dir in &dirs {
@@ -187,6 +194,20 @@ impl Provider for Python {
             }
         }
     }
+}
+
+/// The directories that may be projects: those with a manifest, and those with a directory of requirements.
+fn dirs<'a>(scan: &Scan<'a>) -> Vec<Dir<'a>> {
+    let mut dirs = scan.dirs_with(MANIFESTS);
+    let places = scan.repo.dirs().filter(|dir| {
+        let is_named = split(dir.path()).1 == "requirements";
+        is_named && dir.files().iter().any(|name| name.ends_with(".txt"))
+    });
+    let above = places.filter_map(|place| scan.repo.dir(split(place.path()).0));
+    let above = above.filter(|dir| dir.first(MANIFESTS).is_none());
+    dirs.extend(above.filter(|dir| manager::requirements(scan, *dir).is_some()));
+    dirs.sort_by_key(|dir| dir.path());
+    dirs
 }
 
 /// Names that are nearly those of a manifest.
@@ -289,14 +310,15 @@ fn project(scan: &mut Scan<'_>, at: Dir<'_>, workspaces: &[Workspace]) -> Option
     let is_project = pyproject.as_ref().is_some_and(|document| {
         document.get(&["project"]).is_some() || document.get(&["tool", "poetry"]).is_some()
     });
-    if !is_project && at.first(TRIGGERS).is_none() {
+    let listed = manager::requirements(scan, at);
+    if !is_project && at.first(TRIGGERS).is_none() && listed.is_none() {
         // A pyproject.toml of settings for tools, or one that cannot be read.
         return None;
     }
-    let manifest = if is_project {
-        "pyproject.toml"
-    } else {
-        at.first(MANIFESTS).unwrap_or("pyproject.toml")
+    let manifest = match at.first(MANIFESTS) {
+        Some(_) if is_project => "pyproject.toml",
+        Some(name) => name,
+        None => listed.as_deref().unwrap_or("pyproject.toml"),
     };
     let locked_root = workspace
         .as_ref()
@@ -328,9 +350,12 @@ fn link(projects: &mut BTreeMap<String, Project>) {
     for project in projects.values() {
         let mut targets: BTreeSet<String> = project.paths.iter().cloned().collect();
         for other in projects.values() {
-            let same = project.workspace.is_some() && project.workspace == other.workspace;
+            let root = |project: &Project| Some(project.workspace.as_ref()?.root.clone());
+            if project.workspace.is_none() || root(project) != root(other) {
+                continue;
+            }
             let name = other.name().map(dependencies::normal);
-            if same && name.is_some_and(|name| project.direct.contains(&name)) {
+            if name.is_some_and(|name| project.direct.contains(&name)) {
                 targets.insert(other.dir.clone());
             }
         }
@@ -369,8 +394,9 @@ fn detect_project(
                 .find(|other| other.internal.contains(&project.dir));
             return Err(match user {
                 Some(user) => format!(
-                    "it is a library: `{}` depends on it, and {reason}",
-                    shown(&user.dir)
+                    "it is a library: `{}` depends on it, and {}",
+                    shown(&user.dir),
+                    reason.trim_end_matches(": a library")
                 ),
                 None => reason,
             });

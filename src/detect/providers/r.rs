@@ -100,6 +100,37 @@ fn libraries(source: &Source) -> Vec<(u64, String)> {
     found
 }
 
+/// Says what the script is, and what says so.
+fn describe(
+    draft: &mut Draft,
+    file: &str,
+    entry: &str,
+    framework: Option<&str>,
+    libraries: &[(u64, String)],
+) {
+    draft.spec.metadata.framework = framework.map(str::to_owned);
+    draft.spec.metadata.reasoning = Some(format!("`{entry}` is the script of an R app"));
+    draft.spec.metadata.confidence = Some(75);
+    draft
+        .evidence
+        .push(Evidence::new("entry", entry, "r.script").at(file, None));
+    let rule = if framework.is_some() {
+        "r.script"
+    } else {
+        "r.no-server"
+    };
+    draft.is_so(rule, framework.map(|_| (file, None, entry)));
+    if let Some(framework) = framework {
+        let found = Evidence::new("framework", framework, "r.script");
+        draft.evidence.push(found.at(file, None));
+    }
+    for (line, name) in libraries {
+        draft
+            .evidence
+            .push(Evidence::new("library", name, "r.library").at(file, Some(*line)));
+    }
+}
+
 fn app(scan: &mut Scan<'_>, dir: Dir<'_>, entry: &str) {
     let file = dir.join(entry);
     let Ok(text) = dir.text(entry) else {
@@ -119,17 +150,7 @@ fn app(scan: &mut Scan<'_>, dir: Dir<'_>, entry: &str) {
         Kind::Worker
     };
     let mut draft = Draft::new(dir.path(), kind, "r", "r");
-    draft.spec.metadata.framework = framework.map(str::to_owned);
-    draft.spec.metadata.reasoning = Some(format!("`{entry}` is the script of an R app"));
-    draft.spec.metadata.confidence = Some(75);
-    draft
-        .evidence
-        .push(Evidence::new("entry", entry, "r.script").at(&file, None));
-    for (line, name) in &libraries {
-        draft
-            .evidence
-            .push(Evidence::new("library", name, "r.library").at(&file, Some(*line)));
-    }
+    describe(&mut draft, &file, entry, framework, &libraries);
     let mut problem = packaged::toolchain(scan, &mut draft, &file, "R", &["R"]);
     let foreign = libraries.iter().find(|(_, name)| {
         !BASE.contains(&name.as_str()) && !scan.catalog.has(&format!("R-{name}"))

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::detect::document::{Document, Syntax};
-use crate::detect::explain::{Evidence, Severity};
+use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
 use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Provider, Scan, unavailable};
@@ -134,13 +134,7 @@ fn detect_crate(scan: &mut Scan<'_>, dir: Dir<'_>, document: &Rc<Document>, root
             bins.retain(is_named);
         } else {
             let message = format!("`{}` is no binary target of `{name}`", entry.value);
-            scan.tell(
-                Severity::Error,
-                &entry.file,
-                Some(entry.line),
-                message,
-                None,
-            );
+            scan.no_entry(&entry, message);
         }
     }
     if bins.is_empty() {

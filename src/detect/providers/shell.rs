@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Problem, Provider, Scan, shown};
 use crate::detect::repo::{Dir, is_within};
 use crate::spec::{Copy, Kind};
@@ -42,10 +41,7 @@ impl Provider for Shell {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&[SCRIPT]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &[SCRIPT], LOOKS_LIKE) {
             if let Some(reason) = owned(scan, dir) {
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
                 continue;
@@ -147,6 +143,7 @@ fn read<'t>(dir: Dir<'_>, file: &str, text: &'t str) -> (Draft, &'t str) {
     draft
         .evidence
         .push(Evidence::new("entry", SCRIPT, "shell.script").at(file, None));
+    draft.is_so("shell.script", None);
     draft.spec.metadata.reasoning = Some(format!(
         "`{SCRIPT}` is all that there is: no other build claims the directory"
     ));

@@ -2,11 +2,10 @@
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Provider, Scan, quoted};
 use crate::detect::source::{Family, Source};
 
-use super::packaged::{self, Calls};
+use super::packaged::{self, Calls, PROGRAMS};
 
 pub(crate) struct Swift;
 
@@ -36,10 +35,7 @@ impl Provider for Swift {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&["Package.swift"]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &["Package.swift"], LOOKS_LIKE) {
             let Ok(text) = dir.text("Package.swift") else {
                 scan.reject(dir.path(), LOOKS_LIKE, "`Package.swift` cannot be read");
                 continue;
@@ -47,6 +43,7 @@ impl Provider for Swift {
             let source = Source::parse(&text, Family::Swift);
             let targets: Vec<(u64, String)> = source
                 .all("executableTarget(")
+                .take(PROGRAMS * 2)
                 .filter_map(|at| {
                     let name = at + source.code.get(at..)?.find("name:")? + "name:".len();
                     Some((source.line(name), source.string_at(name)?.to_owned()))
@@ -56,7 +53,7 @@ impl Provider for Swift {
                 let reason = "it has no `executableTarget`: it is a library";
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
             }
-            for (line, name) in targets {
+            for (line, name) in packaged::bounded(scan, &dir.join("Package.swift"), targets) {
                 let manifest = dir.join("Package.swift");
                 let sources = dir.join(&format!("Sources/{name}"));
                 let place = if scan.repo.dir(&sources).is_some() {

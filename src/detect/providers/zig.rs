@@ -2,12 +2,11 @@
 
 use crate::detect::explain::Evidence;
 use crate::detect::language::Language;
-use crate::detect::passed_over;
 use crate::detect::provider::{Draft, Provider, Scan};
 use crate::detect::repo::Dir;
 use crate::detect::source::{Family, Source};
 
-use super::packaged::{self, Calls};
+use super::packaged::{self, Calls, PROGRAMS};
 
 pub(crate) struct Zig;
 
@@ -38,18 +37,19 @@ impl Provider for Zig {
     }
 
     fn detect(&self, scan: &mut Scan<'_>) {
-        for dir in scan.dirs_with(&["build.zig"]) {
-            if passed_over(scan, dir.path(), LOOKS_LIKE, false) {
-                continue;
-            }
+        for dir in packaged::candidates(scan, &["build.zig"], LOOKS_LIKE) {
             let Ok(text) = dir.text("build.zig") else {
                 scan.reject(dir.path(), LOOKS_LIKE, "`build.zig` cannot be read");
                 continue;
             };
             let source = Source::parse(&text, Family::C);
             let names = executables(&source);
+            let names = packaged::bounded(scan, &dir.join("build.zig"), names);
             if names.is_empty() {
-                let reason = "`build.zig` adds no executable: it is a library";
+                let reason = match source.find("addExecutable(") {
+                    Some(_) => "of its executables none is an app with a name that is written out",
+                    None => "`build.zig` adds no executable: it is a library",
+                };
                 scan.reject(dir.path(), LOOKS_LIKE, reason);
             }
             for (line, name) in names {
@@ -61,7 +61,8 @@ impl Provider for Zig {
 
 /// The executables with a name of letters, and the lines of the names.
 fn executables(source: &Source) -> Vec<(u64, String)> {
-    let names = source.all("addExecutable(").filter_map(|at| {
+    let calls = source.all("addExecutable(").take(PROGRAMS * 2);
+    let names = calls.filter_map(|at| {
         let rest = source.code.get(at..)?;
         let key = at + rest.find(".name")?;
         let equals = key + source.code.get(key..)?.find('=')? + 1;

@@ -79,6 +79,12 @@ fn an_address_in_a_comment_or_of_development_is_none() {
         ),
     ]);
     assert_eq!(found.spec("a").runtime.ports, [8080]);
+    assert_eq!(
+        found.messages(),
+        [
+            "Program.cs:3: listens on the loopback address, which nothing outside the container reaches"
+        ]
+    );
 }
 
 #[test]

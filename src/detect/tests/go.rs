@@ -259,3 +259,34 @@ fn private_modules_need_a_login_at_build_time() {
     assert_eq!(build.env["GOPRIVATE"], "git.acme.internal/*");
     assert_eq!(build.secrets[0].id, "netrc");
 }
+
+#[test]
+fn what_is_embedded_and_not_there_is_built_by_the_front_end_that_leaves_it() {
+    let main = "package main\n\nimport \"embed\"\n\n//go:embed web/dist/*\nvar pages embed.FS\n\nfunc main() { http.ListenAndServe(\":8080\", nil) }\n";
+    let package = r#"{"scripts": {"build": "vite build"}, "devDependencies": {"vite": "7"}}"#;
+    let mut files = vec![
+        ("go.mod", "module ex.com/a\n\ngo 1.26\n"),
+        ("main.go", main),
+        ("web/package.json", package),
+        ("web/package-lock.json", "{}"),
+        ("web/index.html", ""),
+    ];
+    let built = found(&files);
+    assert_eq!(built.names(), ["a"]);
+    let build = &built.spec("a").build;
+    assert_eq!(build.install.commands, ["cd web && npm ci"]);
+    assert_eq!(
+        build.install.files,
+        ["web/package-lock.json", "web/package.json"]
+    );
+    assert_eq!(build.commands[0], "cd web && npm run build");
+    assert!(build.commands[1].starts_with("go build "));
+    assert!(
+        build
+            .packages
+            .iter()
+            .any(|name| name.starts_with("nodejs-"))
+    );
+    files[1].1 = "package main\n\nfunc main() { http.ListenAndServe(\":8080\", nil) }\n";
+    assert_eq!(found(&files).names(), ["a", "web"]);
+}

@@ -384,3 +384,53 @@ fn a_procfile_is_read_once_for_all_languages() {
     );
     assert_eq!(spec.metadata.kind, Some(Kind::Worker));
 }
+
+#[test]
+fn a_procfile_says_how_a_program_is_run() {
+    let found = found(&[
+        ("go.mod", "module ex.com/shop\n\ngo 1.26\n"),
+        (
+            "cmd/web/main.go",
+            "package main\n\nfunc main() { http.ListenAndServe(address, nil) }\n",
+        ),
+        ("cmd/jobs/main.go", "package main\n\nfunc main() {}\n"),
+        (
+            "Procfile",
+            "web: LEVEL=info bin/web serve --port $PORT\ncheck: bin/web check\njobs: ./jobs -n 2\nrelease: bin/migrate up\nmore: bin/web a; bin/web b\n",
+        ),
+    ]);
+    let web = found.spec("web");
+    assert_eq!(command(web), "/app/web serve --port 8080");
+    assert_eq!(web.runtime.ports, [8080]);
+    assert_eq!(web.runtime.env["LEVEL"], "info");
+    assert_eq!(web.runtime.processes["check"], ["/app/web", "check"]);
+    assert_eq!(command(found.spec("jobs")), "/app/jobs -n 2");
+    assert_eq!(
+        found.evidence("web", "start"),
+        ["LEVEL=info bin/web serve --port $PORT Procfile:1 start.procfile"]
+    );
+    assert_eq!(
+        found.messages(),
+        [
+            "Procfile:4: the process `release` is left out: `migrate` is not what the build makes",
+            "Procfile:5: the process `more` is left out: a list of commands needs a shell: `; bin/web b`",
+        ]
+    );
+}
+
+#[test]
+fn a_web_process_makes_a_program_listen() {
+    let found = found(&[
+        ("Cargo.toml", "[package]\nname = \"tool\"\n"),
+        ("Cargo.lock", ""),
+        ("src/main.rs", "fn main() { start(); }"),
+        ("Procfile", "web: target/release/tool\n"),
+    ]);
+    let spec = found.spec("tool");
+    assert_eq!(spec.metadata.kind, Some(Kind::Web));
+    assert_eq!(spec.runtime.ports, [8080]);
+    assert_eq!(
+        found.evidence("tool", "kind"),
+        ["web Procfile:1 start.procfile"]
+    );
+}

@@ -6,6 +6,7 @@ mod elixir;
 mod generators;
 mod go;
 mod hints;
+mod hostile;
 mod jvm;
 mod names;
 mod native;

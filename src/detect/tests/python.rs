@@ -632,3 +632,54 @@ fn the_port_of_a_server_of_the_standard_library_is_found() {
         assert_eq!(evidence.unwrap().line, Some(line), "{text}");
     }
 }
+
+#[test]
+fn requirements_for_production_alone_make_a_project() {
+    let flask = "from flask import Flask\napp = Flask(__name__)\n";
+    let found = found(&[
+        ("api/requirements-prod.txt", "flask\ngunicorn\n"),
+        ("api/app.py", flask),
+        ("web/requirements/production.txt", "-r base.txt\ngunicorn\n"),
+        ("web/requirements/base.txt", "flask\n"),
+        ("web/wsgi.py", flask),
+        ("notes/requirements/ideas.md", ""),
+        ("notes/app.py", flask),
+    ]);
+    assert_eq!(found.names(), ["api", "web"]);
+    let install = |name: &str| found.spec(name).build.install.clone();
+    assert_eq!(
+        install("api").commands[1],
+        "/app/.venv/bin/python -m pip install -r requirements-prod.txt"
+    );
+    assert_eq!(
+        install("web").files,
+        [
+            "web/requirements/base.txt",
+            "web/requirements/production.txt"
+        ]
+    );
+    assert!(command(found.spec("web")).ends_with(" wsgi:app"));
+}
+
+#[test]
+fn a_factory_may_be_defined_over_several_lines() {
+    let app = |arguments: &str| {
+        let code = format!(
+            "from flask import Flask\n\n\ndef create_app(\n{arguments}\n) -> Flask:\n    app = Flask(__name__)\n    return app\n"
+        );
+        found(&[
+            ("requirements.txt", "flask\ngunicorn\n"),
+            ("shop/__init__.py", &code),
+        ])
+    };
+    for optional in [
+        "    config: dict[str, int] = {},\n    *extra,",
+        "    name: str = make(1, 2),",
+        "    **settings",
+    ] {
+        let found = app(optional);
+        let spec = found.spec("app");
+        assert!(command(spec).ends_with(" shop:create_app()"), "{optional}");
+    }
+    assert_eq!(app("    config: dict,").names(), [""; 0]);
+}

@@ -229,3 +229,165 @@ fn what_is_opened_by_a_relative_path_is_copied_and_what_is_built_in_is_not() {
         ]
     );
 }
+
+#[test]
+fn a_target_with_a_path_of_its_own_is_read_with_the_modules_beside_it() {
+    let found = found(&[
+        (
+            "Cargo.toml",
+            "[package]\nname = \"shop\"\n[[bin]]\nname = \"server\"\npath = \"./cmd/server/start.rs\"\n[[bin]]\nname = \"gone\"\npath = \"cmd/gone.rs\"\n",
+        ),
+        ("Cargo.lock", ""),
+        (
+            "cmd/server/start.rs",
+            "mod listen;\nfn main() { listen::run() }",
+        ),
+        (
+            "cmd/server/listen.rs",
+            "pub fn run() { TcpListener::bind(\"0.0.0.0:7001\"); }",
+        ),
+        (
+            "cmd/server/other.rs",
+            "pub fn run() { TcpListener::bind(\"0.0.0.0:1111\"); }",
+        ),
+        ("src/main.rs", "fn main() {}"),
+    ]);
+    assert_eq!(found.names(), ["shop", "server"]);
+    let spec = found.spec("server");
+    assert_eq!(spec.metadata.kind, Some(Kind::Web));
+    assert_eq!(spec.runtime.ports, [7001]);
+    assert_eq!(
+        spec.build.commands,
+        ["cargo build --release --locked -p shop --bin server"]
+    );
+    assert_eq!(
+        found.evidence("server", "entry"),
+        ["server Cargo.toml:4 rust.bin-table"]
+    );
+    assert_eq!(found.spec("shop").metadata.kind, Some(Kind::Worker));
+}
+
+#[test]
+fn what_cargo_loads_of_the_repository_is_there_when_it_builds() {
+    let found = found(&[
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"app\", \"lib\"]\n[patch.crates-io]\nsmall = { path = \"patched/small\" }\n",
+        ),
+        ("Cargo.lock", ""),
+        (
+            "app/Cargo.toml",
+            "[package]\nname = \"app\"\n[target.'cfg(unix)'.dependencies]\nunix = { path = \"../unix\" }\n[dev-dependencies]\ntried = { path = \"../tried\" }\n",
+        ),
+        ("app/src/main.rs", "fn main() {}"),
+        (
+            "lib/Cargo.toml",
+            "[package]\nname = \"lib\"\n[[bench]]\nname = \"speed\"\nharness = false\n[[test]]\nname = \"all\"\npath = \"checks/all.rs\"\n",
+        ),
+        ("lib/src/lib.rs", ""),
+        ("lib/benches/speed.rs", ""),
+        ("unix/Cargo.toml", "[package]\nname = \"unix\"\n"),
+        ("unix/src/lib.rs", ""),
+        ("tried/Cargo.toml", "[package]\nname = \"tried\"\n"),
+        ("tried/src/lib.rs", ""),
+        ("patched/small/Cargo.toml", "[package]\nname = \"small\"\n"),
+        ("patched/small/src/lib.rs", ""),
+    ]);
+    assert_eq!(
+        found.spec("app").build.context,
+        [
+            "Cargo.lock",
+            "Cargo.toml",
+            "app/**",
+            "lib/Cargo.toml",
+            "lib/benches/**",
+            "lib/src/**",
+            "patched/small/**",
+            "tried/Cargo.toml",
+            "tried/src/**",
+            "unix/**"
+        ]
+    );
+}
+
+#[test]
+fn the_servers_of_each_framework_are_known() {
+    for (call, port) in [
+        (
+            "axum::Server::bind(&\"0.0.0.0:7002\".parse().unwrap());",
+            7002,
+        ),
+        ("TcpListener::new(\"0.0.0.0:7003\").bind().await;", 7003),
+        (
+            "rocket::custom(config); // 1\nlet a = \"0.0.0.0:7004\";",
+            7004,
+        ),
+    ] {
+        let found = found(&[
+            ("Cargo.toml", "[package]\nname = \"web\"\n"),
+            ("src/main.rs", &format!("fn main() {{ {call} }}")),
+        ]);
+        let spec = found.spec("web");
+        assert_eq!(spec.metadata.kind, Some(Kind::Web), "{call}");
+        assert_eq!(spec.runtime.ports, [port], "{call}");
+    }
+}
+
+#[test]
+fn an_address_as_a_pair_names_the_port() {
+    for (call, port, is_local) in [
+        (".bind((\"0.0.0.0\", 8082))", 8082, false),
+        (".bind((\"127.0.0.1\", 8083))", 8083, true),
+        (".run(([127, 0, 0, 1], 3030))", 3030, true),
+        (
+            "TcpListener::bind((Ipv4Addr::UNSPECIFIED, 8084))",
+            8084,
+            false,
+        ),
+    ] {
+        let found = found(&[
+            (
+                "Cargo.toml",
+                "[package]\nname = \"web\"\n[dependencies]\nactix-web = \"4\"\n",
+            ),
+            ("Cargo.lock", ""),
+            (
+                "src/main.rs",
+                &format!("fn main() {{ HttpServer::new(App::new){call}; }}"),
+            ),
+        ]);
+        assert_eq!(found.spec("web").runtime.ports, [port], "{call}");
+        let warned = found.messages().iter().any(|m| m.contains("loopback"));
+        assert_eq!(warned, is_local, "{call}");
+    }
+}
+
+#[test]
+fn the_settings_of_rocket_are_shipped_and_name_the_port() {
+    let found = found(&[
+        (
+            "Cargo.toml",
+            "[package]\nname = \"web\"\n[dependencies]\nrocket = \"0.5\"\n",
+        ),
+        ("Cargo.lock", ""),
+        (
+            "src/main.rs",
+            "#[launch]\nfn rocket() -> _ { rocket::build() }",
+        ),
+        (
+            "Rocket.toml",
+            "[default]\naddress = \"127.0.0.1\"\nport = 8123\n[debug]\nport = 1\n",
+        ),
+    ]);
+    let spec = found.spec("web");
+    assert_eq!(spec.runtime.ports, [8123]);
+    assert_eq!(
+        found.evidence("web", "port"),
+        ["8123 Rocket.toml:3 rust.address"]
+    );
+    assert_eq!(
+        copies(spec),
+        ["/target/release/web -> web", "Rocket.toml -> Rocket.toml"]
+    );
+    assert_eq!(spec.runtime.env["ROCKET_ADDRESS"], "0.0.0.0");
+}

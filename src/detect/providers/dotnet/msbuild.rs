@@ -1,5 +1,6 @@
 //! MSBuild's project files: properties with their defaults from above, references, solutions.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -10,6 +11,9 @@ use crate::detect::xml::Element;
 
 /// The deepest nesting of properties, and the longest line of imports.
 const DEEPEST: usize = 16;
+
+/// Properties that are looked up for one, at most: those within one another would multiply.
+const LOOKUPS: usize = 200;
 
 /// The endings of project files, with the language.
 pub(super) const LANGUAGES: &[(&str, &str)] = &[
@@ -28,6 +32,7 @@ pub(super) struct Project {
     root: Rc<Element>,
     /// `Directory.Build.props` and what it imports, nearest first.
     defaults: Vec<(String, Rc<Element>)>,
+    references: OnceCell<BTreeSet<String>>,
 }
 
 /// Reads every project of the repository, by path; what lies among examples is told, as what it `looks_like`.
@@ -61,6 +66,7 @@ pub(super) fn projects(scan: &mut Scan<'_>, looks_like: &str) -> BTreeMap<String
                     language,
                     root,
                     defaults: defaults(scan, dir.path()),
+                    references: OnceCell::new(),
                 },
             );
         }
@@ -174,11 +180,18 @@ impl Project {
 
     /// A property as it holds for a release; nothing where a part of it is not known.
     pub(super) fn property(&self, name: &str) -> Option<Fact<String>> {
-        self.property_within(name, DEEPEST)
+        let mut lookups = LOOKUPS;
+        self.property_within(name, DEEPEST, &mut lookups)
     }
 
-    fn property_within(&self, name: &str, depth: usize) -> Option<Fact<String>> {
+    fn property_within(
+        &self,
+        name: &str,
+        depth: usize,
+        lookups: &mut usize,
+    ) -> Option<Fact<String>> {
         let depth = depth.checked_sub(1)?;
+        *lookups = lookups.checked_sub(1)?;
         let mut fallback = None;
         for (file, root) in self.layers() {
             let groups: Vec<&Element> = root
@@ -190,12 +203,12 @@ impl Project {
                 .rev()
                 .flat_map(|group| group.children.iter().rev());
             for element in found.filter(|one| one.name.eq_ignore_ascii_case(name)) {
-                let given = || {
+                let mut given = || {
                     if let Some(inner) = only_property(&element.text) {
-                        return self.property_within(inner, depth);
+                        return self.property_within(inner, depth, lookups);
                     }
                     Some(Fact {
-                        value: self.interpolate(&element.text, depth)?,
+                        value: self.interpolate(&element.text, depth, lookups)?,
                         file: file.to_owned(),
                         line: element.line,
                     })
@@ -211,7 +224,7 @@ impl Project {
         fallback
     }
 
-    fn interpolate(&self, text: &str, depth: usize) -> Option<String> {
+    fn interpolate(&self, text: &str, depth: usize, lookups: &mut usize) -> Option<String> {
         let mut done = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("$(") {
@@ -223,7 +236,7 @@ impl Project {
                 {
                     done.push_str(&self.name);
                 }
-                _ => done.push_str(&self.property_within(name, depth)?.value),
+                _ => done.push_str(&self.property_within(name, depth, lookups)?.value),
             }
             if done.len() > 4096 {
                 return None;
@@ -236,11 +249,19 @@ impl Project {
 
     /// Where `part` of a property's value is written as it is.
     pub(super) fn place(&self, name: &str, part: &str) -> Option<Fact<String>> {
-        self.place_within(name, part, DEEPEST)
+        let mut lookups = LOOKUPS;
+        self.place_within(name, part, DEEPEST, &mut lookups)
     }
 
-    fn place_within(&self, name: &str, part: &str, depth: usize) -> Option<Fact<String>> {
+    fn place_within(
+        &self,
+        name: &str,
+        part: &str,
+        depth: usize,
+        lookups: &mut usize,
+    ) -> Option<Fact<String>> {
         let depth = depth.checked_sub(1)?;
+        *lookups = lookups.checked_sub(1)?;
         for (file, root) in self.layers() {
             let groups = root.all("PropertyGroup").filter(|group| holds(group));
             for element in groups
@@ -259,8 +280,9 @@ impl Project {
                     .split("$(")
                     .skip(1)
                     .filter_map(|rest| rest.split(')').next());
-                if let Some(found) = inner.find_map(|name| self.place_within(name, part, depth)) {
-                    return Some(found);
+                let found = inner.find_map(|name| self.place_within(name, part, depth, lookups));
+                if found.is_some() {
+                    return found;
                 }
             }
         }
@@ -298,12 +320,14 @@ impl Project {
     }
 
     /// The project files that it refers to.
-    pub(super) fn references(&self) -> Vec<String> {
-        let items = self.items("ProjectReference");
-        items
-            .iter()
-            .filter_map(|item| literal_path(&self.dir, &item.value))
-            .collect()
+    pub(super) fn references(&self) -> &BTreeSet<String> {
+        self.references.get_or_init(|| {
+            let items = self.items("ProjectReference");
+            let paths = items
+                .iter()
+                .filter_map(|item| literal_path(&self.dir, &item.value));
+            paths.collect()
+        })
     }
 
     /// Directories outside of its own that it takes files from.

@@ -17,7 +17,7 @@ const PORT: u16 = 8080;
 impl App<'_> {
     pub(super) fn run(
         &self,
-        scan: &Scan<'_>,
+        scan: &mut Scan<'_>,
         draft: &mut Draft,
         toolchain: &Toolchain,
         major: u64,
@@ -80,6 +80,11 @@ impl App<'_> {
         }
         if draft.spec.metadata.kind == Some(Kind::Web) {
             health(draft, &files);
+            if let Some((file, line)) = local(&files) {
+                let message =
+                    "listens on the loopback address, which nothing outside the container reaches";
+                scan.warn(&file, Some(line), message);
+            }
         }
         Ok(())
     }
@@ -185,6 +190,24 @@ fn port(files: &[File]) -> Option<Fact<u16>> {
         }
     }
     None
+}
+
+/// Where an address is named that nothing outside the container reaches.
+fn local(files: &[File]) -> Option<(String, u64)> {
+    files.iter().find_map(|file| {
+        let source = &file.source;
+        let mut calls = ADDRESSES
+            .iter()
+            .flat_map(|call| source.all(call).map(move |at| at + call.len()));
+        let is_local = |at: &usize| {
+            let text = source.string_at(*at).unwrap_or_default();
+            let address = text.split_once("://").map_or("", |(_, rest)| rest);
+            let host = address.split([':', '/']).next().unwrap_or_default();
+            matches!(host, "127.0.0.1" | "localhost")
+        };
+        let at = calls.find(is_local)?;
+        Some((file.path.clone(), source.line(at)))
+    })
 }
 
 fn listener(files: &[File]) -> Option<Fact<String>> {

@@ -3,7 +3,7 @@
 use crate::detect::document::Syntax;
 use crate::detect::explain::Evidence;
 use crate::detect::provider::{Problem, Scan, unavailable};
-use crate::detect::range::{Interval, Range};
+use crate::detect::range::{Interval, Range, next};
 use crate::detect::source::Fact;
 use crate::detect::version::{self, Source, Tool, Want, numbers};
 use crate::wolfi::Pattern;
@@ -36,6 +36,10 @@ pub(super) enum Target {
 /// Reads a target framework whole: `net10.0` is ten, `net48` is the old one.
 pub(super) fn target(text: &str) -> Option<Target> {
     let text = text.trim().to_ascii_lowercase();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if !text.chars().all(is_part) {
+        return None;
+    }
     let (name, system) = match text.split_once('-') {
         Some((name, system)) => (name, Some(system.to_owned())),
         None => (text.as_str(), None),
@@ -221,19 +225,22 @@ fn roll_forward(asked: &str, policy: &str) -> Result<Range, String> {
     };
     let from = vec![*major, *minor, *patch];
     let to = match policy {
-        "disable" => vec![*major, *minor, patch + 1],
-        "patch" | "latestPatch" => vec![*major, *minor, (patch / 100 + 1) * 100],
-        "feature" | "latestFeature" => vec![*major, minor + 1],
-        "minor" | "latestMinor" => vec![major + 1],
-        "major" | "latestMajor" => {
-            return Ok(Range {
-                any_of: vec![Interval::at_least(from)],
-            });
+        "disable" => next(&from),
+        "patch" | "latestPatch" => {
+            let band = (patch / 100 + 1).checked_mul(100);
+            band.map(|band| vec![*major, *minor, band])
         }
+        "feature" | "latestFeature" => next(&from[..2]),
+        "minor" | "latestMinor" => next(&from[..1]),
+        "major" | "latestMajor" => None,
         other => return Err(format!("`{other}` is no policy of `rollForward`")),
     };
+    let interval = match to {
+        Some(to) => Interval::between(from, to),
+        None => Interval::at_least(from),
+    };
     Ok(Range {
-        any_of: vec![Interval::between(from, to)],
+        any_of: vec![interval],
     })
 }
 

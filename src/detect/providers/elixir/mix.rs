@@ -143,10 +143,10 @@ fn keys(code: &str, open: usize) -> Vec<(usize, String, usize)> {
             }
             ':' if code[place + 1..].starts_with([' ', '\n']) => {
                 let before = &code[open..place];
-                let start = before
-                    .rfind(|c: char| c != '_' && !c.is_ascii_alphanumeric())
-                    .map_or(0, |last| last + 1);
-                if start < before.len() {
+                let is_part = |byte: &u8| *byte == b'_' || byte.is_ascii_alphanumeric();
+                let length = before.bytes().rev().take_while(is_part).count();
+                let start = before.len() - length;
+                if length > 0 {
                     keys.push((place, before[start..].to_owned(), depth));
                 }
             }

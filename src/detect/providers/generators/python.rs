@@ -4,18 +4,10 @@ use crate::detect::explain::Evidence;
 use crate::detect::provider::{Draft, Problem, Scan, literal_glob, quoted, unavailable};
 use crate::detect::repo::{Dir, join, relative, split};
 use crate::detect::source::{Family, Source};
-use crate::detect::version::{self, Tool};
+use crate::detect::version;
 
+use super::super::python::TOOL;
 use super::{SITE, Site, answer, documented, draft};
-
-const TOOL: Tool = Tool {
-    name: "Python",
-    asdf: &["python"],
-    prefix: "python-",
-    numbers: 2,
-    default: Some("python3"),
-    read: version::python,
-};
 
 /// The environment that the tools are installed to.
 const VENV: &str = "/venv";

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::explain::Evidence;
 use crate::detect::provider::{Draft, Problem, Scan, literal_glob, quoted, tree_glob};
-use crate::detect::repo::join;
+use crate::detect::repo::{is_within, join, upwards};
 use crate::spec::{Copy, Kind, Secret};
 
+use super::super::node;
 use super::facts::Facts;
 use super::{Module, Package, work};
 
@@ -65,6 +66,7 @@ pub(super) fn build(
         "/root/.cache/go-build".to_owned(),
         "/root/go/pkg/mod".to_owned(),
     ];
+    assets(scan, module, draft, target)?;
     if let Some(dir) = vendored {
         let vendor = join(dir, "vendor/modules.txt");
         let evidence = Evidence::new("install", "-mod=vendor", "go.vendor").at(&vendor, None);
@@ -73,6 +75,33 @@ pub(super) fn build(
         private(scan, module, draft);
     }
     compiler(scan, draft, facts, target)
+}
+
+/// Adds the front end whose build leaves what the program embeds and the repository does not hold.
+fn assets(
+    scan: &mut Scan<'_>,
+    module: &Module,
+    draft: &mut Draft,
+    target: &Target<'_>,
+) -> Result<(), Problem> {
+    let embeds = target.packages.iter().flat_map(|package| &package.embeds);
+    let missing = embeds.filter(|path| scan.repo.dir(path).is_none() && !scan.repo.has(path));
+    let places: BTreeSet<String> = missing
+        .filter_map(|path| {
+            let mut above = upwards(path)
+                .skip(1)
+                .filter(|dir| is_within(dir, &module.dir));
+            let found = above.find(|dir| scan.repo.has(&join(dir, "package.json")));
+            found.map(str::to_owned)
+        })
+        .collect();
+    for place in places {
+        let found = node::assets_below(scan, &module.dir, &place, "the Go app")?;
+        if let Some(assets) = found {
+            draft.with_assets(assets);
+        }
+    }
+    Ok(())
 }
 
 /// The files of a program without a module, by name: Go takes them as they are.

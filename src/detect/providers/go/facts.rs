@@ -177,22 +177,7 @@ fn data(
             .below(&dir.join(name))
             .any(|dir| dir.files().iter().any(|file| file.ends_with(".go")))
     };
-    let opened = |name: &str| {
-        files.iter().find_map(|file| {
-            let (at, _) = file.source.strings.iter().find(|(_, text)| {
-                let text = text.trim_start_matches("file://").trim_start_matches("./");
-                text == name
-                    || text
-                        .strip_prefix(name)
-                        .is_some_and(|rest| rest.starts_with('/'))
-            })?;
-            Some(Fact {
-                value: name.to_owned(),
-                file: file.path.clone(),
-                line: file.source.line(*at),
-            })
-        })
-    };
+    let opened = |name: &str| source::path(files.iter().copied(), name, &|_, _| true);
     let is_data = |name: &&String| {
         [
             ".csv", ".html", ".json", ".sql", ".tmpl", ".toml", ".txt", ".yaml", ".yml",

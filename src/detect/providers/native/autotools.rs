@@ -100,37 +100,46 @@ fn steps(dir: Dir<'_>, text: &str) -> (Vec<&'static str>, Vec<String>) {
 /// The programs of one `Makefile.am`.
 fn installed(dir: Dir<'_>, text: &str, left_out: &mut BTreeMap<String, String>) -> Vec<Program> {
     let mut programs = Vec::new();
-    for (line, name, values) in assignments(text) {
+    let all: Vec<(u64, String, Vec<String>)> = assignments(text).collect();
+    let of_variable: BTreeMap<&str, &Vec<String>> = all
+        .iter()
+        .map(|(_, name, values)| (name.as_str(), values))
+        .collect();
+    for (line, name, values) in &all {
         let place = match name.as_str() {
             "bin_PROGRAMS" => "bin",
             "sbin_PROGRAMS" => "sbin",
             "check_PROGRAMS" | "noinst_PROGRAMS" | "EXTRA_PROGRAMS" => {
                 for value in values {
-                    left_out.insert(value, "not installed".to_owned());
+                    left_out.insert(value.clone(), "not installed".to_owned());
                 }
                 continue;
             }
             _ => continue,
         };
         for program in values {
-            if let Some(what) = is_for_developers(&program) {
-                left_out.insert(program, what.to_owned());
+            if program.contains(['$', '@']) {
+                let what = "named by a variable that only `configure` knows";
+                left_out.insert(program.clone(), what.to_owned());
+                continue;
+            }
+            if let Some(what) = is_for_developers(program) {
+                left_out.insert(program.clone(), what.to_owned());
                 continue;
             }
             let variable = program.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-            let key = format!("{variable}_SOURCES");
-            let sources = assignments(text).filter(|(_, name, _)| *name == key);
-            let sources = sources.flat_map(|(_, _, values)| values);
+            let sources = of_variable.get(format!("{variable}_SOURCES").as_str());
+            let sources = sources.into_iter().copied().flatten();
             let sources = sources.filter(|source| is_source(source));
             programs.push(Program {
                 file: dir.join("Makefile.am"),
-                line,
+                line: *line,
                 written: program.clone(),
                 rule: "autotools.programs",
-                sources: sources.map(|source| dir.join(&source)).collect(),
+                sources: sources.map(|source| dir.join(source)).collect(),
                 from: format!("{OUT}/app/{place}/{program}"),
                 to: format!("{place}/{program}"),
-                name: program,
+                name: program.clone(),
             });
         }
     }

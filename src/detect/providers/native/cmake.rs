@@ -1,5 +1,8 @@
 //! CMake: the executables of a project and of the directories that it adds.
 
+mod variables;
+
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::provider::{Problem, Scan, quoted};
@@ -14,19 +17,6 @@ use super::{
 
 /// Directories below one another, at most.
 const DEPTH: usize = 24;
-
-/// Variables of platforms that no image has.
-const ELSEWHERE: &[&str] = &[
-    "ANDROID",
-    "APPLE",
-    "BORLAND",
-    "CYGWIN",
-    "EMSCRIPTEN",
-    "IOS",
-    "MINGW",
-    "MSVC",
-    "WIN32",
-];
 
 struct Executable {
     name: String,
@@ -61,6 +51,8 @@ struct Build {
     project: Option<String>,
     has_git: bool,
     problem: Option<Problem>,
+    /// Bytes that variables became.
+    expanded: Cell<usize>,
 }
 
 /// Reads the project at `dir`.
@@ -144,44 +136,6 @@ impl Build {
         }
         if depth > 0 {
             self.variables = outer;
-        }
-    }
-
-    /// Whether a condition holds, where that is known.
-    fn holds(&self, condition: &[String]) -> Option<bool> {
-        if condition.iter().any(|word| word == "OR" || word == "(") {
-            return None;
-        }
-        let mut answer = Some(true);
-        for term in condition.split(|word| word == "AND") {
-            match self.term(term) {
-                Some(false) => return Some(false),
-                None => answer = None,
-                Some(true) => {}
-            }
-        }
-        answer
-    }
-
-    fn term(&self, term: &[String]) -> Option<bool> {
-        match term {
-            [not, rest @ ..] if not == "NOT" => self.term(rest).map(|holds| !holds),
-            [name] => {
-                let upper = name.to_ascii_uppercase();
-                let is_aside = ["TEST", "EXAMPLE", "SAMPLE", "BENCH", "FUZZ", "DOC"]
-                    .iter()
-                    .any(|word| upper.contains(word));
-                if ELSEWHERE.contains(&name.as_str()) {
-                    Some(false)
-                } else if matches!(name.as_str(), "UNIX" | "LINUX" | "TRUE" | "ON" | "1") {
-                    Some(true)
-                } else if is_aside || matches!(name.as_str(), "FALSE" | "OFF" | "0") {
-                    Some(false)
-                } else {
-                    self.options.get(name).copied()
-                }
-            }
-            _ => None,
         }
     }
 
@@ -451,10 +405,6 @@ impl Build {
         }
     }
 
-    fn set(&mut self, name: &str, value: &str) {
-        self.variables.insert(name.to_owned(), value.to_owned());
-    }
-
     /// The repository's path of a directory or file that is named in `dir`.
     fn directory(&self, dir: &str, name: &str) -> Option<String> {
         let root = in_build("");
@@ -463,46 +413,6 @@ impl Build {
             None if name.starts_with('/') => None,
             None => resolve(dir, name),
         }
-    }
-
-    /// The text with its variables replaced; none where one is not known.
-    fn expanded(&self, text: &str, dir: &str) -> Option<String> {
-        let mut rest = text;
-        let mut whole = String::new();
-        while let Some(at) = rest.find("${") {
-            let end = rest[at..].find('}')? + at;
-            whole.push_str(&rest[..at]);
-            whole.push_str(&self.value(&rest[at + 2..end], dir)?);
-            rest = &rest[end + 1..];
-        }
-        whole.push_str(rest);
-        (!whole.contains("$<")).then_some(whole)
-    }
-
-    fn value(&self, name: &str, dir: &str) -> Option<String> {
-        if let Some(value) = self.variables.get(name) {
-            return Some(value.clone());
-        }
-        let below = dir
-            .get(self.root.len()..)
-            .unwrap_or_default()
-            .trim_start_matches('/');
-        let known = match name {
-            "CMAKE_SOURCE_DIR" | "PROJECT_SOURCE_DIR" => in_build(&self.root),
-            "CMAKE_CURRENT_SOURCE_DIR" | "CMAKE_CURRENT_LIST_DIR" => in_build(dir),
-            "CMAKE_BINARY_DIR" | "PROJECT_BINARY_DIR" => BUILD.to_owned(),
-            "CMAKE_CURRENT_BINARY_DIR" => join(BUILD, below),
-            "CMAKE_INSTALL_BINDIR" => "bin".to_owned(),
-            "CMAKE_INSTALL_SBINDIR" => "sbin".to_owned(),
-            "CMAKE_INSTALL_LIBDIR" => "lib".to_owned(),
-            "CMAKE_INSTALL_DATADIR" | "CMAKE_INSTALL_DATAROOTDIR" => "share".to_owned(),
-            "CMAKE_INSTALL_SYSCONFDIR" => "etc".to_owned(),
-            "CMAKE_INSTALL_INCLUDEDIR" => "include".to_owned(),
-            "CMAKE_BUILD_TYPE" => "Release".to_owned(),
-            "CMAKE_EXECUTABLE_SUFFIX" => String::new(),
-            _ => return None,
-        };
-        Some(known)
     }
 
     /// The executables that are apps.
@@ -524,11 +434,10 @@ impl Build {
             }
         }
         // Tests and commands also name what no `add_executable` does.
-        let executables = &self.executables;
-        self.left_out.retain(|name, _| {
-            let is_built = executables.iter().any(|found| found.name == *name);
-            is_built || name.contains("${")
-        });
+        let executables = self.executables.iter().map(|found| found.name.as_str());
+        let executables: BTreeSet<&str> = executables.collect();
+        self.left_out
+            .retain(|name, _| executables.contains(name.as_str()) || name.contains("${"));
         let apps = self
             .executables
             .iter()

@@ -35,6 +35,9 @@ const PORTS: &[&str] = &[
     "tcp::v6(),",
 ];
 
+/// Calls of one kind whose arguments are looked at, and places of a name, at most.
+const CALLS: usize = 20;
+
 /// What the sources of one program say.
 pub(super) struct Facts {
     pub(super) listens: Option<Fact<String>>,
@@ -43,7 +46,8 @@ pub(super) struct Facts {
     is_local: Option<(String, u64)>,
     reads_port: Option<Fact<String>>,
     health: Option<Fact<String>>,
-    pub(super) is_cli: bool,
+    /// What makes it a program that is run by hand.
+    pub(super) is_cli: Option<Fact<String>>,
     pub(super) is_cxx: bool,
 }
 
@@ -108,22 +112,25 @@ pub(super) fn read(
         is_local,
         reads_port,
         health: source::health(&files),
-        is_cli: files.iter().any(|file| {
-            ["getopt", "argc"]
-                .iter()
-                .any(|w| file.source.find(w).is_some())
-        }),
+        is_cli: source::call(&files, &["getopt", "argc"]),
         is_cxx,
     }
 }
 
 impl Facts {
     /// Adds what is known of kind, framework, port and health to the draft.
-    pub(super) fn tell(&self, scan: &mut Scan<'_>, draft: &mut Draft) {
-        let Some(call) = &self.listens else { return };
-        draft.evidence.push(
-            Evidence::new("kind", &call.value, "native.listens").at(&call.file, Some(call.line)),
-        );
+    pub(super) fn tell<'a>(&'a self, scan: &mut Scan<'_>, draft: &mut Draft) {
+        let place = |fact: &'a Fact<String>| {
+            Some((fact.file.as_str(), Some(fact.line), fact.value.as_str()))
+        };
+        let Some(call) = &self.listens else {
+            match &self.is_cli {
+                Some(word) => draft.is_so("native.reads-arguments", place(word)),
+                None => draft.is_so("native.nothing-listens", None),
+            }
+            return;
+        };
+        draft.is_so("native.listens", place(call));
         if let Some(framework) = &self.framework {
             draft.evidence.push(
                 Evidence::new("framework", &framework.value, "native.listens")
@@ -155,7 +162,7 @@ fn port(files: &[File]) -> (Option<Fact<u16>>, Option<(String, u64)>) {
     });
     for file in files {
         for call in PORTS {
-            for at in file.source.all(call) {
+            for at in file.source.all(call).take(CALLS) {
                 if let Some(found) = argument(files, file, at + call.len()) {
                     return (Some(found), local);
                 }
@@ -210,14 +217,14 @@ fn named(files: &[File], file: &File, name: &str) -> Option<Fact<u16>> {
     let here = std::iter::once(file);
     let others = files.iter().filter(|other| other.path != file.path);
     for file in here.chain(others) {
-        for at in file.source.all(&define) {
+        for at in file.source.all(&define).take(CALLS) {
             let rest = &file.source.code[at + define.len()..];
             let line = rest.lines().next().unwrap_or_default().trim();
             if let Some(value) = source::port(line) {
                 return Some(fact(file, at, value));
             }
         }
-        for at in file.source.all(name) {
+        for at in file.source.all(name).take(CALLS) {
             let rest = file.source.code[at + name.len()..].trim_start();
             let Some(value) = rest.strip_prefix(['=', '{']) else {
                 continue;

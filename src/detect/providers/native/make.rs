@@ -1,5 +1,6 @@
 //! Make: the executables of the default target.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::provider::{Problem, Scan};
@@ -15,6 +16,8 @@ pub(super) const NAMES: &[&str] = &["GNUmakefile", "makefile", "Makefile"];
 const DEPTH: usize = 16;
 /// The longest text that a variable becomes.
 const LONGEST: usize = 16 << 10;
+/// Bytes that all variables of a file become, and lines and needs of its rules, at most; each variable counts as one besides.
+const ROOM: usize = 4 << 20;
 
 /// Whether sources of C or C++ lie in the directory or where they usually do.
 pub(super) fn has_sources(dir: Dir<'_>) -> bool {
@@ -43,6 +46,8 @@ struct Makefile {
     phony: BTreeSet<String>,
     /// The lines with what they say, variables replaced.
     text: Vec<(u64, String)>,
+    /// What is used of the room.
+    used: Cell<usize>,
 }
 
 /// Reads the Makefile of `dir`.
@@ -151,6 +156,9 @@ impl Makefile {
             if let Some(recipe) = whole.strip_prefix('\t') {
                 let recipe = recipe.trim().to_owned();
                 for target in &targets {
+                    if makefile.is_full(recipe.len()) {
+                        break;
+                    }
                     if let Some(rule) = makefile.rules.get_mut(target) {
                         rule.recipe.push((number, recipe.clone()));
                     }
@@ -220,6 +228,7 @@ impl Makefile {
             .split_whitespace()
             .map(str::to_owned)
             .collect();
+        let size: usize = needs.iter().map(|need| need.len() + 32).sum();
         for target in &targets {
             if target == ".PHONY" {
                 self.phony.extend(needs.iter().cloned());
@@ -231,17 +240,26 @@ impl Makefile {
             if self.first.is_none() && !target.contains('%') {
                 self.first = Some(target.clone());
             }
+            let is_full = self.is_full(size);
             let rule = self.rules.entry(target.clone()).or_default();
             if rule.line == 0 || !needs.is_empty() {
                 rule.line = number;
                 rule.written = left.trim().to_owned();
             }
-            rule.needs.extend(needs.iter().cloned());
+            if !is_full {
+                rule.needs.extend(needs.iter().cloned());
+            }
             if !recipe.trim().is_empty() {
                 rule.recipe.push((number, recipe.trim().to_owned()));
             }
         }
         targets
+    }
+
+    /// Takes room for so many bytes; whether there is none left.
+    fn is_full(&self, bytes: usize) -> bool {
+        self.used.set(self.used.get().saturating_add(bytes + 16));
+        self.used.get() > ROOM
     }
 
     /// The text with its variables replaced; functions of make stay as they are.
@@ -264,7 +282,9 @@ impl Makefile {
             let Some(end) = after.find(close) else { break };
             let name = &after[1..end];
             match self.variables.get(name) {
-                Some((value, _)) if depth < DEPTH && whole.len() < LONGEST => {
+                Some((value, _))
+                    if depth < DEPTH && whole.len() < LONGEST && !self.is_full(value.len()) =>
+                {
                     whole.push_str(&self.expanded(value, depth + 1));
                 }
                 _ => whole.push_str(&rest[at..=at + 1 + end]),
@@ -362,6 +382,7 @@ impl Makefile {
     /// The libraries that lines of the Makefile link with or ask pkg-config for.
     fn needs(&self, file: &str) -> Vec<Need> {
         let mut needs: Vec<Need> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (line, text) in &self.text {
             let mut modules = false;
             for word in text.split([' ', '\t', '`', '(', ')', '"', '\'']) {
@@ -386,7 +407,7 @@ impl Makefile {
                     file: file.to_owned(),
                     line: *line,
                 };
-                if !need.is_builtin() && !needs.iter().any(|other| other.name == need.name) {
+                if !need.is_builtin() && seen.insert(need.name.clone()) {
                     needs.push(need);
                 }
             }

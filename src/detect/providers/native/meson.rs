@@ -7,11 +7,14 @@ use crate::detect::repo::{Dir, join, resolve};
 use crate::detect::source::{Family, Source};
 use crate::spec::Copy;
 
+use super::super::packaged::PROGRAMS;
 use super::library::{Kind, Need};
 use super::{BUILD, Found, OUT, Program, Project, is_for_developers, is_source, no_program};
 
 /// Directories below one another, at most.
 const DEPTH: usize = 24;
+/// Bytes of the arguments of a call, at most.
+const LONGEST: usize = 16 << 10;
 
 #[derive(Default)]
 struct Build {
@@ -73,11 +76,13 @@ fn calls(source: &Source, name: &str) -> Vec<Call> {
     let open = format!("{name}(");
     let places = source
         .all(&open)
-        .filter(|at| !source.code[..*at].ends_with('.'));
+        .filter(|at| !source.code[..*at].ends_with('.'))
+        .take(PROGRAMS * 2);
     let calls = places.map(|at| {
         let start = at + open.len();
         let mut depth = 1;
-        let end = source.code[start..].bytes().position(|byte| {
+        let most = source.code.floor_char_boundary(start + LONGEST);
+        let end = source.code[start..most].bytes().position(|byte| {
             match byte {
                 b'(' | b'[' | b'{' => depth += 1,
                 b')' | b']' | b'}' => depth -= 1,
@@ -87,7 +92,7 @@ fn calls(source: &Source, name: &str) -> Vec<Call> {
         });
         Call {
             at,
-            end: end.map_or(source.code.len(), |end| start + end),
+            end: end.map_or(most, |end| start + end),
         }
     });
     calls.collect()
@@ -95,11 +100,7 @@ fn calls(source: &Source, name: &str) -> Vec<Call> {
 
 /// The strings among the arguments of a call.
 fn strings(source: &Source, call: &Call) -> Vec<(usize, String)> {
-    let inside = source
-        .strings
-        .iter()
-        .filter(|(at, _)| (call.at..call.end).contains(at));
-    inside.cloned().collect()
+    source.strings_in(call.at..call.end).to_vec()
 }
 
 /// What follows a keyword among the arguments.

@@ -241,12 +241,12 @@ pub(super) fn editables(scan: &Scan<'_>, project: &Project) -> Vec<String> {
 
 /// A requirements file and those that it includes, with their text.
 fn requirement_lines(scan: &Scan<'_>, file: &str) -> Vec<(String, Arc<str>)> {
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeSet::from([file.to_owned()]);
     let mut queue = vec![file.to_owned()];
     let mut found = Vec::new();
     while let Some(file) = queue.pop() {
-        if found.len() > 20 || !seen.insert(file.clone()) {
-            continue;
+        if found.len() > 20 {
+            break;
         }
         let Ok(text) = scan.repo.text(&file) else {
             continue;
@@ -265,7 +265,10 @@ fn requirement_lines(scan: &Scan<'_>, file: &str) -> Vec<(String, Arc<str>)> {
             ]
             .iter()
             .find_map(|flag| line.strip_prefix(flag));
-            if let Some(other) = included.and_then(|other| resolve(split(&file).0, other.trim())) {
+            if let Some(other) = included.and_then(|other| resolve(split(&file).0, other.trim()))
+                && scan.repo.has(&other)
+                && seen.insert(other.clone())
+            {
                 queue.push(other);
             }
         }
@@ -361,9 +364,8 @@ pub(super) fn setup_py(scan: &Scan<'_>, dir: &str, key: &str) -> Vec<(String, St
     let end = source.code[at..]
         .find([']', ')', '}'])
         .map_or(source.code.len(), |end| at + end);
-    let strings = source.strings.iter();
+    let strings = source.strings_in(at..end).iter();
     strings
-        .filter(|(start, _)| (at..end).contains(start))
         .map(|(start, text)| (text.clone(), file.clone(), source.line(*start)))
         .collect()
 }

@@ -217,6 +217,9 @@ fn celery(project: &Project, files: &[File]) -> Option<Start> {
         framework: Some("celery".to_owned()),
         evidence: vec![
             evidence.at(&file.path, Some(line)).written("Celery("),
+            Evidence::new("framework", "celery", "python.celery")
+                .at(&file.path, Some(line))
+                .written("Celery("),
             Evidence::new("kind", "worker", "python.celery")
                 .at(&file.path, Some(line))
                 .written("Celery("),

@@ -76,6 +76,9 @@ pub(super) fn build(
     Ok(())
 }
 
+/// With it, byte code is tied to the content of its source and not to a time that the image rewrites.
+const SOURCE_DATE: (&str, &str) = ("SOURCE_DATE_EPOCH", "315532800");
+
 fn set(build: &mut Build, pairs: &[(&str, &str)]) {
     let pairs = pairs.iter();
     build
@@ -232,36 +235,59 @@ fn inputs(scan: &Scan<'_>, project: &Project, names: &[&str]) -> Vec<String> {
         .collect()
 }
 
+/// A manager that is a program of its own and works in an environment that is there.
+struct Program<'a> {
+    name: &'a str,
+    env: &'a [(&'a str, &'a str)],
+    cache: &'a [&'a str],
+    files: &'a [&'a str],
+    install: &'a str,
+    /// Its lock file, where there is none.
+    missing: Option<&'a str>,
+}
+
+fn program_steps(
+    scan: &mut Scan<'_>,
+    project: &Project,
+    python: &Interpreter,
+    draft: &mut Draft,
+    program: &Program<'_>,
+) -> Result<(), Problem> {
+    let (package, evidence) = companion(scan, project, python, program.name)?;
+    draft.evidence.push(evidence);
+    let build = &mut draft.spec.build;
+    build.packages.push(package);
+    set(build, program.env);
+    set(build, &[("VIRTUAL_ENV", VENV)]);
+    build.cache = program.cache.iter().map(|dir| (*dir).to_owned()).collect();
+    build.install.files = inputs(scan, project, program.files);
+    build.install.commands = vec![venv(python), program.install.to_owned()];
+    if let Some(lock) = program.missing {
+        is_unlocked(scan, project, lock);
+    }
+    Ok(())
+}
+
 fn poetry_steps(
     scan: &mut Scan<'_>,
     project: &Project,
     python: &Interpreter,
     draft: &mut Draft,
 ) -> Result<(), Problem> {
-    let (package, evidence) = companion(scan, project, python, "poetry")?;
-    draft.evidence.push(evidence);
-    let build = &mut draft.spec.build;
-    build.packages.push(package);
-    set(
-        build,
-        &[
+    let is_locked = scan.repo.has(&join(&project.dir, "poetry.lock"));
+    let poetry = Program {
+        name: "poetry",
+        env: &[
             ("POETRY_CACHE_DIR", "/root/.cache/pypoetry"),
             ("POETRY_NO_INTERACTION", "1"),
             ("POETRY_VIRTUALENVS_CREATE", "false"),
-            ("VIRTUAL_ENV", VENV),
         ],
-    );
-    build.cache = vec!["/root/.cache/pypoetry".to_owned()];
-    let names = ["poetry.lock", "poetry.toml", "pyproject.toml"];
-    build.install.files = inputs(scan, project, &names);
-    build.install.commands = vec![
-        venv(python),
-        "poetry install --only main --no-root".to_owned(),
-    ];
-    if !scan.repo.has(&join(&project.dir, "poetry.lock")) {
-        is_unlocked(scan, project, "poetry.lock");
-    }
-    Ok(())
+        cache: &["/root/.cache/pypoetry"],
+        files: &["poetry.lock", "poetry.toml", "pyproject.toml"],
+        install: "poetry install --only main --no-root",
+        missing: (!is_locked).then_some("poetry.lock"),
+    };
+    program_steps(scan, project, python, draft, &poetry)
 }
 
 /// What writes the locked packages of PDM as requirements: PDM itself is not packaged, and its lock file says it all.
@@ -340,39 +366,27 @@ fn pipenv_steps(
     python: &Interpreter,
     draft: &mut Draft,
 ) -> Result<(), Problem> {
-    let (package, evidence) = companion(scan, project, python, "pipenv")?;
-    draft.evidence.push(evidence);
-    let build = &mut draft.spec.build;
-    build.packages.push(package);
-    set(
-        build,
-        &[
+    let pipenv = Program {
+        name: "pipenv",
+        env: &[
             ("PIPENV_CACHE_DIR", "/root/.cache/pipenv"),
             ("PIPENV_NOSPIN", "1"),
             // It works in the environment that exists, and need not say so.
             ("PIPENV_VERBOSITY", "-1"),
             ("PIP_CACHE_DIR", "/root/.cache/pip"),
             ("PIP_NO_INPUT", "1"),
-            // With it, byte code is tied to the content of its source and not to a time that the image rewrites.
-            ("SOURCE_DATE_EPOCH", "315532800"),
-            ("VIRTUAL_ENV", VENV),
+            SOURCE_DATE,
         ],
-    );
-    build.cache = vec![
-        "/root/.cache/pip".to_owned(),
-        "/root/.cache/pipenv".to_owned(),
-    ];
-    build.install.files = inputs(scan, project, &["Pipfile", "Pipfile.lock"]);
-    let install = if is_locked {
-        "pipenv install --deploy --ignore-pipfile"
-    } else {
-        "pipenv install --skip-lock"
+        cache: &["/root/.cache/pip", "/root/.cache/pipenv"],
+        files: &["Pipfile", "Pipfile.lock"],
+        install: if is_locked {
+            "pipenv install --deploy --ignore-pipfile"
+        } else {
+            "pipenv install --skip-lock"
+        },
+        missing: (!is_locked).then_some("Pipfile.lock"),
     };
-    build.install.commands = vec![venv(python), install.to_owned()];
-    if !is_locked {
-        is_unlocked(scan, project, "Pipfile.lock");
-    }
-    Ok(())
+    program_steps(scan, project, python, draft, &pipenv)
 }
 
 fn pip_steps(
@@ -389,8 +403,7 @@ fn pip_steps(
             ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
             ("PIP_NO_INPUT", "1"),
             ("PIP_ROOT_USER_ACTION", "ignore"),
-            // With it, byte code is tied to the content of its source and not to a time that the image rewrites.
-            ("SOURCE_DATE_EPOCH", "315532800"),
+            SOURCE_DATE,
         ],
     );
     build.cache = vec!["/root/.cache/pip".to_owned()];

@@ -11,7 +11,8 @@ use super::Project;
 use super::dependencies::{inline_metadata, setup_cfg, setup_py};
 use super::manager::Manager;
 
-const TOOL: Tool = Tool {
+/// Python, as everything that is made with it asks for it.
+pub(in super::super) const TOOL: Tool = Tool {
     name: "Python",
     asdf: &["python"],
     prefix: "python-",

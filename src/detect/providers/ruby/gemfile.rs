@@ -134,10 +134,7 @@ fn statements(code: &str) -> Vec<(usize, String)> {
 
 /// The strings of a statement, with their places in it.
 fn strings(source: &Source, at: usize, length: usize) -> Vec<(usize, String)> {
-    let inside = source
-        .strings
-        .iter()
-        .filter(|(place, _)| (at..at + length).contains(place));
+    let inside = source.strings_in(at..at + length).iter();
     inside
         .map(|(place, text)| (place - at, text.clone()))
         .collect()

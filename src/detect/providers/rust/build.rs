@@ -175,7 +175,7 @@ fn context(scan: &mut Scan<'_>, member: &Crate, lock: Option<&str>) -> Vec<Strin
     let mut used = BTreeSet::from([member.dir.clone()]);
     let mut queue = vec![member.dir.clone()];
     while let Some(dir) = queue.pop() {
-        for path in workspace::cargo_paths(scan, &dir) {
+        for path in workspace::cargo_paths(scan, &dir, false) {
             if used.insert(path.clone()) {
                 queue.push(path);
             }
@@ -185,14 +185,13 @@ fn context(scan: &mut Scan<'_>, member: &Crate, lock: Option<&str>) -> Vec<Strin
         return Vec::new();
     }
     let mut globs: BTreeSet<String> = used.iter().map(|dir| tree_glob(dir)).collect();
-    let members = workspace::cargo(scan, &member.root)
-        .map(|workspace| workspace.members.clone())
-        .unwrap_or_default();
-    for other in members.iter().filter(|other| !used.contains(*other)) {
-        // Cargo loads the manifest of every member, and asks that its targets exist.
+    for other in loaded(scan, member, &used).difference(&used) {
+        // Cargo asks that the targets of what it loads exist.
         globs.insert(literal_glob(&join(other, "Cargo.toml")));
         globs.insert(tree_glob(&join(other, "src")));
+        globs.extend(targets(scan, other).iter().map(|dir| tree_glob(dir)));
     }
+    globs.extend(patches(scan, member).iter().map(|dir| tree_glob(dir)));
     for name in [
         "Cargo.toml",
         "rust-toolchain",
@@ -225,6 +224,60 @@ fn context(scan: &mut Scan<'_>, member: &Crate, lock: Option<&str>) -> Vec<Strin
     globs.into_iter().collect()
 }
 
+/// The crates whose manifests Cargo loads: every member of the workspace, and what they and the `used` ones depend on, also for tests.
+fn loaded(scan: &mut Scan<'_>, member: &Crate, used: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut loaded = used.clone();
+    if let Some(workspace) = workspace::cargo(scan, &member.root) {
+        loaded.extend(workspace.members.iter().cloned());
+    }
+    let mut queue: Vec<String> = loaded.iter().cloned().collect();
+    while let Some(dir) = queue.pop() {
+        for path in workspace::cargo_paths(scan, &dir, true) {
+            if loaded.insert(path.clone()) {
+                queue.push(path);
+            }
+        }
+    }
+    loaded
+}
+
+/// The directories in which Cargo looks for the targets that a manifest names without a path.
+fn targets(scan: &mut Scan<'_>, dir: &str) -> Vec<String> {
+    let Some(document) = scan.document(&join(dir, "Cargo.toml"), Syntax::Toml) else {
+        return Vec::new();
+    };
+    let is_named = |table: &&(&str, &str)| {
+        let all = document
+            .get(&[table.0])
+            .and_then(serde_json::Value::as_array);
+        let mut all = all.into_iter().flatten();
+        all.any(|target| target.get("path").is_none())
+    };
+    let tables = [
+        ("bench", "benches"),
+        ("example", "examples"),
+        ("test", "tests"),
+    ];
+    let named = tables.iter().filter(is_named);
+    named.map(|(_, below)| join(dir, below)).collect()
+}
+
+/// The directories that stand in for crates of a registry.
+fn patches(scan: &mut Scan<'_>, member: &Crate) -> Vec<String> {
+    let file = join(&member.root, "Cargo.toml");
+    let Some(document) = scan.document(&file, Syntax::Toml) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for source in document.keys(&["patch"]) {
+        for name in document.keys(&["patch", source]) {
+            let path = document.str(&["patch", source, name, "path"]);
+            found.extend(path.and_then(|path| resolve(&member.root, path)));
+        }
+    }
+    found
+}
+
 pub(super) fn run(scan: &mut Scan<'_>, draft: &mut Draft, facts: &Facts, bin: &Bin) {
     let names = ["ca-certificates-bundle", "glibc", "libgcc"];
     let packages = names.iter().filter_map(|name| scan.catalog.package(name));
@@ -240,10 +293,13 @@ pub(super) fn run(scan: &mut Scan<'_>, draft: &mut Draft, facts: &Facts, bin: &B
             from: data.value.clone(),
             to: data.value.clone(),
         });
-        let evidence = Evidence::new("copy", &data.value, "rust.relative-path");
-        draft
-            .evidence
-            .push(evidence.at(&data.file, Some(data.line)));
+        let line = Some(data.line).filter(|line| *line > 0);
+        let rule = match line {
+            Some(_) => "rust.relative-path",
+            None => "rust.rocket-settings",
+        };
+        let evidence = Evidence::new("copy", &data.value, rule);
+        draft.evidence.push(evidence.at(&data.file, line));
     }
     if draft.spec.metadata.kind != Some(Kind::Web) {
         return;

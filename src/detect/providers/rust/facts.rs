@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::detect::document::Syntax;
 use crate::detect::provider::Scan;
 use crate::detect::repo::{is_within, join, split};
 use crate::detect::source::{self, Fact, Family, File, Source};
@@ -24,11 +25,16 @@ const FRAMEWORKS: &[(&str, Option<u16>)] = &[
 /// Calls that make a program listen.
 const LISTEN: &[&str] = &[
     "TcpListener::bind",
+    "TcpListener::new",
     "HttpServer::new",
+    "Server::bind",
     "Server::http",
+    "Server::try_bind",
     "axum::serve",
+    "axum_server::bind",
     "Server::builder",
     "rocket::build",
+    "rocket::custom",
     "warp::serve",
     "UdpSocket::bind",
     "#[launch]",
@@ -40,12 +46,15 @@ const ARGUMENTS: &[&str] = &["argh", "bpaf", "clap", "lexopt", "pico-args", "str
 /// Modules that are followed at most.
 const MODULES: usize = 400;
 
+/// A file and a line in it.
+type Place = (String, u64);
+
 pub(super) struct Facts {
     /// The call that listens.
     pub(super) listens: Option<Fact<String>>,
     pub(super) port: Option<Fact<u16>>,
     /// Where it listens on the loopback address only.
-    pub(super) is_local: Option<(String, u64)>,
+    pub(super) is_local: Option<Place>,
     pub(super) reads_port: bool,
     pub(super) health: Option<Fact<String>>,
     /// The framework, with the port that it has by itself.
@@ -58,7 +67,7 @@ pub(super) struct Facts {
     pub(super) query: Option<Fact<String>>,
 }
 
-pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
+pub(super) fn facts(scan: &mut Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
     let entry = join(&member.dir, &bin.entry);
     let src = join(&member.dir, "src");
     let bin_dir = join(&src, "bin");
@@ -70,18 +79,28 @@ pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
     };
     let declared = modules(scan, &[entry.clone(), join(&src, "lib.rs")]);
     let is_its = |path: &str| {
-        if declared.as_ref().is_some_and(|files| !files.contains(path)) {
-            return false;
-        }
+        let is_near = is_within(path, own_dir) || !is_within(path, &bin_dir);
         path == entry
-            || (is_within(path, &src)
-                && (is_within(path, own_dir) || !is_within(path, &bin_dir))
-                && !member.entries.contains(path))
+            || !member.entries.contains(path)
+                && match &declared {
+                    Some(files) => files.contains(path),
+                    None => is_within(path, &src) && is_near,
+                }
     };
     let files = source::own_of(scan.repo, &member.dir, &[], &["rs"], Family::Rust, &is_its);
     let has = |name: &str| member.dependencies.contains(name);
     let framework = FRAMEWORKS.iter().find(|(name, _)| has(name)).copied();
     let (port, is_local) = port(&files);
+    let settings = Some(()).filter(|()| framework.is_some_and(|(name, _)| name == "rocket"));
+    let settings = settings.and_then(|()| rocket(scan, member));
+    let (port, is_local) = match &settings {
+        Some(Settings {
+            port: Some(found), ..
+        }) => (Some(found.clone()), None),
+        _ => (port, is_local),
+    };
+    let mut data = data(scan, member, &files);
+    data.extend(settings.map(|settings| settings.file));
     Facts {
         listens: source::call(&files, LISTEN),
         port,
@@ -92,13 +111,43 @@ pub(super) fn facts(scan: &Scan<'_>, member: &Crate, bin: &Bin) -> Facts {
         health: source::health(&files),
         framework,
         arguments: ARGUMENTS.iter().find(|name| has(name)).copied(),
-        data: data(scan, member, &files),
+        data,
         query: source::call(
             &files,
             &["query!(", "query_as!(", "query_scalar!(", "query_file!("],
         )
         .filter(|_| has("sqlx")),
     }
+}
+
+/// What Rocket reads from the directory that it runs in.
+struct Settings {
+    file: Fact<String>,
+    port: Option<Fact<u16>>,
+}
+
+/// The settings of Rocket beside the crate: those for a release come before those for all.
+fn rocket(scan: &mut Scan<'_>, member: &Crate) -> Option<Settings> {
+    let document = scan.document(&join(&member.dir, "Rocket.toml"), Syntax::Toml)?;
+    let port = ["release", "default", "global"]
+        .into_iter()
+        .find_map(|profile| {
+            let keys = [profile, "port"];
+            let value = document.get(&keys)?.as_u64()?;
+            Some(Fact {
+                value: u16::try_from(value).ok()?,
+                file: document.file.clone(),
+                line: document.line(&keys)?,
+            })
+        });
+    Some(Settings {
+        file: Fact {
+            value: "Rocket.toml".to_owned(),
+            file: document.file.clone(),
+            line: 0,
+        },
+        port,
+    })
 }
 
 /// The files that the modules of `roots` declare, these included; nothing where only the compiler can tell.
@@ -149,23 +198,8 @@ fn data(scan: &Scan<'_>, member: &Crate, files: &[File]) -> Vec<Fact<String>> {
             .below(&dir.join(name))
             .any(|below| below.has("Cargo.toml"))
     };
-    let opened = |name: &str| {
-        files.iter().find_map(|file| {
-            let (at, _) = file.source.strings.iter().find(|(at, text)| {
-                let text = text.trim_start_matches("./");
-                let is_it = text == name
-                    || text
-                        .strip_prefix(name)
-                        .is_some_and(|rest| rest.starts_with('/'));
-                is_it && !is_built_in(&file.source.code[..*at])
-            })?;
-            Some(Fact {
-                value: name.to_owned(),
-                file: file.path.clone(),
-                line: file.source.line(*at),
-            })
-        })
-    };
+    let is_opened = |file: &File, at: usize| !is_built_in(&file.source.code[..at]);
+    let opened = |name: &str| source::path(files, name, &is_opened);
     let is_data = |name: &&String| {
         let is_manifest = matches!(name.as_str(), "Cargo.toml" | "clippy.toml" | "rustfmt.toml");
         !is_manifest
@@ -197,7 +231,44 @@ fn is_built_in(before: &str) -> bool {
     .any(|call| before.ends_with(call))
 }
 
-fn port(files: &[File]) -> (Option<Fact<u16>>, Option<(String, u64)>) {
+/// The port of an address that is written as a pair: `.bind(("0.0.0.0", 8080))`, `([127, 0, 0, 1], 3030)`.
+fn bound(file: &File) -> Option<(Fact<u16>, Option<Place>)> {
+    const CALLS: &[&str] = &[
+        ".bind((",
+        ".bind_auto_h2c((",
+        ".bind_openssl((",
+        ".bind_rustls_0_23((",
+        "TcpListener::bind((",
+        "TcpListener::new((",
+    ];
+    let source = &file.source;
+    let fact = |at: usize, value: u16| Fact {
+        value,
+        file: file.path.clone(),
+        line: source.line(at),
+    };
+    let of_call = CALLS.iter().find_map(|call| {
+        let start = source.find(call)? + call.len();
+        let host = source.string_at(start)?;
+        let after = start + source.code[start..].find(',')?;
+        let value = source.number_after(after, 12)?;
+        let local = matches!(host, "127.0.0.1" | "localhost" | "::1");
+        Some((
+            fact(after, value),
+            local.then(|| (file.path.clone(), source.line(start))),
+        ))
+    });
+    of_call.or_else(|| {
+        let call = ["[127, 0, 0, 1], ", "LOCALHOST, ", "LOCALHOST), "]
+            .into_iter()
+            .find_map(|call| Some((source.code.find(call)?, call.len())));
+        let (at, length) = call?;
+        let value = source.number_after(at + length, 8)?;
+        Some((fact(at, value), Some((file.path.clone(), source.line(at)))))
+    })
+}
+
+fn port(files: &[File]) -> (Option<Fact<u16>>, Option<Place>) {
     let fact = |file: &File, at: usize, value: u16| Fact {
         value,
         file: file.path.clone(),
@@ -209,6 +280,9 @@ fn port(files: &[File]) -> (Option<Fact<u16>>, Option<(String, u64)>) {
                 let local = is_local.then(|| (file.path.clone(), file.source.line(*at)));
                 return (Some(fact(file, *at, value)), local);
             }
+        }
+        if let Some((port, local)) = bound(file) {
+            return (Some(port), local);
         }
         for call in [
             "[0, 0, 0, 0], ",

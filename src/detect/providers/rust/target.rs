@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::detect::document::Document;
-use crate::detect::repo::{Dir, split};
+use crate::detect::repo::{Dir, resolve, split};
 
 /// One binary target.
 pub(super) struct Bin {
@@ -48,15 +48,17 @@ fn declared(dir: Dir<'_>, document: &Document, bins: &mut BTreeMap<String, Bin>)
         };
         let text = |key: &str| table.get(key).and_then(serde_json::Value::as_str);
         let Some(target) = text("name") else { continue };
-        let entry = text("path").map(str::to_owned).or_else(|| {
-            [
+        let entry = match text("path") {
+            // Written as a person does: `./cmd/server.rs`.
+            Some(path) => resolve("", path).filter(|entry| found(entry)),
+            None => [
                 format!("src/bin/{target}.rs"),
                 format!("src/bin/{target}/main.rs"),
                 "src/main.rs".to_owned(),
             ]
             .into_iter()
-            .find(|entry| found(entry))
-        });
+            .find(|entry| found(entry)),
+        };
         let Some(entry) = entry else { continue };
         bins.retain(|_, bin| bin.entry != entry);
         let features = table

@@ -104,7 +104,7 @@ fn question(first: &Object, other: &Object) -> Start {
     Start {
         kind: Some(Kind::Web),
         framework: Some(first.framework.to_owned()),
-        evidence: vec![evidence(first)],
+        evidence: vec![evidence(first), kind(first)],
         confidence: 50,
         reason: format!(
             "`{}` and `{}` both make an application",
@@ -118,6 +118,13 @@ fn question(first: &Object, other: &Object) -> Start {
 /// The evidence for the framework of an application.
 pub(super) fn evidence(object: &Object) -> Evidence {
     Evidence::new("framework", object.framework, "python.application")
+        .at(&object.file, Some(object.line))
+        .written(object.written.clone())
+}
+
+/// The evidence for what an application is.
+pub(super) fn kind(object: &Object) -> Evidence {
+    Evidence::new("kind", "web", "python.application")
         .at(&object.file, Some(object.line))
         .written(object.written.clone())
 }
@@ -188,9 +195,12 @@ fn objects(project: &Project, files: &[File]) -> Vec<(usize, usize, Object)> {
             ));
         }
     }
+    // Each of them is looked for in every file.
+    const FACTORIES: usize = 20;
     let factories: Vec<Object> = objects
         .iter()
         .filter(|(_, _, object)| object.is_factory)
+        .take(FACTORIES)
         .map(|(_, _, object)| object.clone())
         .collect();
     for file in files {
@@ -266,7 +276,8 @@ fn definitions(file: &File) -> Vec<Definition> {
         let trimmed = line.trim_start();
         let indented = trimmed.len() < line.len();
         if !indented && (line.starts_with("def ") || line.starts_with("async def ")) {
-            factory = called_without_arguments(line).map(|name| (name, at));
+            let signature = signature(&file.source.code[at..]);
+            factory = called_without_arguments(signature).map(|name| (name, at));
         } else if !indented && !trimmed.is_empty() && !trimmed.starts_with(['#', ')', '@']) {
             factory = None;
         }
@@ -302,17 +313,42 @@ fn definitions(file: &File) -> Vec<Definition> {
     found
 }
 
-/// The name of the factory that a line defines; one that takes arguments cannot be called by a server.
-fn called_without_arguments(line: &str) -> Option<String> {
-    let (name, rest) = line.split("def ").nth(1)?.split_once('(')?;
-    let arguments = rest.split(')').next().unwrap_or_default();
-    let optional = arguments
-        .split(',')
-        .all(|argument| argument.trim().is_empty() || argument.contains('='));
+/// A definition up to the parenthesis that closes its arguments, which may stand on lines of their own.
+fn signature(code: &str) -> &str {
+    const LONGEST: usize = 2000;
+    let mut depth = 0_usize;
+    let end = code.char_indices().take(LONGEST).find(|(_, character)| {
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => return false,
+        }
+        depth == 0
+    });
+    end.map_or("", |(at, _)| &code[..=at])
+}
+
+/// The name of the factory that is defined; one that takes arguments cannot be called by a server.
+fn called_without_arguments(signature: &str) -> Option<String> {
+    let (name, rest) = signature.split("def ").nth(1)?.split_once('(')?;
+    let arguments = rest.strip_suffix(')')?;
+    let mut depth = 0_usize;
+    let mut arguments = arguments.split(|character| {
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        character == ',' && depth == 0
+    });
+    let optional = arguments.all(|argument| {
+        let argument = argument.trim();
+        argument.is_empty() || argument.starts_with('*') || argument.contains('=')
+    });
     let is_factory = ["create_", "make_", "build_", "get_", "app_factory"]
         .iter()
         .any(|start| name.starts_with(start));
-    (optional && is_factory && line.contains(')')).then(|| name.trim().to_owned())
+    (optional && is_factory).then(|| name.trim().to_owned())
 }
 
 fn call(line: &str, constructor: &str) -> Option<usize> {

@@ -233,11 +233,7 @@ fn static_root(file: &File) -> Option<Fact<String>> {
     let at = file.source.find("STATIC_ROOT =")?;
     let code = &file.source.code;
     let line_end = code[at..].find('\n').map_or(code.len(), |end| at + end);
-    let mut strings = file
-        .source
-        .strings
-        .iter()
-        .filter(|(start, _)| (at..line_end).contains(start));
+    let mut strings = file.source.strings_in(at..line_end).iter();
     let (Some((_, name)), None) = (strings.next(), strings.next()) else {
         return None;
     };
@@ -263,8 +259,7 @@ fn secret_key(file: &File) -> Option<(usize, String)> {
             .iter()
             .any(|c| value.contains(c))
             && !value.contains("default"));
-    let mut strings = file.source.strings.iter();
-    let (start, name) = strings.find(|(start, _)| (at..end).contains(start))?;
+    let (start, name) = file.source.strings_in(at..end).first()?;
     let is_name = name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) && !name.is_empty();
     (is_required && is_name).then(|| (*start, name.clone()))
 }

@@ -143,10 +143,7 @@ fn in_call(file: &File, at: usize) -> Option<Fact<u16>> {
     let source = &file.source;
     let end = end_of_call(&source.code, at);
     let arguments = &source.code[at..end];
-    let mut strings = source
-        .strings
-        .iter()
-        .filter(|(start, _)| (at..end).contains(start));
+    let mut strings = source.strings_in(at..end).iter();
     if let Some(key) = arguments.find("port=") {
         let from = at + key + "port=".len();
         let next = source.code[from..].trim_start();
@@ -181,9 +178,8 @@ fn beside_port(file: &File) -> Option<Fact<u16>> {
     let rest = source.code.get(after..)?;
     let end = after + rest.find('\n').unwrap_or(rest.len());
     let text = source
-        .strings
+        .strings_in(after..end)
         .iter()
-        .filter(|(start, _)| (after..end).contains(start))
         .find_map(|(start, text)| source::port(text).map(|port| (*start, port)));
     if let Some((start, port)) = text {
         return Some(fact(file, start, port));
@@ -223,9 +219,9 @@ pub(super) fn is_local(files: &[File]) -> Option<(String, u64)> {
             .flat_map(|call| file.source.all(call).map(move |at| at + call.len()));
         calls.find_map(|at| {
             let end = end_of_call(&file.source.code, at);
-            let (start, _) = file.source.strings.iter().find(|(start, text)| {
-                (at..end).contains(start) && matches!(text.as_str(), "127.0.0.1" | "localhost")
-            })?;
+            let mut strings = file.source.strings_in(at..end).iter();
+            let is_loopback = |text: &str| matches!(text, "127.0.0.1" | "localhost");
+            let (start, _) = strings.find(|(_, text)| is_loopback(text))?;
             Some((file.path.clone(), file.source.line(*start)))
         })
     })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::detect::explain::{Evidence, Severity};
-use crate::detect::provider::{Problem, Scan};
+use crate::detect::provider::{Problem, Scan, kind_word};
 use crate::detect::source::{self, Fact, File};
 use crate::detect::start::{self, Command};
 use crate::spec::Kind;
@@ -52,7 +52,7 @@ pub(super) fn start(scan: &mut Scan<'_>, project: &Project, files: &[File]) -> O
         health: source::health(files),
         evidence: vec![
             Evidence::new("start", &main.value, "python.procfile").at(&main.file, Some(main.line)),
-            Evidence::new("kind", kind_name(kind), "python.procfile")
+            Evidence::new("kind", kind_word(kind), "python.procfile")
                 .at(&main.file, Some(main.line))
                 .written(name),
         ],
@@ -80,10 +80,6 @@ pub(super) fn start(scan: &mut Scan<'_>, project: &Project, files: &[File]) -> O
         beside(scan, &mut start, other, fact, has_config);
     }
     Some(start)
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    if kind == Kind::Web { "web" } else { "worker" }
 }
 
 /// Adds a process that runs beside the main one; one that cannot is told and left out.

@@ -20,9 +20,7 @@ pub(super) fn start(project: &Project, files: &[File], object: &Object) -> Start
     });
     chosen.losing.clone_from(&object.losing);
     let framework = application::evidence(object);
-    let kind = Evidence::new("kind", "web", "python.application")
-        .at(&object.file, Some(object.line))
-        .written(object.written.clone());
+    let kind = application::kind(object);
     let mut start = Start {
         kind: Some(Kind::Web),
         has_assets: true,
