@@ -12,6 +12,7 @@ mod provider;
 mod providers;
 mod range;
 mod repo;
+mod settle;
 mod source;
 mod start;
 mod version;
@@ -106,6 +107,7 @@ fn look(repo: &Repo, catalog: &Catalog<'_>, asked: &Asked) -> (Detection, BTreeS
         provider.detect(&mut scan);
     }
     hints::apply(&mut scan);
+    settle::settle(&mut scan);
     for skipped in repo.skipped() {
         scan.warn(
             &skipped.path,

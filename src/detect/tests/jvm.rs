@@ -394,3 +394,34 @@ fn clojure_is_built_as_soon_as_the_index_has_its_tool() {
         "it is a library: `project.clj` names no `:main`"
     );
 }
+
+#[test]
+fn the_main_method_of_scala_belongs_to_the_object_around_it() {
+    let found = found(&[
+        ("build.sbt", "enablePlugins(JavaAppPackaging)\n"),
+        (
+            "src/main/scala/A.scala",
+            "package a\nobject Names { val x = 1 }\nobject Main {\n  def main(args: Array[String]): Unit = ()\n}\n",
+        ),
+    ]);
+    assert!(
+        command(&found.apps[0].spec).ends_with(" a.Main"),
+        "{}",
+        command(&found.apps[0].spec)
+    );
+}
+
+#[test]
+fn what_sbt_needs_may_stand_on_several_lines() {
+    let found = found(&[
+        (
+            "build.sbt",
+            "lazy val core = project\nlazy val app = project.dependsOn(\n  core\n).enablePlugins(JavaAppPackaging)\n",
+        ),
+        ("core/src/main/scala/C.scala", "object C extends App"),
+        ("app/src/main/scala/A.scala", "object A extends App"),
+    ]);
+    assert_eq!(found.reason("core"), "it is a library: `app` depends on it");
+    let context = &found.apps[0].spec.build.context;
+    assert!(context.contains(&"core/**".to_owned()), "{context:?}");
+}

@@ -228,3 +228,12 @@ fn the_port_is_the_default_beside_its_variable() {
         }
     }
 }
+
+#[test]
+fn a_generator_without_rules_is_told_and_not_passed_over() {
+    let found = found(&[("site/Gemfile", "gem \"middleman\"\n")]);
+    assert_eq!(
+        found.reason("site"),
+        "`middleman` builds a site of it, and how is not known: its files can be built elsewhere and served as they are"
+    );
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::detect::explain::{Evidence, Severity};
-use crate::detect::provider::{Draft, Problem, Scan, literal_glob, tree_glob};
+use crate::detect::provider::{Draft, Problem, Scan, literal_glob, quoted, tree_glob};
 use crate::detect::repo::{is_within, join};
 use crate::detect::source::Fact;
 
@@ -171,11 +171,11 @@ pub(super) fn surroundings(
 /// Copies the one jar that counts to a fixed name, where its own is not known before the build.
 pub(super) fn pick(directory: &str, prefix: &str, to: &str) -> String {
     let left_out = "*-plain.jar|*-sources.jar|*-javadoc.jar|*-tests.jar|*-test.jar|*/original-*";
-    let prefix = crate::detect::provider::quoted(prefix);
-    let prefix = if prefix == "''" {
+    let directory = quoted(directory);
+    let prefix = if prefix.is_empty() {
         String::new()
     } else {
-        prefix
+        quoted(prefix)
     };
     format!(
         "for jar in {directory}/{prefix}*.jar; do case \"$jar\" in {left_out}) ;; *) cp \"$jar\" {to} ;; esac; done; test -f {to}"

@@ -11,6 +11,7 @@ use super::Project;
 use super::framework;
 use super::locate::{Place, locate, module};
 use super::manager::Tool;
+use super::processes;
 use super::script::{self, Followed, Program, Purpose, Resolved, Runtime};
 use super::server::{Server, complete, listens};
 use super::strip;
@@ -31,7 +32,7 @@ impl Found {
 }
 
 /// Scripts that start an app in production, best first.
-const SCRIPTS: &[&str] = &[
+pub(super) const SCRIPTS: &[&str] = &[
     "start:prod",
     "start:production",
     "serve:prod",
@@ -66,19 +67,7 @@ pub(super) fn server(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Found
             Evidence::new("start", &line.value, "node.procfile").at(&line.file, Some(line.line));
         let mut found = found(scan, project, followed, evidence)?;
         if let Found::Server(server) = &mut found {
-            let rest = hints.processes.iter().filter(|(other, _)| *other != name);
-            for (name, line) in rest {
-                let resolved = script::resolve_line(project, &line.value).resolved;
-                if let Some(command) = process(scan, project, &resolved) {
-                    server.processes.insert(name.clone(), command);
-                } else {
-                    let message = format!(
-                        "the process `{name}` cannot become a command: `{}`",
-                        line.value
-                    );
-                    scan.warn(&line.file, Some(line.line), message);
-                }
-            }
+            processes::further(scan, project, name, server);
         }
         return Ok(found);
     }
@@ -139,35 +128,12 @@ fn hooks(project: &Project<'_>, name: &str, followed: &mut Followed) -> Result<(
     Ok(())
 }
 
-/// The command of a further process, where it is nothing but arguments.
-fn process(scan: &Scan<'_>, project: &Project<'_>, resolved: &Resolved) -> Option<Vec<String>> {
-    let (path, program) = match resolved {
-        Resolved::File(program) => (None, program),
-        Resolved::Bin {
-            package,
-            path,
-            program,
-        } => {
-            let is_shipped = project.package.dependencies.contains(*package);
-            let module = is_shipped.then(|| module(scan, project, package))?;
-            (Some(join(&module, path)), program)
-        }
-        _ => return None,
-    };
-    if !program.env.is_empty() || program.directory.is_some() {
-        return None;
-    }
-    let runtime = program.runtime.program();
-    let words = std::iter::once(runtime.to_owned()).chain(path);
-    Some(words.chain(program.arguments.iter().cloned()).collect())
-}
-
-fn problem(evidence: &Evidence, message: String) -> Problem {
+pub(super) fn problem(evidence: &Evidence, message: String) -> Problem {
     let file = evidence.file.as_deref().unwrap_or_default();
     Problem::new(file, evidence.line, message)
 }
 
-fn found(
+pub(super) fn found(
     scan: &mut Scan<'_>,
     project: &Project<'_>,
     followed: Followed,
@@ -214,41 +180,22 @@ fn found(
             );
         }
     };
-    released(scan, project, &mut server, &followed.release, &evidence)?;
-    Ok(Found::server(complete(scan, project, server, evidence)))
-}
-
-/// Keeps what changes a database before the start apart from it, as a process that is run once per release.
-fn released(
-    scan: &mut Scan<'_>,
-    project: &Project<'_>,
-    server: &mut Server,
-    release: &[(String, Resolved)],
-    evidence: &Evidence,
-) -> Result<(), Problem> {
-    for (number, (text, resolved)) in release.iter().enumerate() {
-        let Some(command) = process(scan, project, resolved) else {
-            let message = format!(
-                "`{text}` runs before the start, and its program is not among the production dependencies"
-            );
-            return Err(problem(evidence, message)
-                .help("move its package to `dependencies`: it becomes the process `release`"));
-        };
-        let name = match number {
-            0 => "release".to_owned(),
-            more => format!("release-{}", more + 1),
-        };
-        let message = format!(
-            "runs `{text}` before the start: it is the process `{name}` instead, to be run once per release"
-        );
-        scan.warn(
-            evidence.file.as_deref().unwrap_or_default(),
-            evidence.line,
-            message,
-        );
-        server.processes.insert(name, command);
+    if evidence.rule == "node.procfile" {
+        server.reason = "its Procfile, with the dependencies".to_owned();
     }
-    Ok(())
+    // What the program is told comes before what its sources fall back to.
+    if let Some(told) = server.env.get("PORT").and_then(|port| source::port(port)) {
+        let by_script = script::port(project).filter(|port| port.value == told);
+        server.port = by_script.or_else(|| {
+            Some(Fact {
+                value: told,
+                file: evidence.file.clone()?,
+                line: evidence.line?,
+            })
+        });
+    }
+    processes::released(scan, project, &mut server, &followed.release, &evidence)?;
+    Ok(Found::server(complete(scan, project, server, evidence)))
 }
 
 /// The server that a program of an installed package is.
@@ -267,7 +214,7 @@ fn installed(
         directory: program.directory,
         output: built(project).filter(|_| project.has_build()),
         is_web: super::program::serves(package),
-        is_given_port: program.is_given_port,
+        given_port: program.given_port,
         confidence: 85,
         reason: "the start script".to_owned(),
         ..Server::default()
@@ -304,9 +251,10 @@ fn built(project: &Project<'_>) -> Option<String> {
 fn file(
     scan: &mut Scan<'_>,
     project: &Project<'_>,
-    program: Program,
+    mut program: Program,
     evidence: &Evidence,
 ) -> Result<Server, Problem> {
+    without_env_files(scan, &mut program, evidence);
     let runtime = program.runtime.program();
     let Some(at) = entry_position(&program.arguments) else {
         let message = format!("the start script runs `{runtime}` without a file");
@@ -326,7 +274,7 @@ fn file(
         arguments: program.arguments,
         env: program.env,
         directory: program.directory,
-        is_given_port: program.is_given_port,
+        given_port: program.given_port,
         confidence: located.confidence,
         reason: "the start script".to_owned(),
         ..Server::default()
@@ -357,6 +305,32 @@ fn file(
     Ok(server)
 }
 
+/// Takes out the files of variables, which no image has: without its file the program would not start.
+fn without_env_files(scan: &mut Scan<'_>, program: &mut Program, evidence: &Evidence) {
+    let mut kept = Vec::new();
+    let mut words = std::mem::take(&mut program.arguments)
+        .into_iter()
+        .peekable();
+    while let Some(word) = words.next() {
+        let is_option = kept.iter().all(|kept: &String| kept.starts_with('-'));
+        let flag = word.split('=').next().unwrap_or_default();
+        if !is_option || !matches!(flag, "--env-file" | "--env-file-if-exists") {
+            kept.push(word);
+            continue;
+        }
+        let name = match word.split_once('=') {
+            Some((_, name)) => name.to_owned(),
+            None => words.next().unwrap_or_default(),
+        };
+        let message = format!(
+            "reads variables from `{name}`, which is not in the image: they are expected in its environment"
+        );
+        let file = evidence.file.as_deref().unwrap_or_default();
+        scan.warn(file, evidence.line, message);
+    }
+    program.arguments = kept;
+}
+
 /// Whether an option makes node read more than JavaScript.
 fn has_loader(options: &[String]) -> bool {
     options.iter().any(|option| {
@@ -373,7 +347,7 @@ fn has_loader(options: &[String]) -> bool {
 }
 
 /// Where the first argument stands that is neither an option nor the value of one.
-fn entry_position(arguments: &[String]) -> Option<usize> {
+pub(super) fn entry_position(arguments: &[String]) -> Option<usize> {
     const WITH_VALUE: &[&str] = &[
         "--env-file",
         "--experimental-loader",

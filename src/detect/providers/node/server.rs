@@ -49,7 +49,7 @@ pub(super) struct Server {
     pub(super) is_cli: bool,
     pub(super) port: Option<Fact<u16>>,
     pub(super) reads_port: bool,
-    pub(super) is_given_port: bool,
+    pub(super) given_port: Option<u16>,
     pub(super) health: Option<Fact<String>>,
     pub(super) loopback: Vec<(String, u64)>,
     pub(super) evidence: Vec<Evidence>,

@@ -134,10 +134,10 @@ fn statements(code: &str) -> Vec<(usize, String)> {
 
 /// The strings of a statement, with their places in it.
 fn strings(source: &Source, at: usize, length: usize) -> Vec<(usize, String)> {
-    let inside = source
-        .strings
+    let first = source.strings.partition_point(|(place, _)| *place < at);
+    let inside = source.strings[first..]
         .iter()
-        .filter(|(place, _)| (at..at + length).contains(place));
+        .take_while(|(place, _)| *place < at + length);
     inside
         .map(|(place, text)| (place - at, text.clone()))
         .collect()
