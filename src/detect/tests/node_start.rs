@@ -245,3 +245,62 @@ fn a_file_server_is_told_apart_from_its_options() {
         );
     }
 }
+
+#[test]
+fn a_root_that_starts_a_file_of_a_member_is_no_app_of_its_own() {
+    let found = found(&[
+        (
+            "package.json",
+            r#"{"name": "root", "workspaces": ["apps/*"], "scripts": {"start": "node apps/api/server.js"}}"#,
+        ),
+        LOCK,
+        (
+            "apps/api/package.json",
+            r#"{"name": "api", "dependencies": {"express": "5"}}"#,
+        ),
+        ("apps/api/server.js", "express().listen(3000)"),
+    ]);
+    assert_eq!(found.names(), ["api"]);
+    assert_eq!(
+        found.reason("."),
+        "its start script starts another package: `apps/api`"
+    );
+}
+
+#[test]
+fn a_script_that_exports_files_needs_no_server() {
+    let found = app(
+        r#"{"name": "a", "scripts": {"build": "next build && next export", "start": "next start"}, "dependencies": {"next": "12"}}"#,
+        &[("pages/index.js", "")],
+    );
+    assert_eq!(copies(found.spec("a")), ["out -> /app"]);
+}
+
+#[test]
+fn bun_serves_what_an_entry_exports() {
+    let bun = |source: &str| {
+        let found = found(&[
+            (
+                "package.json",
+                r#"{"name": "a", "scripts": {"start": "bun src/index.ts"}, "dependencies": {"hono": "4"}}"#,
+            ),
+            ("bun.lock", "{}"),
+            ("src/index.ts", source),
+        ]);
+        let spec = found.spec("a");
+        (spec.metadata.kind, spec.runtime.ports.clone())
+    };
+    let web = Some(crate::spec::Kind::Web);
+    assert_eq!(
+        bun("const app = new Hono();\nexport default { port: 3005, fetch: app.fetch };"),
+        (web, vec![3005])
+    );
+    assert_eq!(
+        bun("const app = new Hono();\nexport default app;"),
+        (web, vec![3000])
+    );
+    assert_eq!(
+        bun("export default { jobs: [] };"),
+        (Some(crate::spec::Kind::Worker), vec![])
+    );
+}

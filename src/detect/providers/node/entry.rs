@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::detect::explain::{Candidate, Evidence};
 use crate::detect::provider::{Problem, Scan, quoted};
-use crate::detect::repo::{join, resolve, split};
+use crate::detect::repo::{is_within, join, resolve, split};
 use crate::detect::source::{self, Fact, Family};
 
 use super::Project;
@@ -140,7 +140,14 @@ pub(super) fn found(
     evidence: Evidence,
 ) -> Result<Found, Problem> {
     let mut server = match followed.resolved {
-        Resolved::File(program) => file(scan, project, program, &evidence)?,
+        Resolved::File(program) => {
+            if let Some(other) = delegated(project, &program) {
+                return Ok(Found::Nothing(format!(
+                    "its start script starts another package: `{other}`"
+                )));
+            }
+            file(scan, project, program, &evidence)?
+        }
         Resolved::Bin {
             package,
             path,
@@ -303,6 +310,17 @@ fn file(
         }
     }
     Ok(server)
+}
+
+/// The other package below a project whose file a program is.
+fn delegated<'p>(project: &Project<'p>, program: &Program) -> Option<&'p str> {
+    let own = &project.package.dir;
+    let entry = program.arguments.get(entry_position(&program.arguments)?)?;
+    let directory = program.directory.as_deref().unwrap_or_default();
+    let file = resolve(&resolve(own, directory)?, entry)?;
+    let below = project.packages.keys().filter(|dir| is_within(dir, own));
+    let mut others = below.filter(|dir| *dir != own && is_within(&file, dir));
+    others.next().map(String::as_str)
 }
 
 /// Takes out the files of variables, which no image has: without its file the program would not start.
