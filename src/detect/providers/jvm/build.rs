@@ -168,17 +168,13 @@ pub(super) fn surroundings(
     }
 }
 
-/// Copies the one jar that counts to a fixed name, where its own is not known before the build.
-pub(super) fn pick(directory: &str, prefix: &str, to: &str) -> String {
+/// Copies the one archive with this ending that counts to a fixed name, where its own is not known before the build.
+pub(super) fn pick(directory: &str, ending: &str, to: &str) -> String {
     let left_out = "*-plain.jar|*-sources.jar|*-javadoc.jar|*-tests.jar|*-test.jar|*/original-*";
-    let directory = quoted(directory);
-    let prefix = if prefix.is_empty() {
-        String::new()
-    } else {
-        quoted(prefix)
-    };
+    let (directory, ending) = (quoted(directory), quoted(ending));
+    let several = format!("if [ -e {to} ]; then echo \"$jar is one of several\" >&2; exit 1; fi");
     format!(
-        "for jar in {directory}/{prefix}*.jar; do case \"$jar\" in {left_out}) ;; *) cp \"$jar\" {to} ;; esac; done; test -f {to}"
+        "for jar in {directory}/*{ending}; do case \"$jar\" in {left_out}) ;; *) {several}; cp \"$jar\" {to} ;; esac; done; test -f {to}"
     )
 }
 
