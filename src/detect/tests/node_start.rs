@@ -304,3 +304,35 @@ fn bun_serves_what_an_entry_exports() {
         (Some(crate::spec::Kind::Worker), vec![])
     );
 }
+
+#[test]
+fn a_directory_stands_for_the_main_of_its_manifest() {
+    let found = app(
+        r#"{"name": "a", "main": "dist/index.js", "scripts": {"build": "tsup src/index.ts", "start": "node ."}, "dependencies": {"koa": "2"}}"#,
+        &[("src/index.ts", "koa.listen(8082)")],
+    );
+    let spec = found.spec("a");
+    assert_eq!(command(spec), "node .");
+    assert!(copies(spec).contains(&"dist -> /app/dist".to_owned()));
+    assert_eq!(spec.runtime.ports, [8082]);
+}
+
+#[test]
+fn a_server_that_is_started_beside_a_development_server_is_not_forgotten() {
+    let manifest = |start: &str| {
+        format!(
+            r#"{{"name": "a", "scripts": {{"build": "vite build", "start": "{start}"}}, "devDependencies": {{"vite": "7"}}}}"#
+        )
+    };
+    let files = [("index.html", ""), ("api.js", "app.listen(4000)")];
+    let both = manifest(r#"concurrently \"node api.js\" \"vite preview\""#);
+    let found = app(&both, &files);
+    assert_eq!(
+        found.messages(),
+        [
+            "package.json:1: the start script cannot become a command: `concurrently node api.js vite preview` starts several programs at once; the files of the build are served instead"
+        ]
+    );
+    let development = manifest(r#"concurrently \"nodemon api.js\" \"vite\""#);
+    assert_eq!(app(&development, &files).messages(), [""; 0]);
+}

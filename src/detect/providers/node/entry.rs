@@ -139,6 +139,10 @@ pub(super) fn found(
     followed: Followed,
     evidence: Evidence,
 ) -> Result<Found, Problem> {
+    let what = match evidence.rule.as_str() {
+        "node.procfile" => "the process",
+        _ => "the start script",
+    };
     let mut server = match followed.resolved {
         Resolved::File(program) => {
             if let Some(other) = delegated(project, &program) {
@@ -165,7 +169,7 @@ pub(super) fn found(
             Some((package, path)) => installed(scan, project, &package, &path, program),
             None => {
                 let message = format!(
-                    "the start script cannot become a command: `{name}` is no program whose place in the image is known"
+                    "{what} cannot become a command: `{name}` is no program whose place in the image is known"
                 );
                 return Err(problem(&evidence, message)
                     .help("add a script `start:prod` that runs `node` with a file"));
@@ -181,7 +185,7 @@ pub(super) fn found(
             )));
         }
         Resolved::Refused(reason) => {
-            let message = format!("the start script cannot become a command: {reason}");
+            let message = format!("{what} cannot become a command: {reason}");
             return Err(
                 problem(&evidence, message).help("add a script `start:prod` that is one command")
             );
@@ -274,6 +278,12 @@ fn file(
         let message =
             format!("the start script runs `{entry}`, which is outside of the repository");
         return Err(problem(evidence, message));
+    };
+    // A directory stands for what its manifest names.
+    let main = project.package.document.str(&["main"]);
+    let full = match resolve(&project.package.dir, main.unwrap_or("index.js")) {
+        Some(main) if full == project.package.dir => main,
+        _ => full,
     };
     let located = locate(scan, project, &full);
     let mut server = Server {

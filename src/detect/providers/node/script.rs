@@ -339,6 +339,7 @@ impl<'p> Follower<'p> {
             return Resolved::Delegates(text);
         }
         let commands = rest.iter().filter(|word| !word.starts_with('-'));
+        let (mut develops, mut runs) = (false, false);
         for command in commands {
             let script = command.strip_prefix("npm:").unwrap_or(command);
             let resolved = if name == "concurrently" && !command.starts_with("npm:") {
@@ -349,9 +350,14 @@ impl<'p> Follower<'p> {
                 };
                 resolved
             };
-            if matches!(resolved, Resolved::Development(_)) {
-                return Resolved::Development(text);
-            }
+            develops |= matches!(resolved, Resolved::Development(_));
+            runs |= matches!(
+                resolved,
+                Resolved::File(_) | Resolved::Bin { .. } | Resolved::Named(..)
+            );
+        }
+        if develops && !runs {
+            return Resolved::Development(text);
         }
         Resolved::Refused(format!("`{text}` starts several programs at once"))
     }
