@@ -1,12 +1,17 @@
 //! Gradle's build scripts, in Groovy and Kotlin: blocks, plugins, dependencies, assignments.
 
+mod brackets;
+mod catalog;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::rc::Rc;
 
-use crate::detect::document::Document;
 use crate::detect::repo::split;
 use crate::detect::source::{Fact, Family, Source};
+
+pub(super) use catalog::Catalog;
+
+use brackets::Brackets;
 
 /// A build script.
 pub(super) struct Script {
@@ -14,49 +19,6 @@ pub(super) struct Script {
     pub(super) source: Source,
     braces: Brackets,
     parentheses: Brackets,
-}
-
-/// Brackets of one kind: where each opens and closes, in order, and the places of those that close.
-struct Brackets {
-    open: Vec<(usize, Option<usize>)>,
-    close: Vec<usize>,
-}
-
-impl Brackets {
-    fn of(code: &str, open: u8, close: u8) -> Self {
-        let mut found = Self {
-            open: Vec::new(),
-            close: Vec::new(),
-        };
-        let mut waiting: Vec<usize> = Vec::new();
-        for (at, byte) in code.bytes().enumerate() {
-            if byte == open {
-                waiting.push(found.open.len());
-                found.open.push((at, None));
-            } else if byte == close {
-                found.close.push(at);
-                if let Some(last) = waiting.pop() {
-                    found.open[last].1 = Some(at);
-                }
-            }
-        }
-        found
-    }
-
-    /// Where the bracket that opens at `at` is closed.
-    fn closing(&self, at: usize) -> Option<usize> {
-        let found = self
-            .open
-            .binary_search_by_key(&at, |(open, _)| *open)
-            .ok()?;
-        self.open[found].1
-    }
-
-    /// How many are open at `at`.
-    fn depth(&self, at: usize) -> usize {
-        let open = self.open.partition_point(|(open, _)| *open < at);
-        open.saturating_sub(self.close.partition_point(|close| *close < at))
-    }
 }
 
 /// The places of one name that are looked at in a script: no script has more, and what is hostile costs little.
@@ -93,16 +55,6 @@ pub(super) enum Needed {
     Project(String),
 }
 
-/// The version catalog, `gradle/libs.versions.toml`.
-#[derive(Default)]
-pub(super) struct Catalog {
-    document: Option<Rc<Document>>,
-    /// Names as scripts write them, with the key in the document.
-    plugins: BTreeMap<String, String>,
-    libraries: BTreeMap<String, String>,
-    bundles: BTreeMap<String, String>,
-}
-
 /// The configurations of tests, and of what only compiles.
 const NOT_SHIPPED: &[&str] = &[
     "test",
@@ -120,78 +72,6 @@ impl Dependency {
             .iter()
             .any(|scope| self.scope.starts_with(scope))
     }
-}
-
-impl Catalog {
-    pub(super) fn new(document: Option<Rc<Document>>) -> Self {
-        let names = |table: &str| -> BTreeMap<String, String> {
-            let keys = document.iter().flat_map(|document| document.keys(&[table]));
-            keys.map(|key| (accessor(key), key.to_owned())).collect()
-        };
-        Self {
-            plugins: names("plugins"),
-            libraries: names("libraries"),
-            bundles: names("bundles"),
-            document,
-        }
-    }
-
-    /// The id and version of a plugin's alias.
-    fn plugin(&self, alias: &str) -> Option<(String, Option<String>)> {
-        let document = self.document.as_ref()?;
-        let key = self.plugins.get(&accessor(alias))?.as_str();
-        if let Some(text) = document.str(&["plugins", key]) {
-            let (id, version) = text.split_once(':')?;
-            return Some((id.to_owned(), Some(version.to_owned())));
-        }
-        let id = document.str(&["plugins", key, "id"])?.to_owned();
-        Some((id, self.version(&["plugins", key])))
-    }
-
-    fn version(&self, at: &[&str]) -> Option<String> {
-        let document = self.document.as_ref()?;
-        let with = |last: &[&'static str]| -> Option<String> {
-            let keys: Vec<&str> = at.iter().copied().chain(last.iter().copied()).collect();
-            document.str(&keys).map(str::to_owned)
-        };
-        if let Some(name) = with(&["version", "ref"]) {
-            return document.str(&["versions", &name]).map(str::to_owned);
-        }
-        with(&["version"])
-    }
-
-    /// The modules behind an alias, of which a bundle has several.
-    fn modules(&self, alias: &str) -> Vec<String> {
-        let Some(document) = &self.document else {
-            return Vec::new();
-        };
-        let alias = accessor(alias);
-        if let Some(bundle) = alias
-            .strip_prefix("bundles.")
-            .and_then(|name| self.bundles.get(name))
-        {
-            let names = document.strings(&["bundles", bundle]);
-            return names.iter().flat_map(|name| self.modules(name)).collect();
-        }
-        let Some(key) = self.libraries.get(&alias) else {
-            return Vec::new();
-        };
-        let at = |last: &str| document.str(&["libraries", key, last]);
-        let text = document.str(&["libraries", key]).or_else(|| at("module"));
-        let module = match text {
-            Some(text) => text.split(':').take(2).collect::<Vec<_>>().join(":"),
-            None => match (at("group"), at("name")) {
-                (Some(group), Some(name)) => format!("{group}:{name}"),
-                _ => return Vec::new(),
-            },
-        };
-        vec![module]
-    }
-}
-
-/// How scripts write an alias: every separator is a dot.
-fn accessor(alias: &str) -> String {
-    alias.replace(['-', '_'], ".")
 }
 
 impl Script {
@@ -593,6 +473,10 @@ pub(super) fn directory_name(dir: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
+    use crate::detect::document::Document;
+
     use super::*;
 
     #[test]
