@@ -108,3 +108,41 @@ fn properties_that_name_each_other_many_times_end() {
     let found = found(&[("pom.xml", &pom), ("src/main/java/Main.java", main)]);
     assert_eq!(found.names(), ["a"]);
 }
+
+#[test]
+fn a_line_of_members_may_be_longer_than_a_stack_is_deep() {
+    let thread = std::thread::Builder::new().stack_size(512 << 10);
+    let looked = thread.spawn(a_long_line).unwrap().join();
+    assert!(looked.is_ok());
+}
+
+fn a_long_line() {
+    let names: Vec<String> = (0..1200).map(|n| format!("p/a{n}/package.json")).collect();
+    let texts: Vec<String> = (0..1200)
+        .map(|n| {
+            format!(
+                r#"{{"name": "a{n}", "dependencies": {{"a{}": "*"}}}}"#,
+                n + 1
+            )
+        })
+        .collect();
+    let mut files: Vec<(&str, &str)> = names
+        .iter()
+        .map(String::as_str)
+        .zip(texts.iter().map(String::as_str))
+        .collect();
+    files.push((
+        "package.json",
+        r#"{"name": "r", "private": true, "workspaces": ["p/*"]}"#,
+    ));
+    let app = r#"{"name": "web", "scripts": {"start": "node i.js"}, "dependencies": {"a0": "*"}}"#;
+    files.extend([
+        ("p/web/package.json", app),
+        ("p/web/i.js", "app.listen(3000)"),
+    ]);
+    let found = found(&files);
+    let spec = found.spec("p-web");
+    assert!(spec.build.install.files.len() < 10 && spec.build.context.is_empty());
+    let last = spec.runtime.copy.last().unwrap();
+    assert_eq!(last.to, "/app/p/web/package.json");
+}
