@@ -194,19 +194,22 @@ pub(super) fn found(
     if evidence.rule == "node.procfile" {
         server.reason = "its Procfile, with the dependencies".to_owned();
     }
-    // What the program is told comes before what its sources fall back to.
-    if let Some(told) = server.env.get("PORT").and_then(|port| source::port(port)) {
-        let by_script = script::port(project).filter(|port| port.value == told);
-        server.port = by_script.or_else(|| {
-            Some(Fact {
-                value: told,
-                file: evidence.file.clone()?,
-                line: evidence.line?,
-            })
-        });
-    }
+    server.port = told_port(project, &server, &evidence);
     processes::released(scan, project, &mut server, &followed.release, &evidence)?;
     Ok(Found::server(complete(scan, project, server, evidence)))
+}
+
+/// The port that the program is told, which comes before what its sources fall back to.
+fn told_port(project: &Project<'_>, server: &Server, evidence: &Evidence) -> Option<Fact<u16>> {
+    let told = source::port(server.env.get("PORT")?)?;
+    let by_script = script::port(project).filter(|port| port.value == told);
+    by_script.or_else(|| {
+        Some(Fact {
+            value: told,
+            file: evidence.file.clone()?,
+            line: evidence.line?,
+        })
+    })
 }
 
 /// The server that a program of an installed package is.
