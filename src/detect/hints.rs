@@ -60,7 +60,8 @@ impl Hints {
     }
 
     fn listens_on(&mut self, port: Fact<u16>) {
-        if !self.ports.iter().any(|known| known.value == port.value) {
+        let is_known = self.ports.iter().any(|known| known.value == port.value);
+        if !is_known && self.ports.len() < MOST_PORTS {
             self.ports.push(port);
         }
     }
@@ -73,6 +74,12 @@ impl Hints {
         }
     }
 }
+
+/// The most ports of a directory that are noted.
+const MOST_PORTS: usize = 64;
+
+/// The longest text that variables are put into: those that double each other must not fill the memory.
+const LONGEST: usize = 4096;
 
 fn fact<T>(value: T, file: &str, line: u64) -> Fact<T> {
     Fact {
@@ -339,7 +346,7 @@ fn procfile(file: &str, text: &str) -> Hints {
     hints
 }
 
-/// Text with `$NAME`, `${NAME}`, `${NAME:-default}` replaced; none where a value is missing.
+/// Text with `$NAME`, `${NAME}`, `${NAME:-default}` replaced; none where a value is missing, or all of it is too long.
 fn expand(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let mut expanded = String::new();
     let mut rest = text;
@@ -371,6 +378,9 @@ fn expand(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Option<String> 
             (name, None)
         };
         expanded.push_str(&value(name).or_else(|| default.map(str::to_owned))?);
+        if expanded.len() > LONGEST {
+            return None;
+        }
     }
     expanded.push_str(rest);
     Some(expanded)

@@ -12,6 +12,7 @@ mod provider;
 mod providers;
 mod range;
 mod repo;
+mod settle;
 mod source;
 mod start;
 mod version;
@@ -36,7 +37,7 @@ pub use repo::{OpenError, Repo};
 
 use catalog::Catalog;
 use overrides::{Asked, Overrides};
-use provider::{Draft, Findings, Ground, Problem, Provider, Scan, lookalike};
+use provider::{Draft, Findings, Ground, Provider, Scan, lookalike};
 
 /// What was found in a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -119,7 +120,7 @@ fn look(repo: &Repo, catalog: &Catalog<'_>, asked: &Asked) -> (Detection, BTreeS
         provider.detect(&mut scan);
     }
     hints::apply(&mut scan, ground.gathered());
-    scan.drafts.iter_mut().for_each(contained);
+    settle::settle(&mut scan);
     for skipped in repo.skipped() {
         scan.warn(
             &skipped.path,
@@ -186,26 +187,6 @@ const WORTH_A_THREAD: usize = 16;
 
 /// More threads than the longest languages can use.
 const MOST_THREADS: usize = 4;
-
-/// Refuses an app of which something would lie elsewhere: programs have the names that repositories give them.
-fn contained(draft: &mut Draft) {
-    let runtime = &draft.spec.runtime;
-    let copies = runtime.copy.iter().flat_map(|copy| [&copy.from, &copy.to]);
-    let paths = copies.chain(runtime.command.first());
-    let leaves = |path: &&String| path.split('/').any(|part| part == "..");
-    let Some(path) = paths.chain(&runtime.writable).find(leaves) else {
-        return;
-    };
-    let message = format!("`{path}` leads out of its directory");
-    let mut places = draft.evidence.iter().filter(|found| found.file.is_some());
-    let entry = places.clone().find(|found| found.field == "entry");
-    let place = entry.or_else(|| places.next());
-    let file = place.and_then(|found| found.file.clone());
-    let line = place.and_then(|found| found.line);
-    let file = file.unwrap_or_else(|| draft.path.clone());
-    let problem = Problem::new(&file, line, message).help("give it a name without `..`");
-    draft.refusal.get_or_insert(problem);
-}
 
 /// Directories that only group others: they are no part of a name.
 const GROUPS: &[&str] = &[

@@ -95,11 +95,20 @@ impl Command {
     }
 }
 
+/// The longest script that is read.
+const LONGEST: usize = 16 << 10;
+
 /// Parses a script into the commands that `&&` joins.
 ///
 /// # Errors
 /// At the first thing that only a shell can do.
 pub(crate) fn parse(script: &str) -> Result<Vec<Command>, Refusal> {
+    if script.len() > LONGEST {
+        return Err(Refusal {
+            text: script.chars().take(60).collect(),
+            what: "a script of this length",
+        });
+    }
     let mut commands = Vec::new();
     let mut directory: Option<String> = None;
     for words in Lexer::new(script).commands()? {

@@ -140,6 +140,9 @@ pub(crate) fn choose(
     choose_except(catalog, tool, sources, &[])
 }
 
+/// The longest text that is read as a version or a range.
+const LONGEST: usize = 1000;
+
 /// The same, without the streams of these numbers.
 pub(crate) fn choose_except(
     catalog: &Catalog<'_>,
@@ -150,6 +153,11 @@ pub(crate) fn choose_except(
     let mut warnings = Vec::new();
     let mut wants = Vec::new();
     for source in nearest_first(sources) {
+        if source.text.len() > LONGEST {
+            let message = format!("is longer than a {} version can be", tool.name);
+            warnings.push((source.file.clone(), source.line, message));
+            continue;
+        }
         match (tool.read)(source) {
             Ok(want) => wants.push((source, want)),
             Err(why) => {

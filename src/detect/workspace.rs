@@ -18,12 +18,18 @@ pub(crate) struct Workspace {
     pub(crate) members: Vec<String>,
 }
 
+/// The longest pattern that is read, and the most of one manifest: each becomes a matcher of its own.
+const LONGEST: usize = 500;
+const MOST: usize = 2000;
+
 /// Expands globs seen from `base` to the directories that hold `marker`; a later `!glob` takes away.
 ///
 /// `*` does not cross `/`; `**` and `{a,b}` work. Patterns that lead out of the repository match nothing.
 pub(crate) fn expand(repo: &Repo, base: &str, patterns: &[&str], marker: &str) -> Vec<String> {
     let rules: Vec<Rule> = patterns
         .iter()
+        .filter(|pattern| pattern.len() <= LONGEST)
+        .take(MOST)
         .filter_map(|pattern| Rule::parse(base, pattern))
         .collect();
     // Only what the patterns can reach is looked at: a repository may have many workspaces.

@@ -1,5 +1,6 @@
 //! How to build an app, as written by detection or by a person.
 
+mod check;
 mod load;
 mod model;
 mod node;
@@ -10,6 +11,7 @@ mod rule;
 mod tests;
 mod write;
 
+pub use check::fault;
 pub use load::{load, place};
 pub use model::{Build, Copy, Health, Install, Kind, Metadata, Runtime, Secret, Spec};
 pub use overrides::{Change, Entry, Override, overrides, overrides_schema};

@@ -132,8 +132,9 @@ impl Instruction {
     }
 }
 
-/// The most instructions that are read.
+/// The most instructions that are read, and the most variables of a stage.
 const MOST: usize = 2000;
+const MOST_VARIABLES: usize = 200;
 
 /// What joins lines, which a comment at the top may change.
 fn escape(text: &str) -> char {
@@ -253,7 +254,8 @@ fn variable(instruction: &Instruction, variables: &mut BTreeMap<String, (String,
     let words = shlex::split(&instruction.text).unwrap_or_default();
     let mut set = |name: &str, value: &str| {
         let known = |name: &str| variables.get(name).map(|(value, _)| value.clone());
-        if let Some(value) = expand(value, &known) {
+        let has_room = variables.len() < MOST_VARIABLES || variables.contains_key(name);
+        if let Some(value) = expand(value, &known).filter(|_| has_room) {
             variables.insert(name.to_owned(), (value, instruction.line(name)));
         }
     };
@@ -298,7 +300,8 @@ impl Stage {
     }
 
     fn expose(&mut self, file: &str, instruction: &Instruction) {
-        for word in instruction.text.split_whitespace() {
+        let words = instruction.text.split_whitespace();
+        for word in words.take(MOST_VARIABLES) {
             let used = word
                 .strip_prefix('$')
                 .map(|rest| rest.trim_matches(['{', '}']));

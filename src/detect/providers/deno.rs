@@ -1,5 +1,6 @@
 //! Deno: a configuration of its own, or an entry that imports what only Deno fetches.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::detect::document::{Document, Syntax};
@@ -84,6 +85,8 @@ fn document(scan: &mut Scan<'_>, dir: Dir<'_>) -> Option<Rc<Document>> {
 struct Start {
     /// The words behind `deno run`: permissions, the entry, its arguments.
     arguments: Vec<String>,
+    /// What the task sets before it.
+    env: BTreeMap<String, String>,
     entry: String,
     serves: bool,
     evidence: Evidence,
@@ -137,8 +140,15 @@ fn by_task(document: &Document, dir: Dir<'_>, task: &str) -> Option<Result<Start
         Ok(commands) => commands,
         Err(refusal) => return refused(format!("the task cannot become a command: {refusal}")),
     };
-    let Some(words) = commands.last().map(start::Command::literals) else {
-        return refused("the task is empty".to_owned());
+    let [command] = commands.as_slice() else {
+        return refused(format!("`{task}` is not one command"));
+    };
+    let literal = |word: &start::Word| word.literal();
+    let words: Option<Vec<String>> = command.words.iter().map(literal).collect();
+    let env = command.env.iter();
+    let env = env.map(|(name, value)| Some((name.clone(), value.literal()?)));
+    let (Some(words), Some(env), None) = (words, env.collect(), &command.directory) else {
+        return refused(format!("`{task}` needs a shell for its variables"));
     };
     if words
         .iter()
@@ -159,6 +169,7 @@ fn by_task(document: &Document, dir: Dir<'_>, task: &str) -> Option<Result<Start
     }
     Some(Ok(Start {
         arguments: rest.to_vec(),
+        env,
         entry: entry.clone(),
         serves,
         evidence: Evidence::new("start", task, "deno.task").at(&document.file, line),
@@ -179,6 +190,7 @@ fn by_file(scan: &Scan<'_>, dir: Dir<'_>) -> Option<Start> {
         // Without a task nobody says what it may do; an app in a container has what the container has.
         Some(Start {
             arguments: vec!["-A".to_owned(), (*name).to_owned()],
+            env: BTreeMap::new(),
             entry: (*name).to_owned(),
             serves: false,
             evidence,
@@ -208,6 +220,7 @@ fn bare(scan: &mut Scan<'_>) {
         .written(module);
     let start = Start {
         arguments: vec!["-A".to_owned(), name.to_owned()],
+        env: BTreeMap::new(),
         entry: name.to_owned(),
         serves: false,
         evidence,
@@ -352,6 +365,7 @@ fn build(scan: &Scan<'_>, dir: Dir<'_>, deno: &str, start: &Start, draft: &mut D
     spec.runtime
         .packages
         .extend(scan.catalog.package("ca-certificates-bundle"));
+    spec.runtime.env.extend(start.env.clone());
     spec.runtime
         .env
         .insert("DENO_DIR".to_owned(), MODULES.to_owned());

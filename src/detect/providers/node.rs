@@ -13,6 +13,7 @@ mod orchestrator;
 mod package;
 mod port;
 mod prisma;
+mod processes;
 mod program;
 mod project;
 mod prune;
@@ -191,8 +192,9 @@ fn outputs(
         if let Some(reason) = declared_library(project) {
             return Ok(Err(reason));
         }
-        let decided = framework::decided(scan, project)?;
+        let mut decided = framework::decided(scan, project)?;
         if !decided.is_empty() {
+            processes::of_framework(scan, project, &mut decided)?;
             return Ok(Ok(decided));
         }
         entry::server(scan, project)

@@ -2,7 +2,7 @@
 
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use crate::detect::explain::Evidence;
@@ -129,6 +129,16 @@ impl Build {
         }
     }
 
+    /// Every place in a part of the script where `name` stands as a word.
+    fn all<'b>(&'b self, range: &Range<usize>, name: &'b str) -> impl Iterator<Item = usize> + 'b {
+        let (code, start) = (&self.source.code, range.start);
+        let part = code.get(range.clone()).unwrap_or_default();
+        let places = part.match_indices(name).map(move |(at, _)| start + at);
+        let is_part = |c: char| c == '_' || c.is_alphanumeric();
+        let is_word = name.starts_with(is_part);
+        places.filter(move |at| !is_word || !code[..*at].ends_with(is_part))
+    }
+
     /// The string that a setting has, in the project or for the whole build.
     fn setting(&self, project: &Project, name: &str) -> Option<Fact<String>> {
         let ranges = [
@@ -142,8 +152,7 @@ impl Build {
                 .unwrap_or(0),
         ];
         ranges.into_iter().find_map(|range| {
-            let places = self.source.all(name).filter(|at| range.contains(at));
-            places.into_iter().find_map(|at| {
+            self.all(&range, name).find_map(|at| {
                 let rest = &self.source.code[at + name.len()..];
                 let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
                 if !line.contains(":=") {
@@ -161,10 +170,7 @@ impl Build {
     }
 
     fn enables(&self, project: &Project, plugin: &str) -> Option<u64> {
-        let mut places = self
-            .source
-            .all(plugin)
-            .filter(|at| project.text.contains(at));
+        let mut places = self.all(&project.text, plugin);
         places.next().map(|at| self.source.line(at))
     }
 
@@ -180,10 +186,7 @@ impl Build {
     fn app(&self, scan: &mut Scan<'_>, project: &Project) {
         let sources = sources(scan, project);
         if sources.files.is_empty() {
-            let groups = self
-                .source
-                .all(".aggregate(")
-                .any(|at| project.text.contains(&at));
+            let groups = self.all(&project.text, ".aggregate(").next().is_some();
             let reason = if groups || project.id.is_empty() {
                 let count = self.projects.len() - 1;
                 format!("it only groups {count} projects")
@@ -444,6 +447,7 @@ impl Build {
 fn declared(source: &Source, root: &str) -> Vec<(usize, String, String)> {
     const WORD: &str = "lazy val ";
     let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
     for at in source.all(WORD) {
         let rest = &source.code[at + WORD.len()..];
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '`' | '-');
@@ -469,7 +473,8 @@ fn declared(source: &Source, root: &str) -> Vec<(usize, String, String)> {
             .find("file(")
             .map(|file| at + WORD.len() + file + "file(".len());
         let place = file.and_then(|file| source.string_at(file)).unwrap_or(id);
-        if let Some(dir) = resolve(root, place) {
+        // sbt refuses a second project in a directory.
+        if let Some(dir) = resolve(root, place).filter(|dir| seen.insert(dir.clone())) {
             found.push((at, id.to_owned(), dir));
         }
     }

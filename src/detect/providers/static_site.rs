@@ -114,7 +114,11 @@ impl Provider for StaticSite {
                 continue;
             }
             if let Some(owner) = owner(scan, dir) {
-                if !scan.is_claimed(path) || (owner.is_empty() && !ROOTS.contains(&split(path).1)) {
+                // The page of an app is no site beside it, and need not be told.
+                let is_page = owner == path && scan.is_claimed(path);
+                let is_told =
+                    !scan.is_claimed(path) || (owner.is_empty() && !ROOTS.contains(&split(path).1));
+                if is_told && !is_page {
                     let owner = crate::detect::provider::shown(&owner).to_owned();
                     scan.reject(path, "a static site", format!("it belongs to `{owner}`"));
                 }

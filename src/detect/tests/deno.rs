@@ -71,3 +71,16 @@ fn tools_and_remote_imports_elsewhere_make_no_app() {
     assert_eq!(found.names(), ["a"]);
     assert!(found.refused.is_empty());
 }
+
+#[test]
+fn a_task_that_only_a_shell_runs_is_refused() {
+    for task in [
+        "deno task build && deno run -A main.ts",
+        "deno run -A --port $PORT main.ts",
+        "cd src && deno run -A main.ts",
+    ] {
+        let manifest = format!("{{\"name\": \"a\", \"tasks\": {{\"start\": \"{task}\"}}}}");
+        let found = found(&[("deno.json", &manifest), ("main.ts", "Deno.serve(f)")]);
+        assert_ne!(found.refusal("a"), "Deno is not packaged", "{task}");
+    }
+}

@@ -394,3 +394,72 @@ fn clojure_is_built_as_soon_as_the_index_has_its_tool() {
         "it is a library: `project.clj` names no `:main`"
     );
 }
+
+#[test]
+fn the_main_method_of_scala_belongs_to_the_object_around_it() {
+    let found = found(&[
+        ("build.sbt", "enablePlugins(JavaAppPackaging)\n"),
+        (
+            "src/main/scala/A.scala",
+            "package a\nobject Names { val x = 1 }\nobject Main {\n  def main(args: Array[String]): Unit = ()\n}\n",
+        ),
+    ]);
+    assert!(
+        command(&found.apps[0].spec).ends_with(" a.Main"),
+        "{}",
+        command(&found.apps[0].spec)
+    );
+}
+
+#[test]
+fn what_sbt_needs_may_stand_on_several_lines() {
+    let found = found(&[
+        (
+            "build.sbt",
+            "lazy val core = project\nlazy val app = project.dependsOn(\n  core\n).enablePlugins(JavaAppPackaging)\n",
+        ),
+        ("core/src/main/scala/C.scala", "object C extends App"),
+        ("app/src/main/scala/A.scala", "object A extends App"),
+    ]);
+    assert_eq!(found.reason("core"), "it is a library: `app` depends on it");
+    let context = &found.apps[0].spec.build.context;
+    assert!(context.contains(&"core/**".to_owned()), "{context:?}");
+}
+
+#[test]
+fn of_several_archives_the_one_with_the_ending_of_its_kind_is_taken() {
+    let picked = |inside: &str| {
+        let pom = format!(
+            "<project><artifactId>a</artifactId><version>${{nobody.knows}}</version>{inside}</project>"
+        );
+        let found = found(&[("pom.xml", &pom), ("src/main/java/a/Main.java", MAIN)]);
+        found.spec("a").build.commands[1].clone()
+    };
+    let assembly = picked(
+        "<build><plugins><plugin><artifactId>maven-assembly-plugin</artifactId><configuration><archive><manifest><mainClass>a.Main</mainClass></manifest></archive></configuration></plugin></plugins></build>",
+    );
+    assert!(
+        assembly.contains("for jar in target/*-jar-with-dependencies.jar; do"),
+        "{assembly}"
+    );
+    let uber = picked(
+        "<properties><quarkus.package.jar.type>uber-jar</quarkus.package.jar.type></properties><build><plugins><plugin><artifactId>quarkus-maven-plugin</artifactId></plugin></plugins></build>",
+    );
+    assert!(
+        uber.contains("for jar in target/*-runner.jar; do"),
+        "{uber}"
+    );
+    let shadow = found(&[
+        (
+            "build.gradle",
+            "plugins { id 'com.gradleup.shadow' version '9.0.0' }\nversion = compute()\njar { manifest { attributes 'Main-Class': 'a.Main' } }\n",
+        ),
+        ("settings.gradle", "rootProject.name = 'a'\n"),
+        ("src/main/java/a/Main.java", MAIN),
+    ]);
+    let commands = &shadow.apps[0].spec.build.commands;
+    assert!(
+        commands[1].contains("for jar in build/libs/*-all.jar; do"),
+        "{commands:?}"
+    );
+}

@@ -11,6 +11,7 @@ mod jvm;
 mod names;
 mod native;
 mod node;
+mod node_start;
 mod others;
 mod overrides;
 mod php;
@@ -18,6 +19,7 @@ mod python;
 mod robustness;
 mod ruby;
 mod rust;
+mod settle;
 mod static_site;
 mod versions;
 

@@ -230,3 +230,12 @@ fn development_servers_of_a_procfile_are_not_processes() {
         ]
     );
 }
+
+#[test]
+fn a_program_that_is_not_there_starts_nothing() {
+    let found = found(&[(
+        "composer.json",
+        r#"{"name": "x/a", "type": "project", "bin": ["bin/gone"]}"#,
+    )]);
+    assert!(found.reason(".").contains("names no single program"));
+}

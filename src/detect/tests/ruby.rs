@@ -228,3 +228,36 @@ fn the_port_is_the_default_beside_its_variable() {
         }
     }
 }
+
+#[test]
+fn a_generator_without_rules_is_told_and_not_passed_over() {
+    let found = found(&[("site/Gemfile", "gem \"middleman\"\n")]);
+    assert_eq!(
+        found.reason("site"),
+        "`middleman` builds a site of it, and how is not known: its files can be built elsewhere and served as they are"
+    );
+}
+
+#[test]
+fn a_port_that_a_program_sets_is_its_port() {
+    let found = found(&[
+        ("Gemfile", "gem 'sinatra'\ngem 'puma'\n"),
+        ("app.rb", "require 'sinatra'\nset :port, 8090\n"),
+    ]);
+    assert_eq!(found.apps[0].spec.runtime.ports, [8090]);
+}
+
+#[test]
+fn libraries_that_a_gem_loads_are_in_the_image() {
+    let found = found(&[
+        (
+            "Gemfile",
+            "gem 'puma'\ngem 'ffi'\ngem 'charlock_holmes'\ngem 'curb'\n",
+        ),
+        ("config.ru", ""),
+    ]);
+    let packages = &found.apps[0].spec.runtime.packages;
+    for name in ["icu", "libcurl-openssl4", "libffi"] {
+        assert!(packages.contains(&name.to_owned()), "{packages:?}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::detect::explain::{Evidence, Severity};
-use crate::detect::provider::{Draft, Problem, Scan, literal_glob, tree_glob};
+use crate::detect::provider::{Draft, Problem, Scan, literal_glob, quoted, tree_glob};
 use crate::detect::repo::{is_within, join};
 use crate::detect::source::Fact;
 
@@ -168,17 +168,13 @@ pub(super) fn surroundings(
     }
 }
 
-/// Copies the one jar that counts to a fixed name, where its own is not known before the build.
-pub(super) fn pick(directory: &str, prefix: &str, to: &str) -> String {
+/// Copies the one archive with this ending that counts to a fixed name, where its own is not known before the build.
+pub(super) fn pick(directory: &str, ending: &str, to: &str) -> String {
     let left_out = "*-plain.jar|*-sources.jar|*-javadoc.jar|*-tests.jar|*-test.jar|*/original-*";
-    let prefix = crate::detect::provider::quoted(prefix);
-    let prefix = if prefix == "''" {
-        String::new()
-    } else {
-        prefix
-    };
+    let (directory, ending) = (quoted(directory), quoted(ending));
+    let several = format!("if [ -e {to} ]; then echo \"$jar is one of several\" >&2; exit 1; fi");
     format!(
-        "for jar in {directory}/{prefix}*.jar; do case \"$jar\" in {left_out}) ;; *) cp \"$jar\" {to} ;; esac; done; test -f {to}"
+        "for jar in {directory}/*{ending}; do case \"$jar\" in {left_out}) ;; *) {several}; cp \"$jar\" {to} ;; esac; done; test -f {to}"
     )
 }
 

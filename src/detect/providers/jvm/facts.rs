@@ -198,6 +198,9 @@ fn kotlin_main(file: &File, stem: &str) -> Option<(usize, String)> {
     Some((at, format!("{first}{}Kt", letters.as_str())))
 }
 
+/// The objects of a file that are looked at.
+const MOST: usize = 2000;
+
 /// `@main def run`, `object Main extends App`, or an object with a main method.
 fn scala_main(file: &File) -> Option<(usize, String)> {
     let source = &file.source;
@@ -214,11 +217,21 @@ fn scala_main(file: &File) -> Option<(usize, String)> {
     {
         return Some((at, word(at + "@main def ".len())?));
     }
-    let at = source.all("object ").find(|at| {
-        let rest = &source.code[*at..];
-        let head = &rest[..rest.find(['{', ':', '\n']).unwrap_or(rest.len())];
-        let is_app = ["extends App", "extends IOApp", "extends ZIOAppDefault"];
-        is_app.iter().any(|text| head.contains(text)) || rest.contains("def main(")
-    })?;
+    let main = source.find("def main(").unwrap_or(0);
+    let is_app = |at: &usize| {
+        let head = source.code[*at..].chars().take(200);
+        let head: String = head
+            .take_while(|c| !matches!(c, '{' | ':' | '\n'))
+            .collect();
+        let apps = ["extends App", "extends IOApp", "extends ZIOAppDefault"];
+        apps.iter().any(|text| head.contains(text))
+    };
+    // The method belongs to the object that stands right before it.
+    let holder = || source.all("object ").take_while(|at| *at < main).last();
+    let at = source
+        .all("object ")
+        .take(MOST)
+        .find(is_app)
+        .or_else(holder)?;
     Some((at, word(at + "object ".len())?))
 }

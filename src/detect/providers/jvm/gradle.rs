@@ -21,6 +21,8 @@ use super::project::{self, Facts, Start};
 use super::script::{Catalog, Dependency, Needed, Plugin, Script, directory_name};
 
 const LOOKS_LIKE: &str = "a Gradle project";
+/// Projects above each other, at most.
+const DEEPEST: usize = 16;
 const HOME: &str = "/root/.gradle";
 /// Where commands leave what has no name of its own.
 const OUT: &str = "/out";
@@ -143,13 +145,14 @@ fn build(scan: &mut Scan<'_>, root: &str, settings: Option<&Script>) -> Build {
         for path in settings.includes() {
             // A project brings those above it.
             let parts: Vec<&str> = path.split(':').filter(|part| !part.is_empty()).collect();
-            for length in 1..=parts.len() {
+            for length in 1..=parts.len().min(DEEPEST) {
                 let path = format!(":{}", parts[..length].join(":"));
                 let place = moved.get(&path).map_or_else(
                     || parts[..length].join("/"),
                     |dir| dir.replace("$rootDir/", ""),
                 );
-                if let Some(dir) = resolve(root, &place) {
+                let dir = resolve(root, &place).filter(|dir| scan.repo.dir(dir).is_some());
+                if let Some(dir) = dir {
                     projects.entry(path).or_insert(dir);
                 }
             }

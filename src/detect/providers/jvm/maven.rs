@@ -205,9 +205,14 @@ impl Module<'_> {
         match name.or_else(|| self.final_name()) {
             Some(name) => (format!("{}/{name}{ending}", self.output()), Vec::new()),
             None => {
-                let to = "/out/app.jar";
-                let pick = build::pick(&self.output(), "", to);
-                (to.to_owned(), vec![format!("mkdir -p /out; {pick}")])
+                let archive = if ending.ends_with(".war") {
+                    "war"
+                } else {
+                    "jar"
+                };
+                let to = format!("/out/app.{archive}");
+                let pick = build::pick(&self.output(), ending, &to);
+                (to, vec![format!("mkdir -p /out; {pick}")])
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Maven's project files: inheritance, properties, plugins, dependencies and modules.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -10,6 +11,9 @@ use crate::detect::xml::Element;
 
 /// The longest line of parents that is followed, and the deepest nesting of properties.
 const DEEPEST: usize = 16;
+
+/// Properties that are looked up for one project, at most.
+const STEPS: usize = 20_000;
 
 /// The project files of a repository, by path.
 pub(super) struct Poms {
@@ -28,6 +32,8 @@ pub(super) struct Pom {
 #[derive(Clone)]
 pub(super) struct Project<'p> {
     pub(super) chain: Vec<&'p Pom>,
+    /// Properties that were looked up: those that name each other several times multiply.
+    steps: Cell<usize>,
 }
 
 /// A parent that comes from a registry.
@@ -118,7 +124,10 @@ impl Poms {
         {
             chain.push(parent);
         }
-        Project { chain }
+        Project {
+            chain,
+            steps: Cell::new(0),
+        }
     }
 
     /// The outermost aggregator of a project, and the profiles that must be on for it to be a part of the build.
@@ -260,6 +269,10 @@ impl<'p> Project<'p> {
 
     fn property_within(&self, name: &str, depth: usize) -> Option<Fact<String>> {
         let depth = depth.checked_sub(1)?;
+        self.steps.set(self.steps.get() + 1);
+        if self.steps.get() > STEPS {
+            return None;
+        }
         for pom in &self.chain {
             let found = pom
                 .layers()

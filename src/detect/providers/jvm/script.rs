@@ -1,18 +1,31 @@
 //! Gradle's build scripts, in Groovy and Kotlin: blocks, plugins, dependencies, assignments.
 
+mod brackets;
+mod catalog;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::rc::Rc;
 
-use crate::detect::document::Document;
 use crate::detect::repo::split;
 use crate::detect::source::{Fact, Family, Source};
+
+pub(super) use catalog::Catalog;
+
+use brackets::Brackets;
 
 /// A build script.
 pub(super) struct Script {
     pub(super) file: String,
     pub(super) source: Source,
+    braces: Brackets,
+    parentheses: Brackets,
 }
+
+/// The places of one name that are looked at in a script: no script has more, and what is hostile costs little.
+const MOST: usize = 2000;
+
+/// The projects that settings may include.
+const MEMBERS: usize = 20_000;
 
 /// A plugin that a script names.
 #[derive(Clone, Debug)]
@@ -42,16 +55,6 @@ pub(super) enum Needed {
     Project(String),
 }
 
-/// The version catalog, `gradle/libs.versions.toml`.
-#[derive(Default)]
-pub(super) struct Catalog {
-    document: Option<Rc<Document>>,
-    /// Names as scripts write them, with the key in the document.
-    plugins: BTreeMap<String, String>,
-    libraries: BTreeMap<String, String>,
-    bundles: BTreeMap<String, String>,
-}
-
 /// The configurations of tests, and of what only compiles.
 const NOT_SHIPPED: &[&str] = &[
     "test",
@@ -71,83 +74,14 @@ impl Dependency {
     }
 }
 
-impl Catalog {
-    pub(super) fn new(document: Option<Rc<Document>>) -> Self {
-        let names = |table: &str| -> BTreeMap<String, String> {
-            let keys = document.iter().flat_map(|document| document.keys(&[table]));
-            keys.map(|key| (accessor(key), key.to_owned())).collect()
-        };
-        Self {
-            plugins: names("plugins"),
-            libraries: names("libraries"),
-            bundles: names("bundles"),
-            document,
-        }
-    }
-
-    /// The id and version of a plugin's alias.
-    fn plugin(&self, alias: &str) -> Option<(String, Option<String>)> {
-        let document = self.document.as_ref()?;
-        let key = self.plugins.get(&accessor(alias))?.as_str();
-        if let Some(text) = document.str(&["plugins", key]) {
-            let (id, version) = text.split_once(':')?;
-            return Some((id.to_owned(), Some(version.to_owned())));
-        }
-        let id = document.str(&["plugins", key, "id"])?.to_owned();
-        Some((id, self.version(&["plugins", key])))
-    }
-
-    fn version(&self, at: &[&str]) -> Option<String> {
-        let document = self.document.as_ref()?;
-        let with = |last: &[&'static str]| -> Option<String> {
-            let keys: Vec<&str> = at.iter().copied().chain(last.iter().copied()).collect();
-            document.str(&keys).map(str::to_owned)
-        };
-        if let Some(name) = with(&["version", "ref"]) {
-            return document.str(&["versions", &name]).map(str::to_owned);
-        }
-        with(&["version"])
-    }
-
-    /// The modules behind an alias, of which a bundle has several.
-    fn modules(&self, alias: &str) -> Vec<String> {
-        let Some(document) = &self.document else {
-            return Vec::new();
-        };
-        let alias = accessor(alias);
-        if let Some(bundle) = alias
-            .strip_prefix("bundles.")
-            .and_then(|name| self.bundles.get(name))
-        {
-            let names = document.strings(&["bundles", bundle]);
-            return names.iter().flat_map(|name| self.modules(name)).collect();
-        }
-        let Some(key) = self.libraries.get(&alias) else {
-            return Vec::new();
-        };
-        let at = |last: &str| document.str(&["libraries", key, last]);
-        let text = document.str(&["libraries", key]).or_else(|| at("module"));
-        let module = match text {
-            Some(text) => text.split(':').take(2).collect::<Vec<_>>().join(":"),
-            None => match (at("group"), at("name")) {
-                (Some(group), Some(name)) => format!("{group}:{name}"),
-                _ => return Vec::new(),
-            },
-        };
-        vec![module]
-    }
-}
-
-/// How scripts write an alias: every separator is a dot.
-fn accessor(alias: &str) -> String {
-    alias.replace(['-', '_'], ".")
-}
-
 impl Script {
     pub(super) fn parse(file: &str, text: &str) -> Self {
+        let source = Source::parse(text, Family::Jvm);
         Self {
             file: file.to_owned(),
-            source: Source::parse(text, Family::Jvm),
+            braces: Brackets::of(&source.code, b'{', b'}'),
+            parentheses: Brackets::of(&source.code, b'(', b')'),
+            source,
         }
     }
 
@@ -167,20 +101,20 @@ impl Script {
     fn blocks_within(&self, name: &str, range: Range<usize>) -> Vec<Range<usize>> {
         let code = &self.source.code;
         let places = self.source.all(name).filter(|at| range.contains(at));
-        let blocks = places.filter_map(|at| {
+        let blocks = places.take(MOST).filter_map(|at| {
             let after = at + name.len();
             let rest = code.get(after..)?;
             let skipped = rest.len() - rest.trim_start().len();
             let mut open = after + skipped;
             // `tasks.named("x") {`, `withType<Jar> {`: the braces follow the arguments.
             if code[open..].starts_with('(') {
-                open = closing(code, open, b'(', b')')? + 1;
+                open = self.parentheses.closing(open)? + 1;
                 open += code[open..].len() - code[open..].trim_start().len();
             }
             if !code.get(open..)?.starts_with('{') {
                 return None;
             }
-            Some(open + 1..closing(code, open, b'{', b'}')?)
+            Some(open + 1..self.braces.closing(open)?)
         });
         blocks.collect()
     }
@@ -195,12 +129,10 @@ impl Script {
     /// The plugins that the script names, in order.
     pub(super) fn plugins(&self, catalog: &Catalog) -> Vec<Plugin> {
         let mut found = Vec::new();
+        let management = self.blocks("pluginManagement");
         for block in self.blocks("plugins") {
             // `pluginManagement { plugins { … } }` only declares.
-            let is_management = self
-                .blocks("pluginManagement")
-                .iter()
-                .any(|outer| outer.contains(&block.start));
+            let is_management = management.iter().any(|outer| outer.contains(&block.start));
             if is_management {
                 continue;
             }
@@ -211,7 +143,7 @@ impl Script {
         let shared = ["subprojects", "allprojects"]
             .map(|name| self.blocks(name))
             .concat();
-        for at in self.source.all("apply") {
+        for at in self.source.all("apply").take(MOST) {
             if shared.iter().any(|block| block.contains(&at)) {
                 continue;
             }
@@ -228,13 +160,16 @@ impl Script {
         let places = self
             .source
             .all("apply")
+            .take(MOST)
             .filter(|at| blocks.iter().any(|block| block.contains(at)));
         places.filter_map(|at| self.applied(at)).collect()
     }
 
     fn applied(&self, at: usize) -> Option<Plugin> {
         let rest = &self.source.code[at..];
-        let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
+        let line = rest.char_indices().take(300);
+        let end = line.take_while(|(_, c)| *c != '\n').last();
+        let line = &rest[..end.map_or(0, |(end, last)| end + last.len_utf8())];
         let plugin = line.find("plugin")?;
         let (from, id) = self.strings(&(at + plugin..at + line.len())).next()?;
         Some(Plugin {
@@ -367,12 +302,13 @@ impl Script {
             Some(block) => self.blocks(block),
             None => std::iter::once(0..self.source.code.len()).collect(),
         };
-        let at_top = |at: usize| block.is_some() || self.depth(at) == 0;
+        let at_top = |at: usize| block.is_some() || self.braces.depth(at) == 0;
         for range in ranges {
             let places = self
                 .source
                 .all(name)
-                .filter(|at| range.contains(at) && at_top(*at));
+                .filter(|at| range.contains(at) && at_top(*at))
+                .take(MOST);
             for at in places {
                 if let Some((from, text)) = self.given(at + name.len()) {
                     return Some(self.fact(from, text));
@@ -391,21 +327,22 @@ impl Script {
         })
     }
 
-    /// How many braces are open.
-    fn depth(&self, at: usize) -> usize {
-        let before = &self.source.code.as_bytes()[..at];
-        let count = |byte: u8| before.iter().filter(|found| **found == byte).count();
-        count(b'{').saturating_sub(count(b'}'))
-    }
-
     fn given(&self, after: usize) -> Option<(usize, &str)> {
-        let rest = self.source.code.get(after..)?;
-        let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
-        let quote = line.find(['"', '\''])?;
-        let between: String = line[..quote]
-            .chars()
-            .filter(|c| !c.is_whitespace())
-            .collect();
+        let mut between = String::new();
+        let rest = self.source.code.get(after..)?.char_indices().take(200);
+        let mut quote = None;
+        for (at, character) in rest {
+            match character {
+                '\n' => return None,
+                '"' | '\'' => {
+                    quote = Some(at);
+                    break;
+                }
+                other if other.is_whitespace() => {}
+                other => between.push(other),
+            }
+        }
+        let quote = quote?;
         if !matches!(
             between.as_str(),
             "" | "=" | ".set(" | "(" | ".convention(" | "=java.util.Optional.of("
@@ -419,7 +356,7 @@ impl Script {
 
     /// The words in the parentheses after `name`, or up to the end of the line: `JavaLanguageVersion.of(21)`.
     pub(super) fn argument(&self, name: &str) -> Option<Fact<String>> {
-        self.source.all(name).find_map(|at| {
+        self.source.all(name).take(MOST).find_map(|at| {
             let rest = &self.source.code[at + name.len()..];
             let end = rest.find([')', '\n', '{'])?;
             let code = rest[..end].trim_start_matches(['(', ' ', '=']).trim();
@@ -437,7 +374,7 @@ impl Script {
     /// The projects that settings include, by path: `:services:api`.
     pub(super) fn includes(&self) -> Vec<String> {
         let mut found = Vec::new();
-        for at in self.source.all("include") {
+        for at in self.source.all("include").take(MEMBERS) {
             let after = at + "include".len();
             let rest = &self.source.code[after..];
             if rest.starts_with(|c: char| c.is_alphanumeric()) {
@@ -445,7 +382,7 @@ impl Script {
             }
             let blank = rest.len() - rest.trim_start().len();
             let end = if rest[blank..].starts_with('(') {
-                closing(&self.source.code, after + blank, b'(', b')').unwrap_or(after)
+                self.parentheses.closing(after + blank).unwrap_or(after)
             } else {
                 // Groovy's list goes on after a comma.
                 let mut end = 0;
@@ -457,17 +394,21 @@ impl Script {
                 }
                 after + end
             };
-            for (_, path) in self.strings(&(after..end)) {
+            if found.len() > MEMBERS {
+                break;
+            }
+            for (_, path) in self.strings(&(after..end)).take(MEMBERS) {
                 let path = path.trim_start_matches(':').replace('/', ":");
                 found.push(format!(":{path}"));
             }
         }
+        found.truncate(MEMBERS);
         found
     }
 
     /// Builds that settings include, by directory.
     pub(super) fn included_builds(&self) -> Vec<String> {
-        let places = self.source.all("includeBuild");
+        let places = self.source.all("includeBuild").take(MOST);
         places
             .filter_map(|at| {
                 self.given(at + "includeBuild".len())
@@ -478,7 +419,7 @@ impl Script {
 
     /// Where settings put a project: `project(":a").projectDir = file("x")`.
     pub(super) fn directories(&self) -> BTreeMap<String, String> {
-        let places = self.source.all("projectDir");
+        let places = self.source.all("projectDir").take(MEMBERS);
         let found = places.filter_map(|at| {
             let code = &self.source.code;
             let start = code[..at].rfind('\n').map_or(0, |at| at + 1);
@@ -512,22 +453,6 @@ fn lines(code: &str, range: Range<usize>) -> impl Iterator<Item = (usize, &str)>
         })
 }
 
-/// Where the bracket that opens at `at` is closed.
-fn closing(code: &str, at: usize, open: u8, close: u8) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (index, byte) in code.as_bytes().iter().enumerate().skip(at) {
-        if *byte == open {
-            depth += 1;
-        } else if *byte == close {
-            depth = depth.checked_sub(1)?;
-            if depth == 0 {
-                return Some(index);
-            }
-        }
-    }
-    None
-}
-
 /// The full ids of Gradle's own plugins and of some old short ones.
 fn long_id(id: &str) -> String {
     match id {
@@ -548,6 +473,10 @@ pub(super) fn directory_name(dir: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
+    use crate::detect::document::Document;
+
     use super::*;
 
     #[test]

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::detect::explain::{Candidate, Evidence};
 use crate::detect::provider::{Problem, Scan, quoted};
-use crate::detect::repo::{join, resolve, split};
+use crate::detect::repo::{is_within, join, resolve, split};
 use crate::detect::source::{self, Fact, Family};
 
 use super::Project;
 use super::framework;
 use super::locate::{Place, locate, module};
 use super::manager::Tool;
+use super::processes;
 use super::script::{self, Followed, Program, Purpose, Resolved, Runtime};
 use super::server::{Server, complete, listens};
 use super::strip;
@@ -31,7 +32,7 @@ impl Found {
 }
 
 /// Scripts that start an app in production, best first.
-const SCRIPTS: &[&str] = &[
+pub(super) const SCRIPTS: &[&str] = &[
     "start:prod",
     "start:production",
     "serve:prod",
@@ -66,19 +67,7 @@ pub(super) fn server(scan: &mut Scan<'_>, project: &Project<'_>) -> Result<Found
             Evidence::new("start", &line.value, "node.procfile").at(&line.file, Some(line.line));
         let mut found = found(scan, project, followed, evidence)?;
         if let Found::Server(server) = &mut found {
-            let rest = hints.processes.iter().filter(|(other, _)| *other != name);
-            for (name, line) in rest {
-                let resolved = script::resolve_line(project, &line.value).resolved;
-                if let Some(command) = process(scan, project, &resolved) {
-                    server.processes.insert(name.clone(), command);
-                } else {
-                    let message = format!(
-                        "the process `{name}` cannot become a command: `{}`",
-                        line.value
-                    );
-                    scan.warn(&line.file, Some(line.line), message);
-                }
-            }
+            processes::further(scan, project, name, server);
         }
         return Ok(found);
     }
@@ -139,42 +128,30 @@ fn hooks(project: &Project<'_>, name: &str, followed: &mut Followed) -> Result<(
     Ok(())
 }
 
-/// The command of a further process, where it is nothing but arguments.
-fn process(scan: &Scan<'_>, project: &Project<'_>, resolved: &Resolved) -> Option<Vec<String>> {
-    let (path, program) = match resolved {
-        Resolved::File(program) => (None, program),
-        Resolved::Bin {
-            package,
-            path,
-            program,
-        } => {
-            let is_shipped = project.package.dependencies.contains(*package);
-            let module = is_shipped.then(|| module(scan, project, package))?;
-            (Some(join(&module, path)), program)
-        }
-        _ => return None,
-    };
-    if !program.env.is_empty() || program.directory.is_some() {
-        return None;
-    }
-    let runtime = program.runtime.program();
-    let words = std::iter::once(runtime.to_owned()).chain(path);
-    Some(words.chain(program.arguments.iter().cloned()).collect())
-}
-
-fn problem(evidence: &Evidence, message: String) -> Problem {
+pub(super) fn problem(evidence: &Evidence, message: String) -> Problem {
     let file = evidence.file.as_deref().unwrap_or_default();
     Problem::new(file, evidence.line, message)
 }
 
-fn found(
+pub(super) fn found(
     scan: &mut Scan<'_>,
     project: &Project<'_>,
     followed: Followed,
     evidence: Evidence,
 ) -> Result<Found, Problem> {
+    let what = match evidence.rule.as_str() {
+        "node.procfile" => "the process",
+        _ => "the start script",
+    };
     let mut server = match followed.resolved {
-        Resolved::File(program) => file(scan, project, program, &evidence)?,
+        Resolved::File(program) => {
+            if let Some(other) = delegated(project, &program) {
+                return Ok(Found::Nothing(format!(
+                    "its start script starts another package: `{other}`"
+                )));
+            }
+            file(scan, project, program, &evidence)?
+        }
         Resolved::Bin {
             package,
             path,
@@ -192,7 +169,7 @@ fn found(
             Some((package, path)) => installed(scan, project, &package, &path, program),
             None => {
                 let message = format!(
-                    "the start script cannot become a command: `{name}` is no program whose place in the image is known"
+                    "{what} cannot become a command: `{name}` is no program whose place in the image is known"
                 );
                 return Err(problem(&evidence, message)
                     .help("add a script `start:prod` that runs `node` with a file"));
@@ -208,47 +185,31 @@ fn found(
             )));
         }
         Resolved::Refused(reason) => {
-            let message = format!("the start script cannot become a command: {reason}");
+            let message = format!("{what} cannot become a command: {reason}");
             return Err(
                 problem(&evidence, message).help("add a script `start:prod` that is one command")
             );
         }
     };
-    released(scan, project, &mut server, &followed.release, &evidence)?;
+    if evidence.rule == "node.procfile" {
+        server.reason = "its Procfile, with the dependencies".to_owned();
+    }
+    server.port = told_port(project, &server, &evidence);
+    processes::released(scan, project, &mut server, &followed.release, &evidence)?;
     Ok(Found::server(complete(scan, project, server, evidence)))
 }
 
-/// Keeps what changes a database before the start apart from it, as a process that is run once per release.
-fn released(
-    scan: &mut Scan<'_>,
-    project: &Project<'_>,
-    server: &mut Server,
-    release: &[(String, Resolved)],
-    evidence: &Evidence,
-) -> Result<(), Problem> {
-    for (number, (text, resolved)) in release.iter().enumerate() {
-        let Some(command) = process(scan, project, resolved) else {
-            let message = format!(
-                "`{text}` runs before the start, and its program is not among the production dependencies"
-            );
-            return Err(problem(evidence, message)
-                .help("move its package to `dependencies`: it becomes the process `release`"));
-        };
-        let name = match number {
-            0 => "release".to_owned(),
-            more => format!("release-{}", more + 1),
-        };
-        let message = format!(
-            "runs `{text}` before the start: it is the process `{name}` instead, to be run once per release"
-        );
-        scan.warn(
-            evidence.file.as_deref().unwrap_or_default(),
-            evidence.line,
-            message,
-        );
-        server.processes.insert(name, command);
-    }
-    Ok(())
+/// The port that the program is told, which comes before what its sources fall back to.
+fn told_port(project: &Project<'_>, server: &Server, evidence: &Evidence) -> Option<Fact<u16>> {
+    let told = source::port(server.env.get("PORT")?)?;
+    let by_script = script::port(project).filter(|port| port.value == told);
+    by_script.or_else(|| {
+        Some(Fact {
+            value: told,
+            file: evidence.file.clone()?,
+            line: evidence.line?,
+        })
+    })
 }
 
 /// The server that a program of an installed package is.
@@ -267,7 +228,7 @@ fn installed(
         directory: program.directory,
         output: built(project).filter(|_| project.has_build()),
         is_web: super::program::serves(package),
-        is_given_port: program.is_given_port,
+        given_port: program.given_port,
         confidence: 85,
         reason: "the start script".to_owned(),
         ..Server::default()
@@ -304,9 +265,10 @@ fn built(project: &Project<'_>) -> Option<String> {
 fn file(
     scan: &mut Scan<'_>,
     project: &Project<'_>,
-    program: Program,
+    mut program: Program,
     evidence: &Evidence,
 ) -> Result<Server, Problem> {
+    without_env_files(scan, &mut program, evidence);
     let runtime = program.runtime.program();
     let Some(at) = entry_position(&program.arguments) else {
         let message = format!("the start script runs `{runtime}` without a file");
@@ -320,13 +282,19 @@ fn file(
             format!("the start script runs `{entry}`, which is outside of the repository");
         return Err(problem(evidence, message));
     };
+    // A directory stands for what its manifest names.
+    let main = project.package.document.str(&["main"]);
+    let full = match resolve(&project.package.dir, main.unwrap_or("index.js")) {
+        Some(main) if full == project.package.dir => main,
+        _ => full,
+    };
     let located = locate(scan, project, &full);
     let mut server = Server {
         runtime: program.runtime,
         arguments: program.arguments,
         env: program.env,
         directory: program.directory,
-        is_given_port: program.is_given_port,
+        given_port: program.given_port,
         confidence: located.confidence,
         reason: "the start script".to_owned(),
         ..Server::default()
@@ -357,6 +325,43 @@ fn file(
     Ok(server)
 }
 
+/// The other package below a project whose file a program is.
+fn delegated<'p>(project: &Project<'p>, program: &Program) -> Option<&'p str> {
+    let own = &project.package.dir;
+    let entry = program.arguments.get(entry_position(&program.arguments)?)?;
+    let directory = program.directory.as_deref().unwrap_or_default();
+    let file = resolve(&resolve(own, directory)?, entry)?;
+    let below = project.packages.keys().filter(|dir| is_within(dir, own));
+    let mut others = below.filter(|dir| *dir != own && is_within(&file, dir));
+    others.next().map(String::as_str)
+}
+
+/// Takes out the files of variables, which no image has: without its file the program would not start.
+fn without_env_files(scan: &mut Scan<'_>, program: &mut Program, evidence: &Evidence) {
+    let mut kept = Vec::new();
+    let mut words = std::mem::take(&mut program.arguments)
+        .into_iter()
+        .peekable();
+    while let Some(word) = words.next() {
+        let is_option = kept.iter().all(|kept: &String| kept.starts_with('-'));
+        let flag = word.split('=').next().unwrap_or_default();
+        if !is_option || !matches!(flag, "--env-file" | "--env-file-if-exists") {
+            kept.push(word);
+            continue;
+        }
+        let name = match word.split_once('=') {
+            Some((_, name)) => name.to_owned(),
+            None => words.next().unwrap_or_default(),
+        };
+        let message = format!(
+            "reads variables from `{name}`, which is not in the image: they are expected in its environment"
+        );
+        let file = evidence.file.as_deref().unwrap_or_default();
+        scan.warn(file, evidence.line, message);
+    }
+    program.arguments = kept;
+}
+
 /// Whether an option makes node read more than JavaScript.
 fn has_loader(options: &[String]) -> bool {
     options.iter().any(|option| {
@@ -373,7 +378,7 @@ fn has_loader(options: &[String]) -> bool {
 }
 
 /// Where the first argument stands that is neither an option nor the value of one.
-fn entry_position(arguments: &[String]) -> Option<usize> {
+pub(super) fn entry_position(arguments: &[String]) -> Option<usize> {
     const WITH_VALUE: &[&str] = &[
         "--env-file",
         "--experimental-loader",

@@ -19,6 +19,7 @@ use crate::detect::source::Fact;
 
 use super::Project;
 use super::config::{Config, Setting};
+use super::script;
 use super::server::{self, Server, complete};
 
 pub(super) use site::out_dir;
@@ -232,11 +233,18 @@ fn listening(
     rule: &str,
 ) -> Output {
     server.framework = Some(framework.to_owned());
-    server.port = Some(Fact {
+    let usual = Fact {
         value: port,
         file: String::new(),
         line: 0,
-    });
+    };
+    // What the start script says holds, where the server reads it from the environment.
+    let said = script::port(project).filter(|_| server.env.contains_key("PORT"));
+    let port = said.unwrap_or(usual);
+    if let Some(given) = server.env.get_mut("PORT") {
+        *given = port.value.to_string();
+    }
+    server.port = Some(port);
     server.is_web = true;
     server.confidence = 95;
     let article = if framework.starts_with(['a', 'e', 'i', 'o']) {

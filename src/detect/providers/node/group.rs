@@ -1,6 +1,6 @@
 //! Groups of packages that belong together: the workspaces of package managers, and what orchestrators make of folders.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::document::{Document, Syntax};
 use crate::detect::provider::Scan;
@@ -30,6 +30,8 @@ pub(super) struct Group {
     /// The file that names the members, and the line.
     pub(super) file: String,
     pub(super) line: Option<u64>,
+    /// The directories of the members that have a name, by that.
+    pub(super) names: BTreeMap<String, String>,
 }
 
 /// Finds every group; what is named first comes first.
@@ -50,6 +52,12 @@ pub(super) fn all(scan: &mut Scan<'_>, packages: &Packages) -> Vec<Group> {
         }
     }
     groups.extend(folders(packages));
+    for group in &mut groups {
+        let members = group.workspace.members.iter();
+        let members = members.filter_map(|dir| packages.get(dir));
+        let named = members.filter_map(|one| Some((one.name.clone()?, one.dir.clone())));
+        group.names = named.collect();
+    }
     groups
 }
 
@@ -91,6 +99,7 @@ fn managed(scan: &mut Scan<'_>, dir: &str, packages: &Packages) -> Option<Group>
         workspace,
         file,
         line,
+        names: BTreeMap::new(),
     })
 }
 
@@ -113,6 +122,7 @@ fn rush(scan: &mut Scan<'_>, dir: &str) -> Option<Group> {
         },
         line: document.line(&["projects"]),
         file,
+        names: BTreeMap::new(),
     })
 }
 
@@ -132,6 +142,7 @@ fn lerna(scan: &mut Scan<'_>, dir: &str) -> Option<Group> {
         },
         line: document.line(&["packages"]),
         file,
+        names: BTreeMap::new(),
     })
 }
 
@@ -157,6 +168,7 @@ fn folders(packages: &Packages) -> Vec<Group> {
                 },
                 file: package.document.file.clone(),
                 line: Some(1),
+                names: BTreeMap::new(),
             }),
         }
     }

@@ -10,7 +10,7 @@ use crate::spec::{Copy, Kind, Secret};
 use super::Project;
 use super::framework::{self, Content, Output};
 use super::manager::Tool;
-use super::script::{self, Runtime};
+use super::script::Runtime;
 use super::server::Server;
 use super::ship::{self, Shipped};
 use super::steps::{self, Steps};
@@ -297,10 +297,16 @@ fn serve(
 
 /// Fills in ports and health from the app's own sources.
 fn facts(scan: &mut Scan<'_>, draft: &mut Draft, server: &Server) {
-    if server.is_given_port {
-        draft.spec.runtime.ports = vec![script::PORT];
-        let port = script::PORT.to_string();
-        let given = Evidence::new("port", port, "node.port-argument-default");
+    if let Some(port) = server.given_port {
+        draft.spec.runtime.ports = vec![port];
+        let place = server.evidence.iter().find(|found| found.field == "start");
+        let given = match place {
+            Some(start) if start.value.contains(&format!("-{port}")) => {
+                Evidence::new("port", port.to_string(), "node.port-argument")
+                    .at(start.file.as_deref().unwrap_or_default(), start.line)
+            }
+            _ => Evidence::new("port", port.to_string(), "node.port-argument-default"),
+        };
         draft.evidence.push(given);
     } else {
         match &server.port {

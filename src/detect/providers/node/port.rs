@@ -18,6 +18,10 @@ pub(super) fn is_read(files: &[File]) -> bool {
     files.iter().any(|file| !reads(file).is_empty())
 }
 
+/// The places in a file that are looked at, and the text of a call that is: no program has more, and what is hostile costs little.
+const MOST: usize = 64;
+const LONGEST: usize = 4096;
+
 fn fact(file: &File, at: usize, value: u16) -> Fact<u16> {
     Fact {
         value,
@@ -46,6 +50,7 @@ fn reads(file: &File) -> Vec<usize> {
     }));
     found.sort_unstable();
     found.dedup();
+    found.truncate(MOST);
     found
 }
 
@@ -110,11 +115,12 @@ fn parameter<'c>(before: &'c str, name: &str) -> Option<(&'c str, usize)> {
 /// The number that a call gives for a parameter.
 fn argument(file: &File, function: &str, position: usize) -> Option<u16> {
     let call = format!("{function}(");
-    file.source.all(&call).find_map(|at| {
+    file.source.all(&call).take(MOST).find_map(|at| {
         let mut depth = 0_usize;
         let mut index = 0_usize;
         let start = at + call.len();
-        for (offset, byte) in file.source.code[start..].bytes().enumerate() {
+        let text = file.source.code[start..].bytes().take(LONGEST);
+        for (offset, byte) in text.enumerate() {
             let is_end = byte == b')' && depth == 0;
             if index == position && (is_end || byte == b',' && depth == 0) {
                 let code = &file.source.code[..start + offset];
@@ -137,7 +143,7 @@ fn argument(file: &File, function: &str, position: usize) -> Option<u16> {
 fn listened(file: &File) -> Option<Fact<u16>> {
     let source = &file.source;
     for call in [".listen(", "serve("] {
-        for at in source.all(call) {
+        for at in source.all(call).take(MOST) {
             let start = at + call.len();
             let rest = source.code[start..].trim_start();
             let number = rest

@@ -1,6 +1,6 @@
 //! A package with what surrounds it: its manager, the members that it needs, the files that its build may see.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::detect::document::{Document, Syntax};
 use crate::detect::provider::{Scan, literal_glob, shown, tree_glob};
@@ -13,6 +13,9 @@ use super::manager::{self, Manager};
 use super::orchestrator::{self, Orchestrator};
 use super::package::{Package, Packages};
 use super::steps;
+
+/// A workspace of more members is not described member by member, in the plan of each of them.
+pub(super) const MANY: usize = 1000;
 
 /// A package with what surrounds it.
 pub(super) struct Project<'a> {
@@ -101,20 +104,15 @@ pub(super) fn project<'a>(
     // A root that Lerna alone links installs nothing for its members.
     let root = root.filter(|_| group.is_none_or(|group| group.kind != Kind::Lerna));
     let manager = manager::find(scan, package, root, group);
-    let members = group.map_or(&[][..], |group| &group.workspace.members);
-    let by_name: BTreeMap<&str, &Package> = members
-        .iter()
-        .filter_map(|dir| packages.get(dir))
-        .filter_map(|package| Some((package.name.as_deref()?, package)))
-        .collect();
+    let named = |name: &str| packages.get(group?.names.get(name)?);
     let mut project = Project {
         package,
         packages,
         manager,
         group,
         orchestrator: None,
-        internal: closure(package, &by_name, true),
-        shipped: closure(package, &by_name, false),
+        internal: closure(package, &named, true),
+        shipped: closure(package, &named, false),
         local: local(packages, package),
         context: Vec::new(),
     };
@@ -128,31 +126,33 @@ pub(super) fn project<'a>(
 }
 
 /// The members that a package depends on, dependencies first; each once, cycles cut.
-fn closure(package: &Package, by_name: &BTreeMap<&str, &Package>, with_dev: bool) -> Vec<String> {
-    fn visit(
-        package: &Package,
-        by_name: &BTreeMap<&str, &Package>,
-        with_dev: bool,
-        seen: &mut BTreeSet<String>,
-        order: &mut Vec<String>,
-    ) {
+fn closure<'p>(
+    package: &'p Package,
+    named: &dyn Fn(&str) -> Option<&'p Package>,
+    with_dev: bool,
+) -> Vec<String> {
+    let needed = |package: &'p Package| -> Vec<&'p Package> {
         if package.inherits {
-            return;
+            return Vec::new();
         }
         let dev = package.dev_dependencies.iter().filter(|_| with_dev);
-        for name in package.dependencies.iter().chain(dev) {
-            let Some(other) = by_name.get(name.as_str()) else {
-                continue;
-            };
-            if seen.insert(other.dir.clone()) {
-                visit(other, by_name, with_dev, seen, order);
-                order.push(other.dir.clone());
-            }
+        let names = package.dependencies.iter().chain(dev);
+        // What is taken from the end comes first.
+        let found = names.filter_map(|name| named(name));
+        found.collect::<Vec<_>>().into_iter().rev().collect()
+    };
+    let mut order = Vec::new();
+    let mut seen = BTreeSet::from([package.dir.as_str()]);
+    // A line of members may be longer than any stack is deep.
+    let mut open = vec![(package, needed(package))];
+    while let Some((_, waiting)) = open.last_mut() {
+        match waiting.pop() {
+            Some(next) if seen.insert(&next.dir) => open.push((next, needed(next))),
+            Some(_) => {}
+            None => order.extend(open.pop().map(|(done, _)| done.dir.clone())),
         }
     }
-    let mut order = Vec::new();
-    let mut seen = BTreeSet::from([package.dir.clone()]);
-    visit(package, by_name, with_dev, &mut seen, &mut order);
+    order.pop();
     order
 }
 
@@ -217,6 +217,11 @@ fn imported(scan: &mut Scan<'_>, project: &Project<'_>) -> Vec<String> {
 fn context(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
     if project.package.dir.is_empty() {
         return Vec::new();
+    }
+    if project.is_member() && project.members().len() > MANY {
+        // To name what is needed would take longer than to send it.
+        let root = tree_glob(&project.manager.root);
+        return if root == "**" { Vec::new() } else { vec![root] };
     }
     let mut globs: BTreeSet<String> = BTreeSet::from([tree_glob(&project.package.dir)]);
     globs.extend(project.local.iter().map(|dir| tree_glob(dir)));

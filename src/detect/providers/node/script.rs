@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::detect::repo;
+use crate::detect::source::Fact;
 use crate::detect::start::{self, Command};
 
 use super::Project;
@@ -58,8 +59,8 @@ pub(super) struct Program {
     pub(super) env: BTreeMap<String, String>,
     /// Relative to the package.
     pub(super) directory: Option<String>,
-    /// Whether the port stands among the arguments, in the place of `$PORT`.
-    pub(super) is_given_port: bool,
+    /// The port that stands among the arguments, in the place of `$PORT`.
+    pub(super) given_port: Option<u16>,
 }
 
 /// A script that was followed, with what it does to a database before it starts.
@@ -73,6 +74,9 @@ pub(super) const PORT: u16 = 3000;
 
 /// Scripts that may call each other, at most.
 const DEPTH: u8 = 8;
+
+/// Commands that are looked at for one start: scripts that call each other many times multiply.
+const STEPS: usize = 400;
 
 /// Follows the script `name` of a package.
 pub(super) fn resolve(project: &Project<'_>, name: &str) -> Option<Followed> {
@@ -102,8 +106,9 @@ pub(super) fn purpose(package: &Package, script: &str) -> Purpose {
         return Purpose::Other;
     };
     let mut purpose = Purpose::Builds;
+    let mut steps = 0;
     for command in &commands {
-        match purpose_of(package, command, 0) {
+        match purpose_of(package, command, 0, &mut steps) {
             Purpose::Builds => {}
             Purpose::Migrates => purpose = Purpose::Migrates,
             Purpose::Other => return Purpose::Other,
@@ -112,7 +117,11 @@ pub(super) fn purpose(package: &Package, script: &str) -> Purpose {
     purpose
 }
 
-fn purpose_of(package: &Package, command: &Command, depth: u8) -> Purpose {
+fn purpose_of(package: &Package, command: &Command, depth: u8, steps: &mut usize) -> Purpose {
+    *steps += 1;
+    if *steps > STEPS {
+        return Purpose::Other;
+    }
     let words = command.literals();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let called = match words.as_slice() {
@@ -133,7 +142,7 @@ fn purpose_of(package: &Package, command: &Command, depth: u8) -> Purpose {
         return match start::parse(text) {
             Ok(commands) if depth < DEPTH && !commands.is_empty() => commands
                 .iter()
-                .map(|command| purpose_of(package, command, depth + 1))
+                .map(|command| purpose_of(package, command, depth + 1, steps))
                 .find(|purpose| *purpose != Purpose::Builds)
                 .unwrap_or(Purpose::Builds),
             _ => Purpose::Other,
@@ -151,6 +160,7 @@ fn purpose_of(package: &Package, command: &Command, depth: u8) -> Purpose {
 
 struct Follower<'p> {
     package: &'p Package,
+    steps: usize,
     release: Vec<(String, Resolved)>,
 }
 
@@ -158,6 +168,7 @@ impl<'p> Follower<'p> {
     fn new(package: &'p Package) -> Self {
         Self {
             package,
+            steps: 0,
             release: Vec::new(),
         }
     }
@@ -175,7 +186,8 @@ impl<'p> Follower<'p> {
     }
 
     fn line(&mut self, script: &str, extra: &[String], depth: u8) -> Resolved {
-        if depth > DEPTH {
+        self.steps += 1;
+        if depth > DEPTH || self.steps > STEPS {
             return Resolved::Refused("scripts call each other without an end".to_owned());
         }
         let commands = match start::parse(script) {
@@ -187,7 +199,7 @@ impl<'p> Follower<'p> {
         };
         for command in before {
             let text = command.literals().join(" ");
-            match purpose_of(self.package, command, 0) {
+            match purpose_of(self.package, command, 0, &mut self.steps) {
                 Purpose::Builds => {}
                 Purpose::Migrates => {
                     let resolved = self.command(command, &[], depth + 1);
@@ -242,11 +254,23 @@ impl<'p> Follower<'p> {
                 words.pop();
                 continue;
             }
-            let port = |name: &str| (name == "PORT").then(|| PORT.to_string());
+            // The script's own default comes before any other.
+            let own = word.0.iter().find_map(|piece| match piece {
+                start::Piece::Variable(name, default) if name == "PORT" => {
+                    Some(default.as_deref().and_then(|port| port.parse().ok()))
+                }
+                _ => None,
+            });
+            let given = own.map(|own| own.unwrap_or(PORT));
+            let port = |name: &str| {
+                given
+                    .filter(|_| name == "PORT")
+                    .map(|port| port.to_string())
+            };
             match word.expand(&port) {
                 Ok(word) if reads_port && word.starts_with("--port=") => {}
                 Ok(word) => {
-                    program.is_given_port |= word.ends_with(&PORT.to_string());
+                    program.given_port = program.given_port.or(given);
                     words.push(word);
                 }
                 Err(refusal) => return Resolved::Refused(refusal.to_string()),
@@ -299,10 +323,8 @@ impl<'p> Follower<'p> {
                 Resolved::File(program)
             }
             "serve" | "http-server" | "sirv" | "serve-static" | "sirv-cli" => {
-                let dir = rest
-                    .iter()
-                    .find(|word| !word.starts_with('-') && word.parse::<u16>().is_err());
-                Resolved::Files(dir.cloned().unwrap_or_else(|| ".".to_owned()))
+                let dir = served(rest).cloned();
+                Resolved::Files(dir.unwrap_or_else(|| ".".to_owned()))
             }
             "concurrently" | "npm-run-all" | "npm-run-all2" | "run-p" | "run-s" => {
                 self.several(name, rest, text, depth)
@@ -317,6 +339,7 @@ impl<'p> Follower<'p> {
             return Resolved::Delegates(text);
         }
         let commands = rest.iter().filter(|word| !word.starts_with('-'));
+        let (mut develops, mut runs) = (false, false);
         for command in commands {
             let script = command.strip_prefix("npm:").unwrap_or(command);
             let resolved = if name == "concurrently" && !command.starts_with("npm:") {
@@ -327,9 +350,14 @@ impl<'p> Follower<'p> {
                 };
                 resolved
             };
-            if matches!(resolved, Resolved::Development(_)) {
-                return Resolved::Development(text);
-            }
+            develops |= matches!(resolved, Resolved::Development(_));
+            runs |= matches!(
+                resolved,
+                Resolved::File(_) | Resolved::Bin { .. } | Resolved::Named(..)
+            );
+        }
+        if develops && !runs {
+            return Resolved::Development(text);
         }
         Resolved::Refused(format!("`{text}` starts several programs at once"))
     }
@@ -394,6 +422,52 @@ impl<'p> Follower<'p> {
             )),
         }
     }
+}
+
+/// The directory among the arguments of a file server.
+fn served(arguments: &[String]) -> Option<&String> {
+    const WITH_VALUE: &[&str] = &[
+        "--config", "--host", "--listen", "--port", "--proxy", "-P", "-a", "-c", "-l", "-p",
+    ];
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        if WITH_VALUE.contains(&word.as_str()) {
+            words.next();
+        } else if !word.starts_with('-') {
+            return Some(word);
+        }
+    }
+    None
+}
+
+/// The port that the script which starts a package in production names: for its environment, or behind `-p` or `--port`.
+pub(super) fn port(project: &Project<'_>) -> Option<Fact<u16>> {
+    let followed = super::entry::SCRIPTS
+        .iter()
+        .find_map(|name| resolve(project, name))?;
+    let (Resolved::File(program) | Resolved::Bin { program, .. } | Resolved::Named(_, program)) =
+        followed.resolved
+    else {
+        return None;
+    };
+    let mut words = program.arguments.iter();
+    let by_flag = words.find_map(|word| match word.as_str() {
+        "-p" | "--port" => Some(String::new()),
+        word => Some(word.strip_prefix("--port=")?.to_owned()),
+    });
+    let by_flag = match by_flag {
+        Some(empty) if empty.is_empty() => words.next().cloned(),
+        flag => flag,
+    };
+    let text = program.env.get("PORT").cloned().or(by_flag)?;
+    let scripts = project.package.scripts.values();
+    let mut named = scripts.filter(|script| script.value.contains(&text));
+    let place = named.next()?;
+    Some(Fact {
+        value: crate::detect::source::port(&text)?,
+        file: place.file.clone(),
+        line: place.line,
+    })
 }
 
 /// What a process manager starts: one file of its own is the program, and no manager is needed.

@@ -49,7 +49,7 @@ pub(super) struct Server {
     pub(super) is_cli: bool,
     pub(super) port: Option<Fact<u16>>,
     pub(super) reads_port: bool,
-    pub(super) is_given_port: bool,
+    pub(super) given_port: Option<u16>,
     pub(super) health: Option<Fact<String>>,
     pub(super) loopback: Vec<(String, u64)>,
     pub(super) evidence: Vec<Evidence>,
@@ -132,6 +132,9 @@ pub(super) fn complete(
             line: file.source.line(at),
         })
     });
+    if server.listens.is_none() && server.runtime == Runtime::Bun {
+        exported(&files, &mut server);
+    }
     if server.framework.as_deref() == Some("fastify") {
         server.loopback = fastify_loopback(&files);
     }
@@ -143,6 +146,39 @@ pub(super) fn complete(
         server.health = None;
     }
     server
+}
+
+/// bun serves what the entry exports by default, where that has a `fetch`: <https://bun.sh/docs/runtime/http/server>.
+fn exported(files: &[File], server: &mut Server) {
+    let Some(entry) = files.first() else { return };
+    let Some(at) = entry.source.find("export default") else {
+        return;
+    };
+    let rest = &entry.source.code[at + "export default".len()..];
+    let is_app = server.framework.as_deref() == Some("hono") && !rest.trim_start().starts_with('{');
+    let names_fetch = rest.contains("fetch(") || rest.contains("fetch:") || rest.contains(".fetch");
+    if !is_app && !names_fetch && !rest.contains("fetch,") {
+        return;
+    }
+    let fact = |value: &str, at: usize| Fact {
+        value: value.to_owned(),
+        file: entry.path.clone(),
+        line: entry.source.line(at),
+    };
+    server.listens = Some(fact("export default", at));
+    let key = rest
+        .find("port:")
+        .map(|key| at + "export default".len() + key);
+    let number = key.and_then(|key| Some((key, entry.source.number_after(key, 40)?)));
+    server.port = server.port.take().or_else(|| {
+        let (at, value) = number?;
+        Some(Fact {
+            value,
+            file: entry.path.clone(),
+            line: entry.source.line(at),
+        })
+    });
+    server.reads_port |= server.port.is_none();
 }
 
 /// Fastify listens on the loopback address unless it is told otherwise.

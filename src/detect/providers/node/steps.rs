@@ -10,6 +10,7 @@ use super::group::Kind;
 use super::manager::{Manager, Tool};
 use super::orchestrator;
 use super::package::Package;
+use super::project::MANY;
 use super::{native, prisma, prune};
 
 /// The commands and files that a manager needs for one project.
@@ -272,8 +273,15 @@ fn files(scan: &Scan<'_>, project: &Project<'_>) -> Vec<String> {
     }
     let root = &project.manager.root;
     let mut dirs: BTreeSet<&str> = BTreeSet::from([root.as_str(), project.package.dir.as_str()]);
-    dirs.extend(project.members().iter().map(String::as_str));
     let mut files: BTreeSet<String> = BTreeSet::new();
+    if project.members().len() > MANY {
+        let below = tree_glob(root);
+        let below = below.trim_end_matches("**");
+        let names = [".npmrc", "package.json", "package.json5", "prisma/**"];
+        files.extend(names.map(|name| format!("{below}**/{name}")));
+    } else {
+        dirs.extend(project.members().iter().map(String::as_str));
+    }
     for dir in dirs {
         for name in ["package.json", "package.json5", ".npmrc"] {
             let file = join(dir, name);

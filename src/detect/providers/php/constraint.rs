@@ -19,8 +19,14 @@ pub(super) fn read(source: &Source) -> Result<Want, String> {
     }
 }
 
+/// The longest constraint that is read.
+const LONGEST: usize = 1000;
+
 /// Reads a constraint.
 pub(super) fn parse(text: &str) -> Result<Range, String> {
+    if text.len() > LONGEST {
+        return Err("it is too long".to_owned());
+    }
     let mut any_of = Vec::new();
     for part in text.replace("||", "|").split('|') {
         any_of.extend(conjunction(part.trim())?.any_of);

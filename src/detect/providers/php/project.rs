@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::detect::document::Document;
 use crate::detect::explain::Evidence;
 use crate::detect::range::Range;
-use crate::detect::repo::{Dir, is_within, join, resolve, split};
+use crate::detect::repo::{Dir, Repo, is_within, join, resolve, split};
 use crate::detect::source::{Family, File, Source};
 use crate::spec::{Copy, Kind};
 
@@ -211,7 +211,7 @@ pub(super) fn read(scan: &mut Scan<'_>, path: &str, dirs: &[String]) -> Option<P
         pages: Vec::new(),
     };
     project.framework(dir);
-    project.neighbours(dir);
+    project.neighbours(scan.repo, dir);
     if let Some((_, page)) = project.docroot(scan)
         && let Ok(text) = scan.repo.text(&page)
     {
@@ -273,7 +273,7 @@ impl Project {
     }
 
     /// Packages and patches that the repository itself holds.
-    fn neighbours(&mut self, dir: Dir<'_>) {
+    fn neighbours(&mut self, repo: &Repo, dir: Dir<'_>) {
         let Some(manifest) = &self.manifest else {
             return;
         };
@@ -291,8 +291,9 @@ impl Project {
             // `packages/*`: the directory above says enough.
             let plain = url.split('*').next().unwrap_or_default();
             let resolved = resolve(&self.dir, plain.trim_end_matches('/'));
-            self.path_repositories
-                .extend(resolved.filter(|path| *path != self.dir && !path.is_empty()));
+            let is_there =
+                |path: &String| *path != self.dir && !path.is_empty() && repo.dir(path).is_some();
+            self.path_repositories.extend(resolved.filter(is_there));
         }
         if dir.has_dir("patches") {
             self.patches.push(dir.join("patches"));
@@ -395,7 +396,9 @@ fn program(scan: &mut Scan<'_>, project: &Project) -> Option<Start> {
         .into_iter()
         .find(|name| scan.repo.has(&join(dir.path(), name)));
     let (name, evidence) = match (listed.as_slice(), console) {
-        ([one], _) if manifest.str(&["type"]) == Some("project") => {
+        ([one], _)
+            if manifest.str(&["type"]) == Some("project") && is_there(scan, dir.path(), one) =>
+        {
             let found = Evidence::new("entry", *one, "php.bin");
             (
                 (*one).to_owned(),
@@ -417,6 +420,10 @@ fn program(scan: &mut Scan<'_>, project: &Project) -> Option<Start> {
         reason,
         confidence: 70,
     })
+}
+
+fn is_there(scan: &Scan<'_>, dir: &str, file: &str) -> bool {
+    resolve(dir, file).is_some_and(|file| is_within(&file, dir) && scan.repo.has(&file))
 }
 
 /// The commands that need the whole source: the autoloader, and the scripts that Composer held back.

@@ -8,9 +8,9 @@ use super::{Project, Scan};
 
 /// A gem, what it is compiled against, and what it loads; the names may be provided by versioned packages.
 const NATIVE: &[(&str, &[&str], &[&str])] = &[
-    ("charlock_holmes", &["icu-dev", "zlib-dev"], &[]),
-    ("curb", &["curl-dev"], &[]),
-    ("ffi", &["libffi-dev"], &[]),
+    ("charlock_holmes", &["icu-dev", "zlib-dev"], &["icu"]),
+    ("curb", &["curl-dev"], &["libcurl-abi"]),
+    ("ffi", &["libffi-dev"], &["libffi"]),
     (
         "mysql2",
         &["mariadb-connector-c-dev"],

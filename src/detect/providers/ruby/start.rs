@@ -261,7 +261,7 @@ fn script(scan: &Scan<'_>, project: &Project) -> Option<Start> {
     } else {
         evidence.written(written).at(&file, Some(source.line(at)))
     };
-    let port = beside_port(&source, &file);
+    let port = beside_port(&source, &file).or_else(|| set_port(&source, &file));
     let mut command = vec![RUBY.to_owned()];
     command.extend(
         project
@@ -309,6 +309,12 @@ fn beside_port(source: &Source, file: &str) -> Option<Fact<u16>> {
         }),
         None => number(source, at + "\"PORT\"".len(), file),
     }
+}
+
+/// The port that an app of Sinatra gives itself: `set :port, 8080`.
+fn set_port(source: &Source, file: &str) -> Option<Fact<u16>> {
+    let at = source.find("set :port,")?;
+    number(source, at + "set :port,".len(), file)
 }
 
 /// The first number from `at` on, on the same line.

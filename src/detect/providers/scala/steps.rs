@@ -104,17 +104,20 @@ impl Build {
         ));
     }
 
-    /// The names of projects that this one depends on, by the words of its script.
+    /// The words behind `dependsOn` in the script of a project.
+    fn needs_words(&self, project: &Project) -> BTreeSet<&str> {
+        let code = self.source.code.get(project.text.clone());
+        let needed = code.unwrap_or_default().split("dependsOn(").skip(1);
+        let lists = needed.filter_map(|rest| rest.split(')').next());
+        lists
+            .flat_map(|words| words.split(|c: char| !(c.is_alphanumeric() || c == '_')))
+            .filter(|word| !word.is_empty())
+            .collect()
+    }
+
+    /// The projects that this one depends on.
     fn needs_projects(&self, project: &Project) -> Vec<&Project> {
-        let code = &self.source.code;
-        let places = self
-            .source
-            .all("dependsOn(")
-            .filter(|at| project.text.contains(at));
-        let ends = places.map(|at| (at, code[at..].find('\n').map_or(code.len(), |end| at + end)));
-        let words: BTreeSet<&str> = ends
-            .flat_map(|(at, end)| code[at..end].split(|c: char| !(c.is_alphanumeric() || c == '_')))
-            .collect();
+        let words = self.needs_words(project);
         let named = self
             .projects
             .iter()
@@ -151,11 +154,7 @@ impl Build {
     /// The project that depends on this one.
     pub(super) fn user(&self, project: &Project) -> Option<&str> {
         let mut others = self.projects.iter().filter(|other| other.id != project.id);
-        let user = others.find(|other| {
-            self.needs_projects(other)
-                .iter()
-                .any(|needed| needed.id == project.id)
-        })?;
+        let user = others.find(|other| self.needs_words(other).contains(project.id.as_str()))?;
         Some(user.id.as_str())
     }
 }

@@ -116,8 +116,13 @@ fn jar(
         Some(name) => (format!("build/libs/{name}"), Vec::new()),
         None => {
             let to = format!("{OUT}/app.{ending}");
-            let pick =
-                build::pick("build/libs", "", &to).replace("*.jar; do", &format!("*.{ending}; do"));
+            let written = project.text("archiveClassifier", Some(task));
+            let classifier = written.map_or_else(|| classifier.to_owned(), |found| found.value);
+            let ending = match classifier.as_str() {
+                "" => format!(".{ending}"),
+                classifier => format!("-{classifier}.{ending}"),
+            };
+            let pick = build::pick("build/libs", &ending, &to);
             (to, vec![format!("mkdir -p {OUT}; {pick}")])
         }
     };

@@ -76,6 +76,10 @@ impl<'t> Evaluator<'t> {
         if self.is(end, ":") {
             while end < self.tokens.len() && !self.is(end, "=") && !self.is(end, ";") {
                 end = self.skip(end);
+                self.steps += 1;
+                if self.steps > STEPS {
+                    return;
+                }
             }
         }
         if self.is(end, "=") {

@@ -45,6 +45,11 @@ pub(super) fn output(
     };
     let cache = format!("{dist}/cache");
     let output = match found {
+        None if exports(project.build_text()) => {
+            let mut output = Output::files(Some("nextjs"), "out", "node.next.export-script");
+            output.build_env = telemetry;
+            output.by_script(project)
+        }
         Some((text, file, line)) if text == "export" => {
             let dir = if dist == ".next" { "out" } else { &dist };
             let mut output = Output::files(Some("nextjs"), dir, "node.next.export");
@@ -70,6 +75,12 @@ pub(super) fn output(
         _ => started(scan, project, &dist, server)?,
     };
     Ok(Some(output))
+}
+
+/// Whether a script exports files, as versions before 13.3 do without a setting.
+fn exports(script: &str) -> bool {
+    let words: Vec<&str> = script.split_whitespace().collect();
+    words.windows(2).any(|pair| pair == ["next", "export"])
 }
 
 /// The server that a standalone build brings along, at its place in the workspace.

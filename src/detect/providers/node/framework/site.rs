@@ -57,21 +57,30 @@ const GENERATORS: &[Generator] = &[
     },
 ];
 
-/// The value of a flag in the build script.
-fn flag(project: &Project<'_>, names: &[&str]) -> Option<String> {
-    let words: Vec<&str> = project.build_text().split_whitespace().collect();
-    words.iter().enumerate().find_map(|(at, word)| {
-        let name = names.iter().find(|name| {
-            word.strip_prefix(**name)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-        })?;
-        let value = match word.split_once('=') {
-            Some((_, value)) => value,
-            None if word == name => words.get(at + 1)?,
-            None => return None,
-        };
-        Some(path(value.trim_matches(['"', '\''])))
-    })
+/// The directory that a flag of the build script names, where it is written out.
+fn flagged(project: &Project<'_>, names: &[&str]) -> Result<Option<String>, Problem> {
+    let words = shlex::split(project.build_text()).unwrap_or_default();
+    let found = words.iter().enumerate().find_map(|(at, word)| {
+        let name = names.iter().find(|name| word.starts_with(**name))?;
+        match word[name.len()..].strip_prefix('=') {
+            Some(value) => Some(path(value)),
+            None if word == name => words.get(at + 1).map(|value| path(value)),
+            None => None,
+        }
+    });
+    let Some(dir) = found else {
+        return Ok(None);
+    };
+    if !dir.contains(['$', '`']) {
+        return Ok(Some(dir));
+    }
+    let script = project.build_script();
+    let file = project.package.script_file(script);
+    let message = format!("`{}` is `{dir}`, which only a run would tell", names[0]);
+    Err(
+        Problem::new(file, project.package.script_line(script), message)
+            .help("write the directory as it is"),
+    )
 }
 
 /// The output of whichever generator or bundler the package is built with.
@@ -97,7 +106,7 @@ fn generated(
     generator: &Generator,
 ) -> Result<Output, Problem> {
     let rule = format!("node.{}", generator.framework);
-    if let Some(dir) = flag(project, generator.flags) {
+    if let Some(dir) = flagged(project, generator.flags)? {
         return Ok(Output::files(Some(generator.framework), &dir, &rule).by_script(project));
     }
     if let Some((stem, keys)) = generator.setting
@@ -117,7 +126,7 @@ fn generated(
         return Ok(output.at(&file, line, "output"));
     }
     if generator.framework == "create-react-app"
-        && let Some(dir) = flag(project, &["BUILD_PATH"])
+        && let Some(dir) = flagged(project, &["BUILD_PATH"])?
     {
         return Ok(Output::files(Some(generator.framework), &dir, &rule).by_script(project));
     }
@@ -153,7 +162,7 @@ fn vitepress(scan: &Scan<'_>, project: &Project<'_>) -> Result<Option<Output>, P
         .filter(|word| !word.starts_with(['-', '&']))
         .map(path)
         .unwrap_or_default();
-    if let Some(dir) = flag(project, &["--outDir"]) {
+    if let Some(dir) = flagged(project, &["--outDir"])? {
         let output = Output::files(Some("vitepress"), &dir, "node.vitepress");
         return Ok(Some(output.by_script(project)));
     }
@@ -177,7 +186,7 @@ type Place = (String, Option<u64>);
 
 /// What Vite writes, seen from the app's directory, with the configuration that says so.
 fn vite_dir(scan: &Scan<'_>, project: &Project<'_>) -> Result<(String, Option<Place>), Problem> {
-    if let Some(dir) = flag(project, &["--outDir"]) {
+    if let Some(dir) = flagged(project, &["--outDir"])? {
         return Ok((dir, None));
     }
     let Some(config) = config(scan, project, "vite.config") else {
