@@ -21,6 +21,7 @@ use manifests::Manifests;
 use sources::Sources;
 
 const METADATA: &str = ".dist-info/METADATA";
+const INSTALLED: &str = "/vendor/composer/installed.json";
 
 /// The libraries of an app.
 #[derive(Clone, Debug, Default)]
@@ -127,6 +128,8 @@ pub(super) async fn take(
     let manifests = Manifests::open(gateway, output, files).await?;
     inventory.add(python(&manifests).await?);
     inventory.add(node::seen(&manifests).await?);
+    inventory.add(php(&manifests).await?);
+    inventory.add(ruby(&manifests).await?);
     rust::add(&sources, gateway, output, files, &mut inventory).await?;
     locked::add(&sources, files, &mut inventory);
     inventory.warn_of_locked();
@@ -147,6 +150,37 @@ async fn python(manifests: &Manifests<'_>) -> Result<Vec<Library>, Error> {
         libraries.map(move |library| library.with(seen.clone()))
     });
     Ok(libraries.collect())
+}
+
+/// The packages that Composer installed into what is shipped.
+async fn php(manifests: &Manifests<'_>) -> Result<Vec<Library>, Error> {
+    let paths = manifests.files.all.keys();
+    let mut libraries = Vec::new();
+    for path in paths.filter(|path| path.ends_with(INSTALLED)) {
+        let seen = Evidence::Seen(path.clone());
+        let found = lockfile::installed_composer(&manifests.record(path).await?);
+        let found = found.unwrap_or_default().into_iter();
+        libraries.extend(found.map(|library| library.with(seen.clone())));
+    }
+    Ok(libraries)
+}
+
+/// The gems that are installed in what is shipped.
+async fn ruby(manifests: &Manifests<'_>) -> Result<Vec<Library>, Error> {
+    let read = manifests.all(is_specification).await?.into_iter();
+    let libraries = read.filter_map(|(path, bytes)| {
+        let library = lockfile::installed_gem(&bytes)?;
+        Some(library.with(Evidence::Seen(path.to_owned())))
+    });
+    Ok(libraries.collect())
+}
+
+/// Whether the file at `path` is the specification of an installed gem, as in `ruby/3.3.0/specifications/rack-3.1.8.gemspec`.
+fn is_specification(path: &str) -> bool {
+    path.ends_with(".gemspec")
+        && path
+            .rsplit_once('/')
+            .is_some_and(|(directory, _)| directory.ends_with("/specifications"))
 }
 
 #[cfg(test)]
