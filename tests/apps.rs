@@ -202,8 +202,10 @@ fn writable(repository: &Path) -> Vec<String> {
     let spec: Value = serde_json::from_str(&printed).unwrap();
     let paths = spec["runtime"]["writable"].as_array();
     let paths = paths.into_iter().flatten();
+    let workdir = Path::new(spec["runtime"]["workdir"].as_str().unwrap_or("/app"));
     paths
-        .map(|path| path.as_str().unwrap().to_owned())
+        .map(|path| workdir.join(path.as_str().unwrap()))
+        .map(|path| path.into_os_string().into_string().unwrap())
         .collect()
 }
 

@@ -109,6 +109,20 @@ impl Inventory {
             ));
         }
     }
+
+    /// Says in a line which files nobody looks into.
+    fn warn_of_jars<'f>(&mut self, files: impl Iterator<Item = &'f String>) {
+        let jars: Vec<&String> = files.filter(|path| path.ends_with(".jar")).collect();
+        if let Some(first) = jars.first() {
+            let more = match jars.len() {
+                1 => String::new(),
+                count => format!(" and {} more", count - 1),
+            };
+            self.warnings.push(format!(
+                "the SBOM does not list the libraries in `{first}`{more}: jars are not looked into"
+            ));
+        }
+    }
 }
 
 /// Lists the libraries of what was built.
@@ -133,6 +147,7 @@ pub(super) async fn take(
     rust::add(&sources, gateway, output, files, &mut inventory).await?;
     locked::add(&sources, files, &mut inventory);
     inventory.warn_of_locked();
+    inventory.warn_of_jars(files.all.keys());
     Ok(inventory)
 }
 
@@ -186,6 +201,30 @@ fn is_specification(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_says_which_jars_are_not_looked_into() {
+        for (files, expected) in [
+            (&["/app/a.txt"][..], vec![]),
+            (
+                &["/app/a.jar"],
+                vec![
+                    "the SBOM does not list the libraries in `/app/a.jar`: jars are not looked into",
+                ],
+            ),
+            (
+                &["/app/a.jar", "/app/b.jar", "/app/c.jar"],
+                vec![
+                    "the SBOM does not list the libraries in `/app/a.jar` and 2 more: jars are not looked into",
+                ],
+            ),
+        ] {
+            let mut inventory = Inventory::default();
+            let files: Vec<String> = files.iter().map(|path| (*path).to_owned()).collect();
+            inventory.warn_of_jars(files.iter());
+            assert_eq!(inventory.warnings, expected);
+        }
+    }
 
     #[test]
     fn a_library_counts_once_and_a_line_says_what_is_only_locked() {

@@ -404,6 +404,32 @@ fn what_poetry_installs_in_place_is_shipped_to_the_path_that_the_environment_ref
 }
 
 #[test]
+fn what_poetry_installs_in_place_is_known_without_a_lock_file() {
+    let found = found(&[
+        (
+            "pyproject.toml",
+            "[tool.poetry]\nname = \"shop\"\npackage-mode = false\n[tool.poetry.dependencies]\npython = \"^3.11\"\nsigns = { path = \"signs\" }\nwords = { path = \"words\", develop = true }\n[build-system]\nrequires = [\"poetry-core\"]\nbuild-backend = \"poetry.core.masonry.api\"\n",
+        ),
+        (
+            "main.py",
+            "import words\n\nif __name__ == \"__main__\":\n    words.serve()\n",
+        ),
+        ("signs/pyproject.toml", "[project]\nname = \"signs\"\n"),
+        ("signs/signs/__init__.py", ""),
+        ("words/pyproject.toml", "[project]\nname = \"words\"\n"),
+        ("words/words/__init__.py", ""),
+    ]);
+    assert_eq!(
+        copies(found.spec("shop")),
+        [
+            "/app/.venv -> /app/.venv",
+            "/src/words -> /src/words",
+            "main.py -> main.py"
+        ]
+    );
+}
+
+#[test]
 fn what_pipenv_installs_in_place_is_shipped_but_for_the_project_itself() {
     let found = found(&[
         (
