@@ -9,6 +9,10 @@ use super::Checksum;
 pub enum Ecosystem {
     /// Rust crates.
     Cargo,
+    /// PHP packages.
+    Composer,
+    /// Ruby gems.
+    Gem,
     /// Go modules.
     Golang,
     /// Node packages.
@@ -23,6 +27,8 @@ impl Ecosystem {
     pub fn name(self) -> &'static str {
         match self {
             Self::Cargo => "cargo",
+            Self::Composer => "composer",
+            Self::Gem => "gem",
             Self::Golang => "golang",
             Self::Npm => "npm",
             Self::Pypi => "pypi",
@@ -128,15 +134,16 @@ impl Library {
     pub fn purl(&self) -> Option<String> {
         let name = match self.ecosystem {
             Ecosystem::Pypi => normal_python(&self.name),
-            Ecosystem::Golang => self.name.to_lowercase(),
-            Ecosystem::Cargo | Ecosystem::Npm => self.name.clone(),
+            Ecosystem::Composer | Ecosystem::Golang => self.name.to_lowercase(),
+            Ecosystem::Cargo | Ecosystem::Gem | Ecosystem::Npm => self.name.clone(),
         };
         let (namespace, name) = match self.ecosystem {
-            Ecosystem::Golang | Ecosystem::Npm => match name.rsplit_once('/') {
+            Ecosystem::Composer | Ecosystem::Golang | Ecosystem::Npm => match name.rsplit_once('/')
+            {
                 Some((namespace, name)) => (Some(namespace), name),
                 None => (None, name.as_str()),
             },
-            Ecosystem::Cargo | Ecosystem::Pypi => (None, name.as_str()),
+            Ecosystem::Cargo | Ecosystem::Gem | Ecosystem::Pypi => (None, name.as_str()),
         };
         purl(self.ecosystem.name(), namespace, name, &self.version, &[])
     }

@@ -5,6 +5,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -239,6 +240,16 @@ impl Container {
             );
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// The users that its processes run as, as numbers, each once.
+    pub(crate) fn users(&self) -> Vec<String> {
+        let printed = docker(&["top", &self.id, "-eo", "pid,uid"]);
+        let rows = printed.lines().skip(1);
+        let users: BTreeSet<&str> = rows
+            .filter_map(|row| row.split_whitespace().nth(1))
+            .collect();
+        users.into_iter().map(str::to_owned).collect()
     }
 
     /// Sends SIGTERM and gives how long it took to end, and its exit code.

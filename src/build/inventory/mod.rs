@@ -21,6 +21,7 @@ use manifests::Manifests;
 use sources::Sources;
 
 const METADATA: &str = ".dist-info/METADATA";
+const INSTALLED: &str = "/vendor/composer/installed.json";
 
 /// The libraries of an app.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +109,20 @@ impl Inventory {
             ));
         }
     }
+
+    /// Says in a line which files nobody looks into.
+    fn warn_of_jars<'f>(&mut self, files: impl Iterator<Item = &'f String>) {
+        let jars: Vec<&String> = files.filter(|path| path.ends_with(".jar")).collect();
+        if let Some(first) = jars.first() {
+            let more = match jars.len() {
+                1 => String::new(),
+                count => format!(" and {} more", count - 1),
+            };
+            self.warnings.push(format!(
+                "the SBOM does not list the libraries in `{first}`{more}: jars are not looked into"
+            ));
+        }
+    }
 }
 
 /// Lists the libraries of what was built.
@@ -127,9 +142,12 @@ pub(super) async fn take(
     let manifests = Manifests::open(gateway, output, files).await?;
     inventory.add(python(&manifests).await?);
     inventory.add(node::seen(&manifests).await?);
+    inventory.add(php(&manifests).await?);
+    inventory.add(ruby(&manifests).await?);
     rust::add(&sources, gateway, output, files, &mut inventory).await?;
     locked::add(&sources, files, &mut inventory);
     inventory.warn_of_locked();
+    inventory.warn_of_jars(files.all.keys());
     Ok(inventory)
 }
 
@@ -149,9 +167,64 @@ async fn python(manifests: &Manifests<'_>) -> Result<Vec<Library>, Error> {
     Ok(libraries.collect())
 }
 
+/// The packages that Composer installed into what is shipped.
+async fn php(manifests: &Manifests<'_>) -> Result<Vec<Library>, Error> {
+    let paths = manifests.files.all.keys();
+    let mut libraries = Vec::new();
+    for path in paths.filter(|path| path.ends_with(INSTALLED)) {
+        let seen = Evidence::Seen(path.clone());
+        let found = lockfile::installed_composer(&manifests.record(path).await?);
+        let found = found.unwrap_or_default().into_iter();
+        libraries.extend(found.map(|library| library.with(seen.clone())));
+    }
+    Ok(libraries)
+}
+
+/// The gems that are installed in what is shipped.
+async fn ruby(manifests: &Manifests<'_>) -> Result<Vec<Library>, Error> {
+    let read = manifests.all(is_specification).await?.into_iter();
+    let libraries = read.filter_map(|(path, bytes)| {
+        let library = lockfile::installed_gem(&bytes)?;
+        Some(library.with(Evidence::Seen(path.to_owned())))
+    });
+    Ok(libraries.collect())
+}
+
+/// Whether the file at `path` is the specification of an installed gem, as in `ruby/3.3.0/specifications/rack-3.1.8.gemspec`.
+fn is_specification(path: &str) -> bool {
+    path.ends_with(".gemspec")
+        && path
+            .rsplit_once('/')
+            .is_some_and(|(directory, _)| directory.ends_with("/specifications"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_says_which_jars_are_not_looked_into() {
+        for (files, expected) in [
+            (&["/app/a.txt"][..], vec![]),
+            (
+                &["/app/a.jar"],
+                vec![
+                    "the SBOM does not list the libraries in `/app/a.jar`: jars are not looked into",
+                ],
+            ),
+            (
+                &["/app/a.jar", "/app/b.jar", "/app/c.jar"],
+                vec![
+                    "the SBOM does not list the libraries in `/app/a.jar` and 2 more: jars are not looked into",
+                ],
+            ),
+        ] {
+            let mut inventory = Inventory::default();
+            let files: Vec<String> = files.iter().map(|path| (*path).to_owned()).collect();
+            inventory.warn_of_jars(files.iter());
+            assert_eq!(inventory.warnings, expected);
+        }
+    }
 
     #[test]
     fn a_library_counts_once_and_a_line_says_what_is_only_locked() {

@@ -1,6 +1,7 @@
 //! Python: pip, uv, Poetry, PDM, Pipenv, setuptools.
 
 mod dependencies;
+mod editable;
 mod entry;
 mod image;
 mod install;

@@ -359,6 +359,148 @@ fn pipenv_installs_from_its_lock_into_the_environment_of_the_image() {
     assert!(found.diagnostics.is_empty());
 }
 
+#[test]
+fn what_poetry_installs_in_place_is_shipped_to_the_path_that_the_environment_refers_to() {
+    let found = found(&[
+        (
+            "shop/pyproject.toml",
+            "[tool.poetry]\nname = \"shop\"\npackage-mode = false\n[tool.poetry.dependencies]\npython = \"^3.11\"\nsigns = { path = \"wheels/signs-1.0-py3-none-any.whl\" }\nwords = { path = \"../words\", develop = true }\n",
+        ),
+        (
+            "shop/poetry.lock",
+            "[[package]]\nname = \"signs\"\nversion = \"1.0\"\ngroups = [\"main\"]\n\n[package.source]\ntype = \"file\"\nurl = \"wheels/signs-1.0-py3-none-any.whl\"\n\n\
+             [[package]]\nname = \"spare\"\nversion = \"1.0\"\ngroups = [\"dev\"]\nfiles = []\ndevelop = true\n\n[package.source]\ntype = \"directory\"\nurl = \"../spare\"\n\n\
+             [[package]]\nname = \"words\"\nversion = \"1.0\"\ngroups = [\"main\"]\nfiles = []\ndevelop = true\n\n[package.source]\ntype = \"directory\"\nurl = \"../words\"\n",
+        ),
+        (
+            "shop/main.py",
+            "import words\n\nif __name__ == \"__main__\":\n    words.serve()\n",
+        ),
+        ("shop/wheels/signs-1.0-py3-none-any.whl", "PK"),
+        (
+            "words/pyproject.toml",
+            "[project]\nname = \"words\"\n[build-system]\nrequires = [\"poetry-core\"]\n",
+        ),
+        ("words/words/__init__.py", ""),
+    ]);
+    let spec = found.spec("shop");
+    assert_eq!(
+        spec.build.install.files,
+        [
+            "shop/poetry.lock",
+            "shop/pyproject.toml",
+            "shop/wheels/signs-1.0-py3-none-any.whl",
+            "words/**"
+        ]
+    );
+    assert_eq!(
+        copies(spec),
+        [
+            "/app/.venv -> /app/.venv",
+            "/src/words -> /src/words",
+            "main.py -> main.py"
+        ]
+    );
+}
+
+#[test]
+fn what_poetry_installs_in_place_is_known_without_a_lock_file() {
+    let found = found(&[
+        (
+            "pyproject.toml",
+            "[tool.poetry]\nname = \"shop\"\npackage-mode = false\n[tool.poetry.dependencies]\npython = \"^3.11\"\nsigns = { path = \"signs\" }\nwords = { path = \"words\", develop = true }\n[build-system]\nrequires = [\"poetry-core\"]\nbuild-backend = \"poetry.core.masonry.api\"\n",
+        ),
+        (
+            "main.py",
+            "import words\n\nif __name__ == \"__main__\":\n    words.serve()\n",
+        ),
+        ("signs/pyproject.toml", "[project]\nname = \"signs\"\n"),
+        ("signs/signs/__init__.py", ""),
+        ("words/pyproject.toml", "[project]\nname = \"words\"\n"),
+        ("words/words/__init__.py", ""),
+    ]);
+    assert_eq!(
+        copies(found.spec("shop")),
+        [
+            "/app/.venv -> /app/.venv",
+            "/src/words -> /src/words",
+            "main.py -> main.py"
+        ]
+    );
+}
+
+#[test]
+fn what_pipenv_installs_in_place_is_shipped_but_for_the_project_itself() {
+    let found = found(&[
+        (
+            "Pipfile",
+            "[packages]\nshop = { path = \".\", editable = true }\nwords = { path = \"./words\", editable = true }\n",
+        ),
+        (
+            "Pipfile.lock",
+            "{\n  \"default\": {\n    \"shop\": {\"path\": \".\", \"editable\": true},\n    \"words\": {\"path\": \"./words\", \"editable\": true}\n  }\n}\n",
+        ),
+        (
+            "main.py",
+            "import words\n\nif __name__ == \"__main__\":\n    words.serve()\n",
+        ),
+        ("setup.py", "setup(name=\"shop\", py_modules=[\"main\"])\n"),
+        (
+            "words/setup.py",
+            "setup(name=\"words\", packages=[\"words\"])\n",
+        ),
+        ("words/words/__init__.py", ""),
+    ]);
+    let spec = &found.apps[0].spec;
+    assert_eq!(spec.build.install.commands, [""; 0]);
+    assert_eq!(
+        spec.build.commands,
+        [
+            "/usr/bin/python3.13 -m venv --without-pip /app/.venv",
+            "pipenv install --deploy --ignore-pipfile"
+        ]
+    );
+    assert_eq!(
+        copies(spec),
+        [
+            "/app/.venv -> /app/.venv",
+            "/src/words -> /src/words",
+            "main.py -> main.py"
+        ]
+    );
+}
+
+#[test]
+fn settings_of_django_stay_beside_what_they_look_for() {
+    let found = found(&[
+        (
+            "pyproject.toml",
+            "[project]\nname = \"shop\"\ndependencies = [\"django\", \"gunicorn\"]\n[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n",
+        ),
+        (
+            "manage.py",
+            "os.environ.setdefault(\"DJANGO_SETTINGS_MODULE\", \"shop.settings\")\n",
+        ),
+        ("shop/__init__.py", ""),
+        (
+            "shop/settings.py",
+            "BASE_DIR = Path(__file__).resolve().parent.parent\nWSGI_APPLICATION = \"shop.wsgi.application\"\n",
+        ),
+        ("shop/wsgi.py", "application = get_wsgi_application()\n"),
+        ("templates/index.html", "hello"),
+    ]);
+    let spec = found.spec("shop");
+    assert_eq!(
+        copies(spec),
+        [
+            "/app/.venv -> /app/.venv",
+            "manage.py -> manage.py",
+            "shop -> shop",
+            "templates -> templates"
+        ]
+    );
+}
+
 const PDM_LOCK: &str = "[metadata]\ngroups = [\"default\"]\nstrategy = [\"inherit_metadata\"]\n\n[[metadata.targets]]\nrequires_python = \">=3.12,<3.14\"\n\n[[package]]\nname = \"gunicorn\"\nversion = \"23.0.0\"\ngroups = [\"default\"]\nfiles = [\n    {file = \"gunicorn-23.0.0-py3-none-any.whl\", hash = \"sha256:00\"},\n]\n";
 
 #[test]

@@ -1,6 +1,8 @@
 //! The libraries that lock files, package managers' own records and Go binaries name.
 
 mod cargo;
+mod composer;
+mod gem;
 mod go;
 mod npm;
 mod pnpm;
@@ -15,6 +17,8 @@ use super::{Checksum, Library};
 use crate::oci::Platform;
 
 pub use cargo::{Crates, auditable};
+pub use composer::installed_composer;
+pub use gem::installed_gem;
 pub use go::go_buildinfo;
 pub use npm::{installed_npm, installed_package, needed_packages};
 pub use python::{DistInfo, installed_python};

@@ -8,7 +8,7 @@ use crate::spec::{Copy, Health, Kind};
 
 use super::entry::Start;
 use super::toolchain::Interpreter;
-use super::{Project, VENV, native};
+use super::{Project, VENV, editable, native};
 
 /// Names at the top of a project that nothing reads when it runs.
 const LEFT_OUT: &[&str] = &[
@@ -119,7 +119,7 @@ pub(super) fn run(
         from: VENV.to_owned(),
         to: VENV.to_owned(),
     }];
-    let names = shipped(scan, project, others);
+    let names = shipped(scan, project, others, start);
     let built = start.built.iter().cloned();
     runtime
         .copy
@@ -127,6 +127,15 @@ pub(super) fn run(
             to: name.clone(),
             from: name,
         }));
+    for (path, evidence) in editable::referred_to(scan, project) {
+        let runtime = &mut draft.spec.runtime;
+        runtime.copy.push(Copy {
+            from: path.clone(),
+            to: path,
+        });
+        draft.evidence.push(evidence);
+    }
+    let runtime = &mut draft.spec.runtime;
     runtime.copy.sort();
     runtime.copy.dedup();
     for name in &start.built {
@@ -139,7 +148,7 @@ pub(super) fn run(
 }
 
 /// What of the project's own directory is shipped.
-fn shipped(scan: &Scan<'_>, project: &Project, others: &[String]) -> Vec<String> {
+fn shipped(scan: &Scan<'_>, project: &Project, others: &[String], start: &Start) -> Vec<String> {
     let Some(dir) = scan.repo.dir(&project.dir) else {
         return Vec::new();
     };
@@ -151,7 +160,9 @@ fn shipped(scan: &Scan<'_>, project: &Project, others: &[String]) -> Vec<String>
             || name.starts_with("requirements")
             || source::is_test_file(name)
     };
-    let is_installed = project.is_installed();
+    // Settings of Django find templates and collected files from where they lie, and that is beside manage.py.
+    let is_imported_in_place = start.framework.as_deref() == Some("django");
+    let is_installed = project.is_installed() && !is_imported_in_place;
     let files = dir.files().iter().filter(wanted);
     let mut names: Vec<String> = files.filter(|name| !is_text(name)).cloned().collect();
     let dirs = dir.dirs().iter().filter(wanted).filter(|name| {
@@ -162,16 +173,17 @@ fn shipped(scan: &Scan<'_>, project: &Project, others: &[String]) -> Vec<String>
         !in_environment
             && !name.ends_with(".egg-info")
             && !others.iter().any(|other| is_within(other, &path))
-            && !holds_only_tests(scan, &path)
+            && !holds_only(scan, &path, |file| source::is_test_file(file))
+            && !holds_only(scan, &path, |file| {
+                project.internal.contains(&join(&path, file))
+            })
     });
     names.extend(dirs.cloned());
     names
 }
 
-fn holds_only_tests(scan: &Scan<'_>, path: &str) -> bool {
+fn holds_only(scan: &Scan<'_>, path: &str, is_such: impl Fn(&String) -> bool) -> bool {
     scan.repo.dir(path).is_some_and(|dir| {
-        dir.dirs().is_empty()
-            && !dir.files().is_empty()
-            && dir.files().iter().all(|file| source::is_test_file(file))
+        dir.dirs().is_empty() && !dir.files().is_empty() && dir.files().iter().all(is_such)
     })
 }

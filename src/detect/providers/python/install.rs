@@ -165,7 +165,7 @@ fn uv_steps(
             .get(*dir)
             .is_none_or(|other| other.workspace.is_none() || other.workspace != project.workspace)
     });
-    globs.extend(outside.map(|dir| tree_glob(dir)));
+    globs.extend(outside.map(|path| path_glob(scan, path)));
     build.install.files = globs.into_iter().collect();
     build.install.commands = vec![format!("uv sync{locked} --no-dev {skip}{package}")];
     if project.is_installed() || !project.internal.is_empty() {
@@ -231,7 +231,7 @@ fn inputs(scan: &Scan<'_>, project: &Project, names: &[&str]) -> Vec<String> {
     let files = files.filter(|file| scan.repo.has(file));
     files
         .map(|file| literal_glob(&file))
-        .chain(project.internal.iter().map(|dir| tree_glob(dir)))
+        .chain(project.internal.iter().map(|path| path_glob(scan, path)))
         .collect()
 }
 
@@ -260,12 +260,27 @@ fn program_steps(
     set(build, program.env);
     set(build, &[("VIRTUAL_ENV", VENV)]);
     build.cache = program.cache.iter().map(|dir| (*dir).to_owned()).collect();
-    build.install.files = inputs(scan, project, program.files);
-    build.install.commands = vec![venv(python), program.install.to_owned()];
+    let commands = vec![venv(python), program.install.to_owned()];
+    if project.paths.contains(&project.dir) {
+        // The project is a dependency of itself, and what is installed is its source.
+        build.commands.extend(commands);
+    } else {
+        build.install.files = inputs(scan, project, program.files);
+        build.install.commands = commands;
+    }
     if let Some(lock) = program.missing {
         is_unlocked(scan, project, lock);
     }
     Ok(())
+}
+
+/// The glob of a dependency by path: an archive, or a directory with all that is in it.
+fn path_glob(scan: &Scan<'_>, path: &str) -> String {
+    if scan.repo.has(path) {
+        literal_glob(path)
+    } else {
+        tree_glob(path)
+    }
 }
 
 fn poetry_steps(
@@ -448,7 +463,7 @@ fn context(scan: &Scan<'_>, project: &Project) -> Vec<String> {
         return Vec::new();
     }
     let mut globs = BTreeSet::from([tree_glob(&project.dir)]);
-    globs.extend(project.internal.iter().map(|dir| tree_glob(dir)));
+    globs.extend(project.internal.iter().map(|path| path_glob(scan, path)));
     if let Some(workspace) = &project.workspace {
         for name in ["pyproject.toml", "uv.lock", "uv.toml", "README.md"] {
             let file = join(&workspace.root, name);

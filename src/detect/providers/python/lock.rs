@@ -33,6 +33,28 @@ impl Locked<'_> {
         !self.block.contains("[package.source]") && !self.block.lines().any(is_key)
     }
 
+    /// The directory that Poetry refers to in place of installing from it, and the line that names it.
+    pub(super) fn in_place(&self) -> Option<(&str, u64)> {
+        let is_for_production = self
+            .groups()
+            .is_none_or(|groups| groups.contains("\"main\""));
+        let has = |wanted| self.block.lines().any(|line| line == wanted);
+        if !is_for_production || !has("develop = true") || !has("type = \"directory\"") {
+            return None;
+        }
+        let name = self
+            .block
+            .lines()
+            .position(|line| line.starts_with("name = \""))?;
+        let at = self
+            .block
+            .lines()
+            .position(|line| line.starts_with("url = \""))?;
+        let line = self.block.lines().nth(at)?;
+        let path = line.strip_prefix("url = \"")?.strip_suffix('"')?;
+        Some((path, self.line + at.saturating_sub(name) as u64))
+    }
+
     /// The groups that want it, where the lock file knows them.
     pub(super) fn groups(&self) -> Option<&str> {
         self.block
