@@ -371,9 +371,19 @@ const EVIL: &[&str] = &[
 fn taken(command: &str) -> Vec<(char, bool)> {
     let mut taken = Vec::new();
     let mut quote = None;
-    let mut characters = command.chars();
+    // The quotes around each command whose output is a part of this one.
+    let mut outer: Vec<Option<char>> = Vec::new();
+    let mut characters = command.chars().peekable();
     while let Some(character) = characters.next() {
         match (quote, character) {
+            (None | Some('"'), '$') if characters.peek() == Some(&'(') => {
+                taken.push((character, true));
+                outer.push(quote.take());
+            }
+            (None, ')') if !outer.is_empty() => {
+                taken.push((character, true));
+                quote = outer.pop().flatten();
+            }
             (None, '\'' | '"') => {
                 quote = Some(character);
                 taken.push(('\0', true));
@@ -387,8 +397,25 @@ fn taken(command: &str) -> Vec<(char, bool)> {
             (Some(_), character) => taken.push((character, false)),
         }
     }
-    assert_eq!(quote, None, "a quote is not closed in: {command}");
+    let open = (quote, outer.len());
+    assert_eq!(open, (None, 0), "a quote is not closed in: {command}");
     taken
+}
+
+#[test]
+fn the_reader_of_commands_knows_quotes_within_quotes() {
+    let free = |command: &str, evil: &str| is_free(command, "x", evil);
+    assert!(!free(
+        "cp \"$(find a -path \"*/x'canary\")\" /out",
+        "x'canary"
+    ));
+    assert!(free("cp \"$(find a -path *x;canary)\" /out", "x;canary"));
+    assert!(!free("cp 'x;canary' /out", "x;canary"));
+    assert!(free("cp \"x$(canary)\" /out", "x$(canary)"));
+    assert!(!free(
+        "cp \"$(find . -path 'x$(canary)')\" /out",
+        "x$(canary)"
+    ));
 }
 
 /// Whether what follows a word in `evil` still means something to the shell that runs the command.

@@ -14,6 +14,25 @@ use super::{App, OUT};
 /// The port that an app is given which fixes none.
 const PORT: u16 = 8080;
 
+/// What every program is given.
+fn environment(draft: &mut Draft, toolchain: &Toolchain) {
+    let mut env = vec![
+        ("DOTNET_EnableDiagnostics", "0"),
+        ("DOTNET_RUNNING_IN_CONTAINER", "true"),
+    ];
+    if toolchain.rolls_forward {
+        env.push(("DOTNET_ROLL_FORWARD", "Major"));
+        let evidence = Evidence::new("env", "DOTNET_ROLL_FORWARD=Major", "dotnet.roll-forward");
+        draft
+            .evidence
+            .push(evidence.note("the runtime that it was built for is not packaged"));
+    }
+    draft.spec.runtime.env = env
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+}
+
 impl App<'_> {
     pub(super) fn run(
         &self,
@@ -51,21 +70,7 @@ impl App<'_> {
             to: "/app".to_owned(),
         }];
         runtime.command = vec!["/usr/bin/dotnet".to_owned(), format!("/app/{name}.dll")];
-        let mut env = vec![
-            ("DOTNET_EnableDiagnostics", "0"),
-            ("DOTNET_RUNNING_IN_CONTAINER", "true"),
-        ];
-        if toolchain.rolls_forward {
-            env.push(("DOTNET_ROLL_FORWARD", "Major"));
-            let evidence = Evidence::new("env", "DOTNET_ROLL_FORWARD=Major", "dotnet.roll-forward");
-            draft
-                .evidence
-                .push(evidence.note("the runtime that it was built for is not packaged"));
-        }
-        runtime.env = env
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
+        environment(draft, toolchain);
         if self.role.kind == Kind::Web {
             listen(scan, project, draft, &files, major);
         } else if let Some(found) = listener(&files) {
