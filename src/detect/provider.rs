@@ -571,6 +571,12 @@ pub(crate) fn lookalike(path: &str) -> Option<String> {
 
 /// Sorted by name, for the binary search.
 const LOOKALIKES: &[(&str, &str)] = &[
+    (".circleci", "the project's own tools"),
+    (".devcontainer", "the project's own tools"),
+    (".github", "the project's own tools"),
+    (".gitlab", "the project's own tools"),
+    (".storybook", "the project's own tools"),
+    (".vscode", "the project's own tools"),
     ("__fixtures__", "test data"),
     ("__mocks__", "test data"),
     ("__tests__", "tests"),

@@ -155,7 +155,10 @@ fn detect_package(scan: &mut Scan<'_>, project: &Project<'_>) {
             return;
         }
         Err(problem) => {
-            if let Some(reason) = depended_on(project).or_else(|| tooling(project)) {
+            if let Some(reason) = depended_on(project)
+                .or_else(|| tooling(project))
+                .or_else(|| windowed(project))
+            {
                 scan.reject(&package.dir, LOOKS_LIKE, reason);
             } else {
                 let draft = image::known(scan, project);
@@ -313,6 +316,27 @@ fn tooling(project: &Project<'_>) -> Option<String> {
     lies_low.contains(&parent).then(|| {
         format!("it lies in `{parent}`, and its manifest describes a library: it has `{key}`")
     })
+}
+
+/// Programs that open windows.
+const WINDOWED: &[&str] = &[
+    "electron",
+    "electron-forge",
+    "electron-vite",
+    "neu",
+    "nw",
+    "tauri",
+];
+
+/// Why a package whose start script is no command is an app for desktops.
+fn windowed(project: &Project<'_>) -> Option<String> {
+    let script = project.package.script("start")?;
+    let program = script
+        .split_whitespace()
+        .find(|word| WINDOWED.contains(word))?;
+    Some(format!(
+        "`{program}` starts it: it is an app with windows of its own, for desktops"
+    ))
 }
 
 /// The reason that says most about a package which starts nothing.

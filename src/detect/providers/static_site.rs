@@ -49,6 +49,20 @@ const MANIFESTS: &[&str] = &[
     "stack.yaml",
 ];
 
+/// Directories that tools write pages into, by which people read of code.
+const REPORTS: &[&str] = &[
+    "allure-report",
+    "apidocs",
+    "htmlcov",
+    "javadoc",
+    "lcov-report",
+    "playwright-report",
+    "storybook-static",
+];
+
+/// What tools that measure the coverage of tests write beside their pages.
+const MEASURED: &[&str] = &["clover.xml", "coverage-final.json", "lcov.info"];
+
 /// Files that are about a site and not of it.
 const LEFT_OUT: &[&str] = &[
     "CONTRIBUTING.md",
@@ -95,6 +109,15 @@ impl Provider for StaticSite {
                 scan.reject(path, "a static site", reason);
                 continue;
             }
+            if let Some(reason) = report(dir) {
+                scan.reject(path, "a static site", reason);
+                continue;
+            }
+            if let Some(manifest) = extended(scan, dir) {
+                let reason = format!("it belongs to the browser extension of `{manifest}`");
+                scan.reject(path, "a static site", reason);
+                continue;
+            }
             let mut claims = scan.claims.iter();
             if let Some((_, owner)) = claims.find(|(claim, _)| is_within(path, claim)) {
                 let reason = format!("it belongs to {owner}");
@@ -134,6 +157,35 @@ impl Provider for StaticSite {
             }
         }
     }
+}
+
+/// Why the page is what a tool wrote about code.
+fn report(dir: Dir<'_>) -> Option<String> {
+    let reports = dir.upwards().find_map(|above| {
+        let (_, name) = split(above.path());
+        REPORTS.contains(&name).then_some(name)
+    });
+    if let Some(name) = reports {
+        return Some(format!("`{name}` directories hold reports of tools"));
+    }
+    let mut places = dir.upwards().filter(|above| !above.path().is_empty());
+    places.find_map(|above| {
+        let file = above.first(MEASURED)?;
+        Some(format!(
+            "`{}` says that it is a report of tests",
+            above.join(file)
+        ))
+    })
+}
+
+/// The manifest of the browser extension that shows the page.
+fn extended(scan: &mut Scan<'_>, dir: Dir<'_>) -> Option<String> {
+    let manifests = dir.upwards().filter(|above| above.has("manifest.json"));
+    let mut manifests = manifests.map(|above| above.join("manifest.json"));
+    manifests.find(|file| {
+        let document = scan.document(file, Syntax::Json);
+        document.is_some_and(|document| document.get(&["manifest_version"]).is_some())
+    })
 }
 
 /// The site that a generator builds, where the page lies in it.

@@ -125,3 +125,19 @@ fn assets_beside_a_project_are_built_with_it() {
     assert_eq!(found.names(), ["app"]);
     assert_eq!(found.spec("app").build.commands[0], "npm run build");
 }
+
+#[test]
+fn what_dotnet_new_copies_is_no_app() {
+    let web = project("Microsoft.NET.Sdk.Web", "");
+    let found = found(&[
+        ("content/.template.config/template.json", "{}"),
+        ("content/src/A.csproj", &web),
+        ("web/template.json", "{}"),
+        ("web/Web.csproj", &web),
+    ]);
+    assert_eq!(found.names(), ["web"]);
+    assert_eq!(
+        found.reason("content/src"),
+        "`content/.template.config/template.json` says that it is a template"
+    );
+}

@@ -1083,3 +1083,34 @@ fn a_private_program_among_apps_is_a_tool_of_the_command_line() {
     let published = files(r#"{"name": "sync", "bin": {"sync": "./cli.js"}, "files": ["cli.js"]}"#);
     assert_eq!(published.names(), [""; 0]);
 }
+
+#[test]
+fn an_app_with_windows_and_the_tools_of_a_repository_are_no_apps() {
+    let server = "require('http').createServer().listen(3000)";
+    let start = r#"{"name": "a", "scripts": {"start": "node i.js"}}"#;
+    let found = found(&[
+        (
+            "desk/package.json",
+            r#"{"name": "desk", "main": "main.js", "scripts": {"start": "electron ."}}"#,
+        ),
+        ("desk/main.js", ""),
+        (
+            "both/package.json",
+            r#"{"name": "both", "scripts": {"start": "electron .", "start:prod": "node i.js"}}"#,
+        ),
+        ("both/i.js", server),
+        (".github/actions/label/package.json", start),
+        (".github/actions/label/i.js", server),
+        ("github/package.json", start),
+        ("github/i.js", server),
+    ]);
+    assert_eq!(found.names(), ["both", "github"]);
+    assert_eq!(
+        found.reason("desk"),
+        "`electron` starts it: it is an app with windows of its own, for desktops"
+    );
+    assert_eq!(
+        found.reason(".github/actions/label"),
+        "`.github` directories hold the project's own tools"
+    );
+}

@@ -52,3 +52,46 @@ fn manifests_of_other_languages_are_named() {
         ]
     );
 }
+
+#[test]
+fn a_report_of_a_tool_is_no_site_and_a_site_about_reports_is_one() {
+    let found = found(&[
+        ("coverage/index.html", ""),
+        ("coverage/lcov.info", ""),
+        ("coverage/src/index.html", ""),
+        ("library/htmlcov/index.html", ""),
+        ("insurance/coverage/index.html", ""),
+    ]);
+    assert_eq!(found.names(), ["insurance-coverage"]);
+    for path in ["coverage", "coverage/src"] {
+        assert_eq!(
+            found.reason(path),
+            "`coverage/lcov.info` says that it is a report of tests"
+        );
+    }
+    assert_eq!(
+        found.reason("library/htmlcov"),
+        "`htmlcov` directories hold reports of tools"
+    );
+}
+
+#[test]
+fn pages_of_a_browser_extension_are_no_site_and_those_of_a_web_app_are() {
+    let found = found(&[
+        (
+            "clipper/manifest.json",
+            r#"{"manifest_version": 3, "name": "clipper"}"#,
+        ),
+        ("clipper/popup/index.html", ""),
+        (
+            "pocket/manifest.json",
+            r#"{"name": "pocket", "display": "standalone"}"#,
+        ),
+        ("pocket/index.html", ""),
+    ]);
+    assert_eq!(found.names(), ["pocket"]);
+    assert_eq!(
+        found.reason("clipper/popup"),
+        "it belongs to the browser extension of `clipper/manifest.json`"
+    );
+}

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::detect::provider::{Scan, lookalike};
-use crate::detect::repo::{join, resolve, split, upwards};
+use crate::detect::repo::{Dir, join, resolve, split, upwards};
 use crate::detect::source::Fact;
 use crate::detect::xml::Element;
 
@@ -14,6 +14,9 @@ const DEEPEST: usize = 16;
 
 /// Properties that are looked up for one, at most: those within one another would multiply.
 const LOOKUPS: usize = 200;
+
+/// Where a template for `dotnet new` has its settings: beside what is copied.
+const TEMPLATE: (&str, &str) = (".template.config", "template.json");
 
 /// The endings of project files, with the language.
 pub(super) const LANGUAGES: &[(&str, &str)] = &[
@@ -41,6 +44,11 @@ pub(super) fn projects(scan: &mut Scan<'_>, looks_like: &str) -> BTreeMap<String
     let mut projects = BTreeMap::new();
     for dir in scan.dirs_with(&endings) {
         if let Some(reason) = lookalike(dir.path()) {
+            scan.reject(dir.path(), looks_like, reason);
+            continue;
+        }
+        if let Some(file) = template(dir) {
+            let reason = format!("`{file}` says that it is a template");
             scan.reject(dir.path(), looks_like, reason);
             continue;
         }
@@ -72,6 +80,16 @@ pub(super) fn projects(scan: &mut Scan<'_>, looks_like: &str) -> BTreeMap<String
         }
     }
     projects
+}
+
+/// The file, in the directory or above, that makes it what `dotnet new` copies.
+fn template(dir: Dir<'_>) -> Option<String> {
+    let mut above = dir.upwards().filter(|above| !above.path().is_empty());
+    let above = above.find(|above| {
+        let settings = above.below(TEMPLATE.0);
+        settings.is_some_and(|settings| settings.has(TEMPLATE.1))
+    })?;
+    Some(join(&above.join(TEMPLATE.0), TEMPLATE.1))
 }
 
 /// The nearest `Directory.Build.props`, the files that it imports, and the next one where it asks for that.
