@@ -133,6 +133,9 @@ impl Program {
             .args(&command[1..])
             .output()
             .unwrap();
+        // A run that cannot resolve the packages of its apps spends its time on looking for names that are alike.
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!errors.contains("no package is named"), "{errors}");
         let found: Value = serde_json::from_slice(&output.stdout).unwrap();
         let lists = ["apps", "refused"].map(|list| found[list].as_array().unwrap());
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -182,13 +182,43 @@ fn every_app_of_a_large_repository_is_found_and_none_is_invented() {
         .collect();
     assert!(
         missing.is_empty() && invented.is_empty() && wrong.is_empty(),
-        "{} kinds\nmissing {missing:#?}\ninvented {invented:#?}\nwrong {wrong:#?}\n{}",
+        "{} kinds\nmissing {missing:?}\ninvented {invented:?}\nwrong {wrong:?}\n{}",
         truth.kinds,
         found.explain_text()
     );
     let mut untrue = Vec::new();
     follow(folder.path(), &found, &mut untrue);
     assert!(untrue.is_empty(), "{}", untrue.join("\n"));
+}
+
+/// Build systems without an app in the forest, and why.
+const NOT_GROWN: &[(&str, &str)] = &[];
+
+#[test]
+fn the_large_repository_has_an_app_of_every_build_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = forest::grow(folder.path(), forest::Size::SMALL);
+    let grown: BTreeSet<&str> = truth.apps.values().map(|made| made.1.as_str()).collect();
+    let systems = languages().flat_map(|language| language.build_systems);
+    let known: BTreeSet<&str> = systems.copied().collect();
+    let excepted: BTreeSet<&str> = NOT_GROWN.iter().map(|(name, _)| *name).collect();
+    let without: Vec<_> = known.difference(&grown).collect();
+    let without: Vec<_> = without
+        .iter()
+        .filter(|name| !excepted.contains(**name))
+        .collect();
+    assert!(
+        without.is_empty(),
+        "`benches/forest/kinds` has no app that is built with {without:?}"
+    );
+    let outdated: Vec<_> = excepted
+        .iter()
+        .filter(|name| grown.contains(**name))
+        .collect();
+    assert!(
+        outdated.is_empty(),
+        "{outdated:?} grow: they are no exceptions"
+    );
 }
 
 /// What the fixtures show of a build system or framework.

@@ -1,14 +1,14 @@
 //! A repository of many apps of all kinds: the same in every run, and what is true of it.
 
 mod kinds;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use peelbox::detect::languages;
-
-use kinds::{APPS, HOMES, Kind, LIBRARIES, TRAPS};
+use kinds::{HOMES, Home, Kind, files};
 
 /// How much of everything there is.
 #[derive(Clone, Copy, Debug)]
@@ -26,16 +26,16 @@ impl Size {
     #[allow(dead_code, reason = "the tests grow the small one only")]
     pub(crate) const FULL: Self = Self {
         apps: 200,
-        libraries: 40,
-        traps: 40,
+        libraries: 44,
+        traps: 54,
         files: 100_000,
     };
     /// One that shows the same in little time.
     pub(crate) const SMALL: Self = Self {
-        apps: 60,
-        libraries: 20,
-        traps: 20,
-        files: 3_000,
+        apps: 120,
+        libraries: 44,
+        traps: 54,
+        files: 6_000,
     };
 }
 
@@ -61,16 +61,38 @@ const GROUPS: &[&str] = &[
     "platform/edge",
     "teams/red/services",
     "teams/blue/src",
+    "clients/Grün & Co/2026/back ends",
 ];
 /// Parts of names; some are those of directories that tools write.
 const WORDS: &[&str] = &[
     "billing", "build", "storage", "search", "deps", "orders", "mail", "audit", "bin", "ledger",
     "catalog", "out", "pricing", "vendor", "chat", "reports",
 ];
+/// How a name is written as that of a directory.
+const STYLES: &[fn(&str) -> String] = &[
+    str::to_owned,
+    |name| name.replace('-', "_"),
+    |name| format!("{name}-service"),
+    as_type,
+    |name| format!("{name}.v2"),
+];
+/// The endings of files that are fine with the line ends of Windows; those of `MARKED` may begin with a byte order mark, too.
+const LINES: &[&str] = &[
+    "cs", "csproj", "fs", "fsproj", "gradle", "html", "java", "js", "json", "kt", "kts", "lock",
+    "md", "py", "rs", "toml", "ts", "vb", "vbproj", "xml", "yaml", "yml",
+];
+const MARKED: &[&str] = &["csproj", "fsproj", "json", "vbproj", "xml"];
 /// Files in one directory.
 const PART: usize = 25;
 /// Of all files, those that belong to nobody.
 const COMMON: usize = 10;
+
+/// What grew in a directory.
+struct Grown {
+    dir: String,
+    name: String,
+    kind: &'static Kind,
+}
 
 /// Writes the repository into the empty directory `root`.
 pub(crate) fn grow(root: &Path, size: Size) -> Truth {
@@ -79,48 +101,45 @@ pub(crate) fn grow(root: &Path, size: Size) -> Truth {
         written: BTreeSet::new(),
         directories: BTreeSet::new(),
     };
-    let known = |kind: &&Kind| {
-        languages().any(|language| language.build_systems.contains(&kind.build_system))
-    };
-    let kinds: Vec<&Kind> = APPS.iter().filter(known).collect();
-    let libraries: Vec<&Kind> = LIBRARIES.iter().filter(known).collect();
-    for (home, _, _, files) in HOMES {
-        forest.put(home, "", files);
-    }
+    let kinds = kinds::apps();
     let mut apps = BTreeMap::new();
-    let mut grown: Vec<(String, String, &Kind)> = Vec::new();
+    let mut grown: Vec<Grown> = Vec::new();
+    let kinds_of_libraries = kinds::libraries();
+    for number in 0..size.libraries {
+        let kind = kinds_of_libraries[number % kinds_of_libraries.len()];
+        let name = format!("lib-{number:03}");
+        let home = home(kind).map(|home| join(home.path, home.libraries));
+        let dir = join(&home.unwrap_or_else(|| "libs".to_owned()), &name);
+        grown.push(Grown { dir, name, kind });
+    }
     for number in 0..size.apps {
-        let kind = kinds[number % kinds.len()];
         let word = WORDS[number % WORDS.len()];
         let name = match number / WORDS.len() {
             0 => word.to_owned(),
             _ => format!("{word}-{number:03}"),
         };
-        let group = GROUPS[number / kinds.len() % GROUPS.len()];
-        let place = home(kind, |(home, apps, ..)| format!("{home}/{apps}"));
-        let dir = join(&place.unwrap_or_else(|| group.to_owned()), &name);
-        forest.put(&dir, &name, kind.files);
+        let kind = kinds[number % kinds.len()];
+        let group = GROUPS[(number / kinds.len() + number) % GROUPS.len()];
+        let style = STYLES[number / 2 % STYLES.len()];
+        let home = home(kind).map(|home| join(home.path, home.apps));
+        let dir = join(&home.unwrap_or_else(|| group.to_owned()), &style(&name));
+        let path = kind.below.map_or(dir.clone(), |below| join(&dir, below));
         let made = (kind.language.to_owned(), kind.build_system.to_owned());
-        apps.insert(dir.clone(), made);
-        grown.push((dir, name, kind));
+        let before = apps.insert(path, made);
+        assert!(before.is_none(), "two apps have one directory");
+        grown.push(Grown { dir, name, kind });
     }
-    for number in 0..size.libraries {
-        let kind = libraries[number % libraries.len()];
-        let name = format!("lib-{number:03}");
-        let place = home(kind, |(home, _, libraries, _)| {
-            format!("{home}/{libraries}")
-        });
-        let dir = join(&place.unwrap_or_else(|| "libs".to_owned()), &name);
-        forest.put(&dir, &name, kind.files);
-        grown.push((dir, name, kind));
+    for (number, one) in grown.iter().enumerate() {
+        forest.plant(one, &grown[..size.libraries], number);
     }
+    for home in HOMES {
+        forest.settle(home, &grown);
+    }
+    let traps = kinds::traps();
     for number in 0..size.traps {
+        let (_, archive) = traps[number % traps.len()];
         let name = format!("trap-{number:03}");
-        forest.put(
-            &format!("extras/{name}"),
-            &name,
-            TRAPS[number % TRAPS.len()],
-        );
+        forest.put(&join("extras", &name), archive, |text| named(text, &name));
     }
     forest.fill(&grown, size.files);
     Truth {
@@ -130,12 +149,8 @@ pub(crate) fn grow(root: &Path, size: Size) -> Truth {
     }
 }
 
-fn home(
-    kind: &Kind,
-    place: impl Fn(&(&str, &str, &str, &[(&str, &str)])) -> String,
-) -> Option<String> {
-    let found = HOMES.iter().find(|(home, ..)| kind.home == Some(*home))?;
-    Some(place(found))
+fn home(kind: &Kind) -> Option<&'static Home> {
+    HOMES.iter().find(|home| kind.home == Some(home.path))
 }
 
 fn join(dir: &str, name: &str) -> String {
@@ -153,9 +168,67 @@ struct Forest<'a> {
 }
 
 impl Forest<'_> {
-    fn put(&mut self, dir: &str, name: &str, files: &[(&str, &str)]) {
-        for (path, text) in files {
-            self.write(&join(dir, &named(path, name)), &named(text, name));
+    /// Writes what makes an app or a library what it is.
+    fn plant(&mut self, one: &Grown, libraries: &[Grown], number: usize) {
+        let Grown { dir, name, kind } = one;
+        let member = home(kind).and_then(|home| dir.strip_prefix(home.path));
+        let member = member.unwrap_or(dir).trim_start_matches('/');
+        let beside = libraries
+            .iter()
+            .filter(|library| library.kind.home == kind.home);
+        let beside: Vec<&str> = beside.map(|library| library.name.as_str()).collect();
+        self.put(dir, kind.files, |text| {
+            let text = repeated(text, "ibrary@", &beside, |line, library| {
+                line.replace("@library@", library)
+                    .replace("@Library@", &as_type(library))
+            });
+            named(&text, name).replace("@dir@", member)
+        });
+        if number % 7 == 3 {
+            self.come_from_windows(dir, kind, number.is_multiple_of(2));
+        }
+    }
+
+    /// Gives the files of a directory the line ends of Windows and, where `is_marked`, byte order marks.
+    fn come_from_windows(&self, dir: &str, kind: &Kind, is_marked: bool) {
+        let below = format!("{dir}/");
+        for path in self.written.iter().filter(|path| path.starts_with(&below)) {
+            let (_, ending) = path.rsplit_once('.').unwrap_or_default();
+            if !LINES.contains(&ending) || kind.language == "shell" {
+                continue;
+            }
+            let full = self.root.join(path);
+            let mut text = fs::read_to_string(&full).unwrap().replace('\n', "\r\n");
+            if is_marked && MARKED.contains(&ending) {
+                text.insert(0, '\u{feff}');
+            }
+            fs::write(full, text).unwrap();
+        }
+    }
+
+    /// Writes the root of a workspace.
+    fn settle(&mut self, home: &Home, grown: &[Grown]) {
+        let members = grown.iter().filter(|one| one.kind.home == Some(home.path));
+        let members: Vec<(&str, &str)> = members
+            .map(|one| (one.dir[home.path.len() + 1..].as_ref(), one.name.as_str()))
+            .collect();
+        self.put(home.path, home.files, |text| {
+            let text = repeated(text, "@project@", &members, |line, (member, _)| {
+                line.replace("@project@", &member.replace('/', ":"))
+            });
+            repeated(&text, "@member@", &members, |line, (member, name)| {
+                named(&line.replace("@member@", member), name)
+            })
+        });
+    }
+
+    fn put(&mut self, dir: &str, archive: &str, fitted: impl Fn(&str) -> String) {
+        for file in files(archive) {
+            let path = join(dir, &fitted(file.path));
+            match file.target {
+                Some(target) => self.link(&path, target),
+                None => self.write(&path, &fitted(file.text)),
+            }
         }
     }
 
@@ -163,16 +236,25 @@ impl Forest<'_> {
         if !self.written.insert(path.to_owned()) {
             return;
         }
-        let full = self.root.join(path);
+        self.make_room(path);
+        let text = text.replace("@bytes@", "\u{0}\u{1}\u{7f}");
+        fs::write(self.root.join(path), text).unwrap();
+    }
+
+    fn link(&mut self, path: &str, target: &str) {
+        self.make_room(path);
+        symlink(target, self.root.join(path)).unwrap();
+    }
+
+    fn make_room(&mut self, path: &str) {
         let (dir, _) = path.rsplit_once('/').unwrap_or_default();
         if self.directories.insert(dir.to_owned()) {
             fs::create_dir_all(self.root.join(dir)).unwrap();
         }
-        fs::write(full, text).unwrap();
     }
 
     /// Adds sources to what grew, and notes that belong to nobody, until there are `files`.
-    fn fill(&mut self, grown: &[(String, String, &Kind)], files: usize) {
+    fn fill(&mut self, grown: &[Grown], files: usize) {
         let own = files - files / COMMON;
         let mut number = 0;
         while self.written.len() < own {
@@ -180,18 +262,16 @@ impl Forest<'_> {
                 format!("{:02}", number / PART),
                 format!("{:02}", number % PART),
             );
-            for (dir, name, kind) in grown {
+            for one in grown {
                 if self.written.len() == own {
                     break;
                 }
                 let fitted = |text: &str| {
                     let text = text.replace("@part@", &part).replace("@unit@", &unit);
-                    named(&text, name)
+                    named(&text, &one.name)
                 };
-                self.write(
-                    &join(dir, &fitted(kind.source.path)),
-                    &fitted(kind.source.text),
-                );
+                let source = one.kind.source;
+                self.write(&join(&one.dir, &fitted(source.path)), &fitted(source.text));
             }
             number += 1;
         }
@@ -204,17 +284,33 @@ impl Forest<'_> {
     }
 }
 
+/// The text with every line that has the mark once for each of `all`.
+fn repeated<T>(text: &str, mark: &str, all: &[T], fitted: impl Fn(&str, &T) -> String) -> String {
+    let lines = text.split_inclusive('\n').map(|line| {
+        if line.contains(mark) {
+            all.iter().map(|one| fitted(line, one)).collect()
+        } else {
+            line.to_owned()
+        }
+    });
+    lines.collect()
+}
+
 /// Puts the name into a template.
 fn named(text: &str, name: &str) -> String {
     if !text.contains("@name") && !text.contains("@Name@") {
         return text.to_owned();
     }
+    text.replace("@name@", name)
+        .replace("@Name@", &as_type(name))
+        .replace("@name_@", &name.replace('-', "_"))
+}
+
+/// The name as a type would be called.
+fn as_type(name: &str) -> String {
     let parts = name.split('-').map(|part| {
         let (first, rest) = part.split_at(part.len().min(1));
         format!("{}{rest}", first.to_uppercase())
     });
-    let as_type: String = parts.collect();
-    text.replace("@name@", name)
-        .replace("@Name@", &as_type)
-        .replace("@name_@", &name.replace('-', "_"))
+    parts.collect()
 }
