@@ -448,10 +448,20 @@ fn listed<'a>(
 }
 
 fn likeliest(places: Vec<Place<'_>>) -> Vec<Place<'_>> {
-    first(places, FILES, |name, depth| {
-        let name = name.to_ascii_lowercase();
-        let is_telling = TELLING.iter().any(|word| name.contains(word));
-        (!is_telling, depth)
+    first(places, FILES, |name, depth| (!is_telling(name), depth))
+}
+
+fn is_telling(name: &str) -> bool {
+    let name = name.as_bytes();
+    let says = |at: usize, word: &str| {
+        let found = name.get(at..at + word.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    // Large apps have thousands of names, so what differs in the first letter already is not looked at further.
+    name.iter().enumerate().any(|(at, first)| {
+        let first = first.to_ascii_lowercase();
+        let mut words = TELLING.iter().filter(|word| word.as_bytes()[0] == first);
+        words.any(|word| says(at, word))
     })
 }
 
