@@ -18,6 +18,8 @@ use rustix::io::{Errno, retry_on_intr};
 
 use walk::{Listing, walk};
 
+pub(crate) use walk::Name;
+
 /// Bytes of a manifest or source file that are read at most; a larger one is a diagnostic.
 const TEXT_LIMIT: u64 = 2 << 20;
 
@@ -326,12 +328,12 @@ impl<'a> Dir<'a> {
     }
 
     /// The names of its files, sorted.
-    pub(crate) fn files(&self) -> &'a [String] {
+    pub(crate) fn files(&self) -> &'a [Name] {
         &self.listing.files
     }
 
     /// The names of its directories, sorted.
-    pub(crate) fn dirs(&self) -> &'a [String] {
+    pub(crate) fn dirs(&self) -> &'a [Name] {
         &self.listing.dirs
     }
 
@@ -361,9 +363,9 @@ impl<'a> Dir<'a> {
 }
 
 /// Adds a name to sorted ones.
-fn add(names: &mut Vec<String>, name: &str) {
+fn add(names: &mut Vec<Name>, name: &str) {
     if let Err(at) = names.binary_search_by(|known| known.as_str().cmp(name)) {
-        names.insert(at, name.to_owned());
+        names.insert(at, Name::new(name));
     }
 }
 

@@ -377,7 +377,7 @@ fn build(scan: &Scan<'_>, dir: Dir<'_>, deno: &str, start: &Start, draft: &mut D
     });
     spec.runtime.copy = names
         .map(|name| Copy {
-            from: name.clone(),
+            from: name.to_string(),
             to: format!("/app/{name}"),
         })
         .collect();

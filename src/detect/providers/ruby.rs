@@ -132,7 +132,7 @@ impl Provider for Ruby {
                 continue;
             }
             let gemspec = dir.and_then(|dir| {
-                let is_gemspec = |name: &&String| name.ends_with(".gemspec");
+                let is_gemspec = |name: &&crate::detect::repo::Name| name.ends_with(".gemspec");
                 dir.files().iter().find(is_gemspec)
             });
             let is_named = !scan.hints(path).processes.is_empty();

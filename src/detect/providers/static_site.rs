@@ -314,8 +314,8 @@ fn site(scan: &mut Scan<'_>, dir: Dir<'_>) -> Result<Draft, Problem> {
     let spec = &mut draft.spec;
     spec.runtime.copy = names
         .map(|name| Copy {
-            from: name.clone(),
-            to: name.clone(),
+            from: name.to_string(),
+            to: name.to_string(),
         })
         .collect();
     spec.runtime.copy.sort();

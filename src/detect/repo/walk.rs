@@ -6,9 +6,11 @@ use std::io;
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use compact_str::CompactString;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, openat, statat};
 
 use super::ignored::{DockerIgnore, Ignores};
@@ -94,9 +96,12 @@ const BUFFER: usize = 32 << 10;
 /// The names in one directory, sorted.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
-    pub(super) files: Vec<String>,
-    pub(super) dirs: Vec<String>,
+    pub(super) files: Vec<Name>,
+    pub(super) dirs: Vec<Name>,
 }
+
+/// The name of an entry: most are short enough to need no memory of their own.
+pub(crate) type Name = CompactString;
 
 /// What a walk found.
 #[derive(Debug, Default)]
@@ -113,36 +118,38 @@ pub(super) fn walk(root: &Path, handle: &OwnedFd, threads: Option<NonZero<usize>
         root,
         handle,
         docker: DockerIgnore::load(root),
-        queue: Mutex::new(Queue {
-            waiting: vec![Job {
-                path: String::new(),
-                ignores: Ignores::default(),
-            }],
-            unfinished: 1,
-        }),
+        given: Mutex::default(),
         changed: Condvar::new(),
+        threads: AtomicUsize::new(1),
+        idle: AtomicUsize::new(0),
     };
-    let mut workers = vec![Worker::new(&shared)];
+    let mut first = Worker::new(&shared);
+    first.waiting.push(Job {
+        path: String::new(),
+        ignores: Ignores::default(),
+    });
     // Most repositories are small: a thread takes longer to start, and to ask how many there may be, than they take to list.
-    workers[0].work(WORTH_A_THREAD);
-    if shared.lock().unfinished > 0 {
-        let threads = threads.or_else(|| thread::available_parallelism().ok());
-        let threads = threads.map_or(1, NonZero::get).min(MOST_THREADS);
-        let more = thread::scope(|scope| {
-            let run = |_| {
-                scope.spawn(|| {
-                    let mut worker = Worker::new(&shared);
-                    worker.work(usize::MAX);
-                    worker
-                })
-            };
-            let others: Vec<_> = (1..threads).map(run).collect();
-            workers[0].work(usize::MAX);
-            let others = others.into_iter().filter_map(|other| other.join().ok());
-            others.collect::<Vec<_>>()
-        });
-        workers.extend(more);
+    first.work(WORTH_A_THREAD);
+    if first.waiting.is_empty() {
+        return merge(vec![first]);
     }
+    let threads = threads.or_else(|| thread::available_parallelism().ok());
+    let threads = threads.map_or(1, NonZero::get).min(MOST_THREADS);
+    shared.threads.store(threads, Ordering::Relaxed);
+    let mut workers = thread::scope(|scope| {
+        let run = |_| {
+            scope.spawn(|| {
+                let mut worker = Worker::new(&shared);
+                worker.share();
+                worker
+            })
+        };
+        let others: Vec<_> = (1..threads).map(run).collect();
+        first.share();
+        let others = others.into_iter().filter_map(|other| other.join().ok());
+        others.collect::<Vec<_>>()
+    });
+    workers.push(first);
     merge(workers)
 }
 
@@ -162,7 +169,7 @@ fn merge(workers: Vec<Worker<'_>>) -> Walked {
     for path in paths.iter().filter(|path| !path.is_empty()) {
         let (parent, name) = super::split(path);
         if let Some(parent) = walked.dirs.get_mut(parent) {
-            parent.dirs.push(name.to_owned());
+            parent.dirs.push(Name::new(name));
         }
     }
     for listing in walked.dirs.values_mut() {
@@ -176,20 +183,44 @@ struct Shared<'a> {
     root: &'a Path,
     handle: &'a OwnedFd,
     docker: DockerIgnore,
-    queue: Mutex<Queue>,
+    /// Directories that threads gave away.
+    given: Mutex<Vec<Vec<Job>>>,
     changed: Condvar,
+    threads: AtomicUsize,
+    /// The threads that have no directory left.
+    idle: AtomicUsize,
 }
 
 impl Shared<'_> {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<Job>>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-struct Queue {
-    waiting: Vec<Job>,
-    /// Those that wait, and those that a thread is at.
-    unfinished: usize,
+    fn give(&self, jobs: Vec<Job>) {
+        self.lock().push(jobs);
+        self.changed.notify_one();
+    }
+
+    /// Waits for directories; nothing once all threads wait for some.
+    fn take(&self) -> Option<Vec<Job>> {
+        let mut given = self.lock();
+        let idle = self.idle.fetch_add(1, Ordering::Relaxed) + 1;
+        if idle == self.threads.load(Ordering::Relaxed) && given.is_empty() {
+            self.changed.notify_all();
+            return None;
+        }
+        loop {
+            if let Some(jobs) = given.pop() {
+                self.idle.fetch_sub(1, Ordering::Relaxed);
+                return Some(jobs);
+            }
+            if self.idle.load(Ordering::Relaxed) == self.threads.load(Ordering::Relaxed) {
+                return None;
+            }
+            let changed = self.changed.wait(given);
+            given = changed.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
 }
 
 /// A directory to be listed.
@@ -201,6 +232,8 @@ struct Job {
 
 struct Worker<'a> {
     shared: &'a Shared<'a>,
+    /// The directories that it is to list next, the last one first.
+    waiting: Vec<Job>,
     buffer: Vec<u8>,
     listed: Vec<(String, Listing)>,
     skipped: Vec<Skipped>,
@@ -219,6 +252,7 @@ impl<'a> Worker<'a> {
     fn new(shared: &'a Shared<'a>) -> Self {
         Self {
             shared,
+            waiting: Vec::new(),
             buffer: Vec::with_capacity(BUFFER),
             listed: Vec::new(),
             skipped: Vec::new(),
@@ -226,29 +260,35 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Lists directories until none is left, or until `enough` of them wait.
+    /// Lists directories until none is left, or until `enough` of its own wait.
     fn work(&mut self, enough: usize) {
-        let mut found = Vec::new();
-        let mut queue = self.shared.lock();
-        while queue.unfinished > 0 && queue.waiting.len() < enough {
-            let Some(job) = queue.waiting.pop() else {
-                let changed = self.shared.changed.wait(queue);
-                queue = changed.unwrap_or_else(PoisonError::into_inner);
-                continue;
+        while self.waiting.len() < enough {
+            let Some(job) = self.waiting.pop() else {
+                return;
             };
-            drop(queue);
-            self.list(job, &mut found);
-            queue = self.shared.lock();
-            queue.unfinished = queue.unfinished + found.len() - 1;
-            let is_news = !found.is_empty() || queue.unfinished == 0;
-            queue.waiting.append(&mut found);
-            if is_news {
-                self.shared.changed.notify_all();
-            }
+            self.list(job);
         }
     }
 
-    fn list(&mut self, job: Job, found: &mut Vec<Job>) {
+    /// Lists directories until no thread has one left.
+    fn share(&mut self) {
+        loop {
+            while let Some(job) = self.waiting.pop() {
+                self.list(job);
+                // Those nearest to the root have most below them.
+                if self.shared.idle.load(Ordering::Relaxed) > 0 && self.waiting.len() > 1 {
+                    let half = self.waiting.drain(..self.waiting.len() / 2).collect();
+                    self.shared.give(half);
+                }
+            }
+            let Some(more) = self.shared.take() else {
+                return;
+            };
+            self.waiting = more;
+        }
+    }
+
+    fn list(&mut self, job: Job) {
         let Some(entries) = self.entries(&job.path) else {
             return;
         };
@@ -288,7 +328,7 @@ impl<'a> Worker<'a> {
                 continue;
             }
             match kind {
-                Entry::Directory if path.len() <= LONGEST => found.push(Job {
+                Entry::Directory if path.len() <= LONGEST => self.waiting.push(Job {
                     path: path.clone(),
                     ignores: ignores.clone(),
                 }),
@@ -305,7 +345,7 @@ impl<'a> Worker<'a> {
     }
 
     /// What the directory at `path` holds; nothing where it vanished, or became something else.
-    fn entries(&mut self, path: &str) -> Option<Vec<(String, Entry)>> {
+    fn entries(&mut self, path: &str) -> Option<Vec<(Name, Entry)>> {
         match self.read(path) {
             Ok(entries) => Some(entries),
             Err(error) if is_gone(&error) => None,
@@ -321,7 +361,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Whether the directory `name` among the `entries` of `dir` is not looked into.
-    fn is_result(&self, dir: &str, name: &str, entries: &[(String, Entry)]) -> bool {
+    fn is_result(&self, dir: &str, name: &str, entries: &[(Name, Entry)]) -> bool {
         let stands_beside = |manifest: &str| {
             let mut names = entries.iter().map(|(entry, _)| entry.as_str());
             names.any(|entry| is_manifest(entry, manifest))
@@ -331,7 +371,7 @@ impl<'a> Worker<'a> {
                 && !holds_manifest(&self.shared.root.join(join(dir, name)), name))
     }
 
-    fn read(&mut self, path: &str) -> io::Result<Vec<(String, Entry)>> {
+    fn read(&mut self, path: &str) -> io::Result<Vec<(Name, Entry)>> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let at = if path.is_empty() { "." } else { path };
         let directory = openat(self.shared.handle, at, flags, Mode::empty())?;
@@ -347,7 +387,7 @@ impl<'a> Worker<'a> {
                 continue;
             };
             match name.to_str() {
-                Ok(name) => entries.push((name.to_owned(), kind)),
+                Ok(name) => entries.push((Name::new(name), kind)),
                 Err(_) => self.skipped.push(Skipped {
                     path: join(path, &name.to_string_lossy()),
                     reason: "the name is not UTF-8".to_owned(),

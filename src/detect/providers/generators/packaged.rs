@@ -214,7 +214,8 @@ fn scss(scan: &Scan<'_>, path: &str) -> Option<String> {
         if !below.split('/').any(|part| part == "assets") {
             return None;
         }
-        let is_sass = |name: &&String| name.ends_with(".scss") || name.ends_with(".sass");
+        let is_sass =
+            |name: &&crate::detect::repo::Name| name.ends_with(".scss") || name.ends_with(".sass");
         dir.files().iter().find(is_sass).map(|name| dir.join(name))
     })
 }

@@ -178,7 +178,7 @@ fn data(
             .any(|dir| dir.files().iter().any(|file| file.ends_with(".go")))
     };
     let opened = |name: &str| source::path(files.iter().copied(), name, &|_, _| true);
-    let is_data = |name: &&String| {
+    let is_data = |name: &&crate::detect::repo::Name| {
         [
             ".csv", ".html", ".json", ".sql", ".tmpl", ".toml", ".txt", ".yaml", ".yml",
         ]

@@ -38,7 +38,7 @@ pub(super) fn packages(
         let names: Vec<&str> = dir
             .files()
             .iter()
-            .map(String::as_str)
+            .map(|name| name.as_str())
             .filter(|name| is_source(name))
             .collect();
         if !names.is_empty() {

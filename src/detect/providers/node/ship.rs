@@ -231,7 +231,7 @@ fn own_names(scan: &Scan<'_>, project: &Project<'_>, server: &Server) -> Vec<Str
             dir.dirs()
                 .iter()
                 .filter(|name| DATA.contains(&name.as_str()))
-                .cloned(),
+                .map(ToString::to_string),
         );
         names.extend(
             server
@@ -250,7 +250,9 @@ fn own_names(scan: &Scan<'_>, project: &Project<'_>, server: &Server) -> Vec<Str
             let path = dir.join(name);
             others.iter().any(|other| is_within(other, &path))
         };
-        let wanted = |name: &&String| !name.starts_with('.') && !LEFT_OUT.contains(&name.as_str());
+        let wanted = |name: &&crate::detect::repo::Name| {
+            !name.starts_with('.') && !LEFT_OUT.contains(&name.as_str())
+        };
         let is_config = |name: &str| {
             name.contains(".config.")
                 || name.starts_with("tsconfig")
@@ -263,14 +265,14 @@ fn own_names(scan: &Scan<'_>, project: &Project<'_>, server: &Server) -> Vec<Str
                 .iter()
                 .filter(wanted)
                 .filter(|name| !is_config(name))
-                .cloned(),
+                .map(ToString::to_string),
         );
         names.extend(
             dir.dirs()
                 .iter()
                 .filter(wanted)
                 .filter(|name| !holds_other(name))
-                .cloned(),
+                .map(ToString::to_string),
         );
     }
     names.extend(server.also.iter().cloned());

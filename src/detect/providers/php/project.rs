@@ -450,7 +450,7 @@ pub(super) fn shipped(scan: &Scan<'_>, project: &Project, site: Option<&Site>) -
         return Vec::new();
     };
     let docroot = site.map_or("", |site| site.docroot.as_str());
-    let is_wanted = |name: &&String| {
+    let is_wanted = |name: &&crate::detect::repo::Name| {
         let name = name.as_str();
         let is_site = name == docroot;
         let is_hidden = name.starts_with('.') && name != ".htaccess" && name != ".well-known";

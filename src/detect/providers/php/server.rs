@@ -134,7 +134,7 @@ fn pages(site: &Site, root: &str) -> Vec<String> {
 /// How the pages in `dir` are served; `docroot` is its path, relative to the app's directory.
 pub(super) fn site(dir: Option<Dir<'_>>, docroot: &str, is_framework: bool) -> Site {
     let programs = dir.map_or(0, |dir| {
-        let is_program = |name: &&String| name.ends_with(".php");
+        let is_program = |name: &&crate::detect::repo::Name| name.ends_with(".php");
         dir.files().iter().filter(is_program).count()
     });
     Site {

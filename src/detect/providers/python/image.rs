@@ -152,7 +152,9 @@ fn shipped(scan: &Scan<'_>, project: &Project, others: &[String], start: &Start)
     let Some(dir) = scan.repo.dir(&project.dir) else {
         return Vec::new();
     };
-    let wanted = |name: &&String| !name.starts_with('.') && !LEFT_OUT.contains(&name.as_str());
+    let wanted = |name: &&crate::detect::repo::Name| {
+        !name.starts_with('.') && !LEFT_OUT.contains(&name.as_str())
+    };
     let is_text = |name: &str| {
         name.ends_with(".md")
             || name.ends_with(".rst")
@@ -164,7 +166,10 @@ fn shipped(scan: &Scan<'_>, project: &Project, others: &[String], start: &Start)
     let is_imported_in_place = start.framework.as_deref() == Some("django");
     let is_installed = project.is_installed() && !is_imported_in_place;
     let files = dir.files().iter().filter(wanted);
-    let mut names: Vec<String> = files.filter(|name| !is_text(name)).cloned().collect();
+    let mut names: Vec<String> = files
+        .filter(|name| !is_text(name))
+        .map(ToString::to_string)
+        .collect();
     let dirs = dir.dirs().iter().filter(wanted).filter(|name| {
         let path = dir.join(name);
         // What is installed lies in the environment already.
@@ -178,11 +183,15 @@ fn shipped(scan: &Scan<'_>, project: &Project, others: &[String], start: &Start)
                 project.internal.contains(&join(&path, file))
             })
     });
-    names.extend(dirs.cloned());
+    names.extend(dirs.map(ToString::to_string));
     names
 }
 
-fn holds_only(scan: &Scan<'_>, path: &str, is_such: impl Fn(&String) -> bool) -> bool {
+fn holds_only(
+    scan: &Scan<'_>,
+    path: &str,
+    is_such: impl Fn(&crate::detect::repo::Name) -> bool,
+) -> bool {
     scan.repo.dir(path).is_some_and(|dir| {
         dir.dirs().is_empty() && !dir.files().is_empty() && dir.files().iter().all(is_such)
     })

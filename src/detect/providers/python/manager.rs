@@ -247,7 +247,7 @@ pub(super) fn requirements(scan: &Scan<'_>, at: Dir<'_>) -> Option<String> {
         name.starts_with("requirements") && name.ends_with(".txt") && !is_for_developers(name)
     });
     match (others.next(), others.next()) {
-        (Some(only), None) => Some(only.clone()),
+        (Some(only), None) => Some(only.to_string()),
         _ => None,
     }
 }

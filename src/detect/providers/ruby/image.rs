@@ -160,18 +160,23 @@ fn shipped(scan: &Scan<'_>, project: &Project) -> Vec<Copy> {
     let Some(dir) = scan.repo.dir(&project.dir) else {
         return Vec::new();
     };
-    let is_wanted = |name: &&String| {
+    let is_wanted = |name: &&crate::detect::repo::Name| {
         let is_hidden = name.starts_with('.') && *name != ".ruby-version";
         !is_hidden && !LEFT_OUT.contains(&name.as_str()) && !source::is_test_file(name)
     };
-    let is_other = |name: &&String| {
+    let is_other = |name: &&crate::detect::repo::Name| {
         let path = dir.join(name);
         let holds = |other: &String| is_within(other, &path);
         project.others.iter().any(holds) && !project.paths.iter().any(holds)
     };
-    let mut names: BTreeSet<String> = dir.files().iter().filter(is_wanted).cloned().collect();
+    let mut names: BTreeSet<String> = dir
+        .files()
+        .iter()
+        .filter(is_wanted)
+        .map(ToString::to_string)
+        .collect();
     let dirs = dir.dirs().iter().filter(is_wanted);
-    names.extend(dirs.filter(|name| !is_other(name)).cloned());
+    names.extend(dirs.filter(|name| !is_other(name)).map(ToString::to_string));
     if scan.repo.has_pruned(&dir.join("vendor")) {
         names.insert("vendor".to_owned());
     }

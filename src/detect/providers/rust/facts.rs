@@ -200,7 +200,7 @@ fn data(scan: &Scan<'_>, member: &Crate, files: &[File]) -> Vec<Fact<String>> {
     };
     let is_opened = |file: &File, at: usize| !is_built_in(&file.source.code[..at]);
     let opened = |name: &str| source::path(files, name, &is_opened);
-    let is_data = |name: &&String| {
+    let is_data = |name: &&crate::detect::repo::Name| {
         let is_manifest = matches!(name.as_str(), "Cargo.toml" | "clippy.toml" | "rustfmt.toml");
         !is_manifest
             && [".html", ".json", ".sql", ".toml", ".txt", ".yaml", ".yml"]

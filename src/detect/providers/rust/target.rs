@@ -111,6 +111,6 @@ fn auto_bins(dir: Dir<'_>) -> Vec<(String, String)> {
         .dirs()
         .iter()
         .filter(|name| bin.below(name).is_some_and(|dir| dir.has("main.rs")))
-        .map(|name| (name.clone(), format!("src/bin/{name}/main.rs")));
+        .map(|name| (name.to_string(), format!("src/bin/{name}/main.rs")));
     files.chain(dirs).collect()
 }
