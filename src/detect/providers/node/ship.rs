@@ -220,11 +220,9 @@ fn own_names(scan: &Scan<'_>, project: &Project<'_>, server: &Server) -> Vec<Str
     let Some(dir) = scan.repo.dir(&project.package.dir) else {
         return Vec::new();
     };
-    let mut names: Vec<String> = Vec::new();
     // Without it node would take the files for another kind of modules.
-    if dir.has("package.json") {
-        names.push("package.json".to_owned());
-    }
+    let manifest = dir.has("package.json").then(|| "package.json".to_owned());
+    let mut names: Vec<String> = manifest.into_iter().collect();
     if let Some(output) = &server.output {
         names.push(output.clone());
         names.extend(
